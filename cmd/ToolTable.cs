@@ -1,0 +1,9 @@
+namespace Layerbox.Cmd;
+
+/// <summary>All tools by name. Only the one that is called is declared, so the others cost nothing.</summary>
+internal static class ToolTable
+{
+    public static SortedDictionary<string, Func<Tool>> Tools { get; } = new(StringComparer.Ordinal)
+    {
+    };
+}

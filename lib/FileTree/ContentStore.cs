@@ -1,0 +1,77 @@
+namespace Layerbox.FileTree;
+
+/// <summary>
+/// Where readers of archives and streams put the bytes of the files that they meet, so that the readers stay pure: in memory
+/// for tests, in a staging folder of the target filesystem for real work.
+/// </summary>
+public abstract class ContentStore
+{
+    /// <summary>Starts a new content: empty, or as a copy of an earlier one (shared extents where the store can).</summary>
+    public abstract ContentWriter Create(FileContent? initial = null);
+}
+
+/// <summary>A content that is being written; at any offset, in any order. Gaps read as zeros.</summary>
+public abstract class ContentWriter : IDisposable
+{
+    public abstract long Size { get; }
+
+    /// <summary>Writes bytes at an offset; the content grows when needed.</summary>
+    public abstract void Write(long offset, ReadOnlySpan<byte> bytes);
+
+    /// <summary>Cuts or grows (with a hole) to a length in bytes.</summary>
+    public abstract void SetSize(long size);
+
+    /// <summary>Copies a range of another content, by shared extents where the store can.</summary>
+    public abstract void CopyFrom(FileContent source, long sourceOffset, long length, long offset);
+
+    /// <summary>Ends the writing. The result does not change any more.</summary>
+    public abstract FileContent Complete();
+
+    /// <summary>Gives up what was not completed.</summary>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected virtual void Dispose(bool disposing) { }
+}
+
+/// <summary>Contents in memory, for small things and tests.</summary>
+public sealed class MemoryContentStore : ContentStore
+{
+    public override ContentWriter Create(FileContent? initial = null) => new Writer(initial);
+
+    private sealed class Writer : ContentWriter
+    {
+        private readonly MemoryStream _bytes = new();
+
+        public Writer(FileContent? initial)
+        {
+            if (initial is null)
+                return;
+            using Stream from = initial.Open();
+            from.CopyTo(_bytes);
+        }
+
+        public override long Size => _bytes.Length;
+
+        public override void Write(long offset, ReadOnlySpan<byte> bytes)
+        {
+            _bytes.Position = offset;
+            _bytes.Write(bytes);
+        }
+
+        public override void SetSize(long size) => _bytes.SetLength(size);
+
+        public override void CopyFrom(FileContent source, long sourceOffset, long length, long offset)
+        {
+            using MemoryStream all = new();
+            using (Stream from = source.Open())
+                from.CopyTo(all);
+            Write(offset, all.ToArray().AsSpan((int)sourceOffset, (int)length));
+        }
+
+        public override FileContent Complete() => new MemoryContent(_bytes.ToArray());
+    }
+}

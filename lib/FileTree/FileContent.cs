@@ -1,0 +1,47 @@
+namespace Layerbox.FileTree;
+
+/// <summary>
+/// The bytes of a regular file, wherever they lie: on disk, in a stream's spool, in memory. Immutable once it is in a tree:
+/// who can change the bytes makes a new content. Holes are a matter of storage, not of content: they read as zeros and
+/// do not enter the digest.
+/// </summary>
+public abstract class FileContent
+{
+    private byte[]? _digest;
+
+    /// <summary>Length in bytes.</summary>
+    public abstract long Size { get; }
+
+    /// <summary>Opens the bytes for one sequential reading. The caller disposes the stream.</summary>
+    public abstract Stream Open();
+
+    /// <summary>Where data and holes lie, in order, without gaps: together they cover 0 to <see cref="Size"/>.</summary>
+    public virtual IReadOnlyList<Extent> Extents => Size == 0 ? [] : [new Extent(0, Size, IsHole: false)];
+
+    /// <summary>SHA-256 of the bytes, 32 bytes; computed on first use if the source did not know it.</summary>
+    public byte[] Digest => _digest ??= ComputeDigest();
+
+    /// <summary>Whether asking for <see cref="Digest"/> costs nothing.</summary>
+    public bool HasDigest => _digest is not null;
+
+    /// <summary>Tells the content a digest that was computed elsewhere over the same bytes.</summary>
+    public void SetDigest(byte[] sha256) => _digest = sha256;
+
+    /// <summary>How the digest is computed when nobody knew it; sources that can read faster than through a stream override it.</summary>
+    protected virtual byte[] ComputeDigest()
+    {
+        using Stream stream = Open();
+        return System.Security.Cryptography.SHA256.HashData(stream);
+    }
+}
+
+/// <summary>A run of a file: data or a hole. Offset and length in bytes.</summary>
+public readonly record struct Extent(long Offset, long Length, bool IsHole);
+
+/// <summary>Content that is held in memory: texts of a specification, test literals.</summary>
+public sealed class MemoryContent(byte[] bytes) : FileContent
+{
+    public byte[] Bytes => bytes;
+    public override long Size => bytes.Length;
+    public override Stream Open() => new MemoryStream(bytes, writable: false);
+}

@@ -1,0 +1,43 @@
+using System.Text;
+
+namespace Layerbox.FileTree;
+
+/// <summary>One name in a directory: bytes, not text. Ordered by unsigned bytes, which is the canonical order everywhere.</summary>
+public readonly struct FileName : IEquatable<FileName>, IComparable<FileName>
+{
+    /// <summary>NAME_MAX of Linux.</summary>
+    public const int MaxLength = 255;
+
+    private readonly byte[] _bytes;
+
+    /// <exception cref="InvalidDataException">Empty, ".", "..", longer than 255 bytes, or with a slash or NUL.</exception>
+    public FileName(byte[] bytes)
+    {
+        ReadOnlySpan<byte> name = bytes;
+        if (name.IsEmpty || name.SequenceEqual("."u8) || name.SequenceEqual(".."u8) || name.ContainsAny((byte)'/', (byte)0))
+            throw new InvalidDataException($"'{BytesText.Escape(bytes)}' cannot be the name of a file");
+        if (name.Length > MaxLength)
+            throw new InvalidDataException($"'{BytesText.Escape(bytes)}' is {name.Length} bytes long; a name has at most {MaxLength}");
+        _bytes = bytes;
+    }
+
+    public FileName(string text) : this(Encoding.UTF8.GetBytes(text)) { }
+
+    public ReadOnlySpan<byte> Bytes => _bytes;
+    public int CompareTo(FileName other) => _bytes.AsSpan().SequenceCompareTo(other._bytes);
+    public bool Equals(FileName other) => _bytes.AsSpan().SequenceEqual(other._bytes);
+    public override bool Equals(object? obj) => obj is FileName other && Equals(other);
+
+    public override int GetHashCode()
+    {
+        HashCode hash = default;
+        hash.AddBytes(_bytes);
+        return hash.ToHashCode();
+    }
+
+    /// <summary>For messages only: bytes that are not UTF-8 are escaped.</summary>
+    public override string ToString() => BytesText.Escape(_bytes);
+
+    public static bool operator ==(FileName a, FileName b) => a.Equals(b);
+    public static bool operator !=(FileName a, FileName b) => !a.Equals(b);
+}

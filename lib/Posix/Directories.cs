@@ -1,0 +1,99 @@
+using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Posix;
+
+/// <summary>Directories as anchors of *at calls: opening, listing, making.</summary>
+public static unsafe class Directories
+{
+    internal const int AT_FDCWD = -100;
+    private const nint SYS_openat2 = 437;
+
+    /// <summary>The current folder, as a directory handle.</summary>
+    public static SafeFileHandle Current { get; } = new(AT_FDCWD, ownsHandle: false);
+
+    public static SafeFileHandle Open(string path) =>
+        Files.Open(Current, PathText.ToBytes(path), OpenFlags.ReadOnly | OpenFlags.Directory);
+
+    /// <summary>Opens a subdirectory by one name, never through a link.</summary>
+    public static SafeFileHandle Open(SafeFileHandle parent, ReadOnlySpan<byte> name) =>
+        Files.Open(parent, name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow);
+
+    public static void Make(SafeFileHandle parent, ReadOnlySpan<byte> name, uint mode)
+    {
+        fixed (byte* p = new CString(name, stackalloc byte[CString.Inline]))
+            PosixException.Check(Libc.mkdirat(parent, p, mode), "mkdir", name);
+    }
+
+    /// <summary>Makes a folder and those above it; those that exist are accepted.</summary>
+    public static void MakeAll(string path, uint mode = 0x1ED /* 0755 */)
+    {
+        try
+        {
+            Make(Current, PathText.ToBytes(path), mode);
+        }
+        catch (PosixException e) when (e.Errno == Errno.EEXIST)
+        {
+            if (!Files.Status(Current, PathText.ToBytes(path), followLinks: true).IsDirectory)
+                throw;
+        }
+        catch (PosixException e) when (e.Errno == Errno.ENOENT && Path.GetDirectoryName(path) is { Length: > 0 } above)
+        {
+            MakeAll(above, mode);
+            MakeAll(path, mode);
+        }
+    }
+
+    /// <summary>
+    /// Opens <paramref name="path"/> as if <paramref name="root"/> were "/": absolute links and ".." stay inside
+    /// (openat2 with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS).
+    /// </summary>
+    public static SafeFileHandle OpenInRoot(SafeFileHandle root, ReadOnlySpan<byte> path, OpenFlags flags, uint mode = 0)
+    {
+        const ulong RESOLVE_NO_MAGICLINKS = 0x02, RESOLVE_IN_ROOT = 0x10;
+        ulong* how = stackalloc ulong[3] { (ulong)(flags | OpenFlags.CloseOnExec), mode, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT };
+        fixed (byte* p = new CString(path.IsEmpty ? "."u8 : path, stackalloc byte[CString.Inline]))
+            return new SafeFileHandle(PosixException.Check(Libc.syscall(SYS_openat2, root, p, how, 24), "open", PathText.FromBytes(path)), ownsHandle: true);
+    }
+
+    /// <summary>The names in a directory but "." and "..", in the order of the disk, with the type where the filesystem tells it (else 0).</summary>
+    public static List<(byte[] Name, byte Type)> List(SafeFileHandle directory)
+    {
+        // struct linux_dirent64 { u64 d_ino; s64 d_off; u16 d_reclen; u8 d_type; char d_name[]; }
+        const int LengthOffset = 16, TypeOffset = 18, NameOffset = 19;
+        List<(byte[], byte)> names = [];
+        byte[] buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(64 * 1024);
+        try
+        {
+            fixed (byte* p = buffer)
+            {
+                while (PosixException.Check(Libc.getdents64(directory, p, (nuint)buffer.Length), "getdents") is var size and > 0)
+                {
+                    for (int at = 0; at < size; at += BinaryPrimitives.ReadUInt16LittleEndian(buffer.AsSpan(at + LengthOffset)))
+                    {
+                        ReadOnlySpan<byte> name = buffer.AsSpan(at + NameOffset);
+                        name = name[..name.IndexOf((byte)0)];
+                        if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8))
+                            names.Add((name.ToArray(), buffer[at + TypeOffset]));
+                    }
+                }
+            }
+        }
+        finally
+        {
+            System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+        }
+        return names;
+    }
+
+    /// <summary>Runs an ioctl on a handle; the argument is a struct laid out as the kernel's header says.</summary>
+    internal static int Ioctl(SafeFileHandle fd, nuint request, void* argument, string call, string path) =>
+        PosixException.Check(Libc.ioctl(fd, request, argument), call, path);
+
+    /// <inheritdoc cref="Ioctl(SafeFileHandle, nuint, void*, string, string)"/>
+    public static int Ioctl<T>(SafeFileHandle fd, nuint request, ref T argument, string call, string path) where T : unmanaged
+    {
+        fixed (T* p = &argument)
+            return Ioctl(fd, request, p, call, path);
+    }
+}
