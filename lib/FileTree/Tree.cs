@@ -28,8 +28,9 @@ public sealed class Tree
     /// </summary>
     /// <param name="path">The path to resolve.</param>
     /// <param name="followLast">Whether a link at the very end is followed too.</param>
+    /// <param name="onLink">Told the path of every link that was followed.</param>
     /// <exception cref="InvalidDataException">More than 40 links: a loop.</exception>
-    public TreePath Resolve(TreePath path, bool followLast)
+    public TreePath Resolve(TreePath path, bool followLast, Action<TreePath>? onLink = null)
     {
         Stack<FileName?> pending = new(path.Names.Reverse().Select(name => (FileName?)name)); // null stands for ".."
         List<FileName> done = [];
@@ -55,6 +56,7 @@ public sealed class Tree
             }
             if (++links > MaxSymlinks)
                 throw new InvalidDataException($"{path}: too many levels of symbolic links");
+            onLink?.Invoke(TreePath.Of([.. done, name]));
             if (next.Target is [(byte)'/', ..])
             {
                 done.Clear();
@@ -63,10 +65,7 @@ public sealed class Tree
             foreach (FileName? step in Enumerable.Reverse(Steps(next.Target)))
                 pending.Push(step);
         }
-        TreePath result = TreePath.Root;
-        foreach (FileName name in done)
-            result = result.Append(name);
-        return result;
+        return TreePath.Of(done);
     }
 
     private static List<FileName?> Steps(ReadOnlySpan<byte> target)

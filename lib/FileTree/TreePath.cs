@@ -49,6 +49,9 @@ public sealed class TreePath : IEquatable<TreePath>, IComparable<TreePath>
         return names.Count == 0 ? Root : new TreePath([.. names]);
     }
 
+    /// <summary>The path made of these names, root first.</summary>
+    public static TreePath Of(IEnumerable<FileName> names) => names.ToArray() is { Length: > 0 } array ? new TreePath(array) : Root;
+
     public static TreePath Parse(string path) => Parse(Encoding.UTF8.GetBytes(path));
 
     public TreePath Append(FileName name) => new([.. _names, name]);
