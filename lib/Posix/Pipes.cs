@@ -1,0 +1,24 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Posix;
+
+/// <summary>Pipes between programs.</summary>
+public static unsafe class Pipes
+{
+    private const int F_GETFL = 3, F_SETFL = 4;
+
+    /// <summary>A pipe whose ends no program inherits unless they are handed to it.</summary>
+    public static (SafeFileHandle Read, SafeFileHandle Write) Make()
+    {
+        int* ends = stackalloc int[2];
+        PosixException.Check(Libc.pipe2(ends, (int)OpenFlags.CloseOnExec), "pipe");
+        return (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
+    }
+
+    /// <summary>Makes reads and writes of this end return EAGAIN instead of waiting; the other end is not affected.</summary>
+    internal static void SetNonBlocking(SafeFileHandle end)
+    {
+        int flags = PosixException.Check(Libc.fcntl(end, F_GETFL, 0), "fcntl");
+        PosixException.Check(Libc.fcntl(end, F_SETFL, flags | (int)OpenFlags.NonBlocking), "fcntl");
+    }
+}
