@@ -92,7 +92,7 @@ public class ChildProcessTests
         using (read)
         using (write)
         {
-            using ChildProcess child = ChildProcess.Start(new ProgramStart("sh", "-c", "readlink /proc/$$/fd/1 /proc/$$/fd/2 >&3; exit 0") { Output = two, Error = one, Inherited = [write] });
+            using ChildProcess child = ChildProcess.Start(new ProgramStart("sh", "-c", "links=$(readlink /proc/$$/fd/1 /proc/$$/fd/2); echo \"$links\" >&3") { Output = two, Error = one, Inherited = [write] });
             Assert.Equal(0, child.Wait().Status);
             byte[] buffer = new byte[4096];
             string[] links = Encoding.UTF8.GetString(buffer, 0, Files.Read(read, buffer)).Trim().Split('\n');
