@@ -1,0 +1,86 @@
+using static Layerbox.Compression.ZstdNative;
+
+namespace Layerbox.Compression;
+
+internal sealed unsafe class ZstdDecoder : Decoder
+{
+    private readonly ZstdDecompression _context = new();
+
+    public override string Format => "zstd";
+
+    public override bool IsStart(ReadOnlySpan<byte> bytes) => Magic.IsZstd(bytes);
+
+    public override void Start() { } // after the end of a frame the context expects the next one
+
+    public override bool Decode(ReadOnlySpan<byte> input, Span<byte> output, out int consumed, out int produced)
+    {
+        fixed (byte* from = input, to = output)
+        {
+            ZSTD_inBuffer source = new() { Source = from, Size = (nuint)input.Length };
+            ZSTD_outBuffer destination = new() { Destination = to, Size = (nuint)output.Length };
+            nuint result = ZSTD_decompressStream(_context, &destination, &source);
+            consumed = (int)source.Position;
+            produced = (int)destination.Position;
+            return ZSTD_isError(result) == 0 ? result == 0 : throw new InvalidDataException($"the data is corrupt: {ErrorName(result)}");
+        }
+    }
+
+    public override void Dispose() => _context.Dispose();
+}
+
+internal sealed unsafe class ZstdEncoder(int level, int workers) : Encoder
+{
+    private readonly ZstdCompression _context = new(level, workers);
+
+    public override bool Encode(ReadOnlySpan<byte> input, Span<byte> output, bool end, out int consumed, out int produced)
+    {
+        fixed (byte* from = input, to = output)
+        {
+            ZSTD_inBuffer source = new() { Source = from, Size = (nuint)input.Length };
+            ZSTD_outBuffer destination = new() { Destination = to, Size = (nuint)output.Length };
+            nuint result = ZSTD_compressStream2(_context, &destination, &source, end ? ZSTD_e_end : ZSTD_e_continue);
+            if (ZSTD_isError(result) != 0)
+                throw new InvalidOperationException($"zstd: {ErrorName(result)}");
+            consumed = (int)source.Position;
+            produced = (int)destination.Position;
+            return end ? result == 0 : consumed == input.Length;
+        }
+    }
+
+    public override void Dispose() => _context.Dispose();
+}
+
+/// <summary>Zstd frames that lie whole in memory, as btrfs stores compressed extents.</summary>
+public static unsafe class ZstdFrame
+{
+    [ThreadStatic]
+    private static ZstdDecompression? s_context;
+
+    /// <summary>
+    /// Decodes one frame until it ends or the destination is full; bytes after its end (the padding to whole sectors) are ignored.
+    /// Gives the count of bytes produced.
+    /// </summary>
+    /// <exception cref="InvalidDataException">Corrupt, or ends too early.</exception>
+    public static int Decompress(ReadOnlySpan<byte> source, Span<byte> destination)
+    {
+        ZstdDecompression context = s_context ??= new();
+        _ = ZSTD_DCtx_reset(context, ZSTD_reset_session_only);
+        fixed (byte* from = source, to = destination)
+        {
+            ZSTD_inBuffer input = new() { Source = from, Size = (nuint)source.Length };
+            ZSTD_outBuffer output = new() { Destination = to, Size = (nuint)destination.Length };
+            while (output.Position < output.Size)
+            {
+                (nuint consumed, nuint produced) = (input.Position, output.Position);
+                nuint result = ZSTD_decompressStream(context, &output, &input);
+                if (ZSTD_isError(result) != 0)
+                    throw new InvalidDataException($"zstd: offset {consumed}: the data is corrupt: {ErrorName(result)}");
+                if (result == 0)
+                    break;
+                if (input.Position == consumed && output.Position == produced)
+                    throw new InvalidDataException($"zstd: offset {input.Position}: the input ends too early");
+            }
+            return (int)output.Position;
+        }
+    }
+}

@@ -1,0 +1,90 @@
+using System.Runtime.InteropServices;
+
+namespace Layerbox.Compression;
+
+/// <summary>libzstd. Names are those of zstd.h (1.5.4).</summary>
+internal static unsafe partial class ZstdNative
+{
+    private const string Name = "libzstd.so.1";
+
+    public const int ZSTD_c_compressionLevel = 100;
+    public const int ZSTD_c_checksumFlag = 201;
+    public const int ZSTD_c_nbWorkers = 400;
+    public const int ZSTD_d_windowLogMax = 100;
+    public const int ZSTD_e_continue = 0;
+    public const int ZSTD_e_end = 2;
+    public const int ZSTD_reset_session_only = 1;
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct ZSTD_inBuffer
+    {
+        public byte* Source;
+        public nuint Size;
+        public nuint Position;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct ZSTD_outBuffer
+    {
+        public byte* Destination;
+        public nuint Size;
+        public nuint Position;
+    }
+
+    [LibraryImport(Name)] public static partial uint ZSTD_versionNumber();
+    [LibraryImport(Name)] public static partial uint ZSTD_isError(nuint code);
+    [LibraryImport(Name)] public static partial byte* ZSTD_getErrorName(nuint code);
+    [LibraryImport(Name)] public static partial int ZSTD_maxCLevel();
+    [LibraryImport(Name)] public static partial nint ZSTD_createCCtx();
+    [LibraryImport(Name)] public static partial nuint ZSTD_freeCCtx(nint context);
+    [LibraryImport(Name)] public static partial nuint ZSTD_CCtx_setParameter(nint context, int parameter, int value);
+    [LibraryImport(Name)] public static partial nuint ZSTD_compressStream2(ZstdCompression context, ZSTD_outBuffer* output, ZSTD_inBuffer* input, int endOp);
+    [LibraryImport(Name)] public static partial nint ZSTD_createDCtx();
+    [LibraryImport(Name)] public static partial nuint ZSTD_freeDCtx(nint context);
+    [LibraryImport(Name)] public static partial nuint ZSTD_DCtx_reset(ZstdDecompression context, int reset);
+    [LibraryImport(Name)] public static partial nuint ZSTD_DCtx_setParameter(nint context, int parameter, int value);
+    [LibraryImport(Name)] public static partial nuint ZSTD_decompressStream(ZstdDecompression context, ZSTD_outBuffer* output, ZSTD_inBuffer* input);
+
+    public static string ErrorName(nuint code) => Marshal.PtrToStringUTF8((nint)ZSTD_getErrorName(code))!;
+}
+
+/// <summary>A ZSTD_CCtx.</summary>
+internal sealed class ZstdCompression : SafeHandle
+{
+    public ZstdCompression(int level, int workers) : base(0, ownsHandle: true)
+    {
+        SetHandle(ZstdNative.ZSTD_createCCtx());
+        if (IsInvalid)
+            throw new InsufficientMemoryException("zstd: no memory for an encoder");
+        Set(ZstdNative.ZSTD_c_compressionLevel, level);
+        Set(ZstdNative.ZSTD_c_checksumFlag, 1);
+        Set(ZstdNative.ZSTD_c_nbWorkers, workers);
+    }
+
+    public override bool IsInvalid => handle == 0;
+
+    private void Set(int parameter, int value)
+    {
+        nuint result = ZstdNative.ZSTD_CCtx_setParameter(handle, parameter, value);
+        if (ZstdNative.ZSTD_isError(result) != 0)
+            throw new InvalidOperationException($"zstd: parameter {parameter} = {value}: {ZstdNative.ErrorName(result)}");
+    }
+
+    protected override bool ReleaseHandle() => ZstdNative.ZSTD_freeCCtx(handle) == 0;
+}
+
+/// <summary>A ZSTD_DCtx that accepts windows up to <see cref="Decompression.MaxZstdWindowLog"/>.</summary>
+internal sealed class ZstdDecompression : SafeHandle
+{
+    public ZstdDecompression() : base(0, ownsHandle: true)
+    {
+        SetHandle(ZstdNative.ZSTD_createDCtx());
+        if (IsInvalid)
+            throw new InsufficientMemoryException("zstd: no memory for a decoder");
+        _ = ZstdNative.ZSTD_DCtx_setParameter(handle, ZstdNative.ZSTD_d_windowLogMax, Decompression.MaxZstdWindowLog);
+    }
+
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle() => ZstdNative.ZSTD_freeDCtx(handle) == 0;
+}
