@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Layerbox.FileTree;
 
 /// <summary>
@@ -6,7 +8,11 @@ namespace Layerbox.FileTree;
 /// </summary>
 public sealed class Inode
 {
-    private SortedDictionary<FileName, Inode>? _children;
+    // Trees have hundreds of thousands of these. What only one kind has shares one field: the children of a directory
+    // (ChildTable), the content of a file, the target of a symlink (byte[]), the numbers of a device (DeviceNumbers).
+    private object? _payload;
+    private long _seconds;
+    private uint _nanoseconds;
 
     private Inode(FileKind kind, uint mode)
     {
@@ -21,20 +27,37 @@ public sealed class Inode
 
     public uint Uid { get; set; }
     public uint Gid { get; set; }
-    public Timestamp ModificationTime { get; set; }
+
+    public Timestamp ModificationTime
+    {
+        get => new(_seconds, _nanoseconds);
+        set => (_seconds, _nanoseconds) = value;
+    }
+
     public XattrSet Xattrs { get; set; } = XattrSet.Empty;
 
     /// <summary>The bytes of a regular file; null for all other kinds.</summary>
-    public FileContent? Content { get; set; }
+    /// <exception cref="InvalidOperationException">Something else than a regular file is given bytes.</exception>
+    public FileContent? Content
+    {
+        get => Kind == FileKind.File ? Unsafe.As<FileContent?>(_payload) : null;
+        set
+        {
+            if (Kind == FileKind.File)
+                _payload = value;
+            else if (value is not null)
+                throw new InvalidOperationException($"only a regular file has content, not a {Kind}");
+        }
+    }
 
     /// <summary>The target of a symlink, verbatim; empty for all other kinds.</summary>
-    public byte[] Target { get; private init; } = [];
+    public byte[] Target => Kind == FileKind.Symlink ? Unsafe.As<byte[]>(_payload!) : [];
 
     /// <summary>The numbers of a device; 0 for all other kinds.</summary>
-    public uint DeviceMajor { get; private init; }
+    public uint DeviceMajor => Numbers?.Major ?? 0;
 
     /// <inheritdoc cref="DeviceMajor"/>
-    public uint DeviceMinor { get; private init; }
+    public uint DeviceMinor => Numbers?.Minor ?? 0;
 
     /// <summary>How many names lead here. Kept by the directories.</summary>
     public int Links { get; private set; }
@@ -44,20 +67,32 @@ public sealed class Inode
 
     public bool IsDirectory => Kind == FileKind.Directory;
 
+    public bool IsDevice => Kind is FileKind.CharDevice or FileKind.BlockDevice;
+
     public static Inode Directory(uint mode) => new(FileKind.Directory, mode);
-    public static Inode File(uint mode, FileContent content) => new(FileKind.File, mode) { Content = content };
-    public static Inode Symlink(byte[] target) => new(FileKind.Symlink, 0x1FF /* 0777 */) { Target = target };
+    public static Inode File(uint mode, FileContent content) => new(FileKind.File, mode) { _payload = content };
+    public static Inode Symlink(byte[] target) => new(FileKind.Symlink, 0x1FF /* 0777 */) { _payload = target };
     public static Inode Device(bool isBlock, uint mode, uint major, uint minor) =>
-        new(isBlock ? FileKind.BlockDevice : FileKind.CharDevice, mode) { DeviceMajor = major, DeviceMinor = minor };
+        new(isBlock ? FileKind.BlockDevice : FileKind.CharDevice, mode) { _payload = new DeviceNumbers(major, minor) };
     public static Inode Fifo(uint mode) => new(FileKind.Fifo, mode);
     public static Inode Socket(uint mode) => new(FileKind.Socket, mode);
 
     /// <summary>Names and inodes in a directory, in canonical order; empty for all other kinds.</summary>
-    public IEnumerable<KeyValuePair<FileName, Inode>> Children => _children ?? Enumerable.Empty<KeyValuePair<FileName, Inode>>();
+    public ChildList Children
+    {
+        get
+        {
+            if (Table is not { } table)
+                return default;
+            if (!table.IsPlain)
+                _payload = table = table.ToPlain();
+            return new ChildList(table);
+        }
+    }
 
-    public int ChildCount => _children?.Count ?? 0;
+    public int ChildCount => Table?.Count ?? 0;
 
-    public Inode? Child(FileName name) => _children is not null && _children.TryGetValue(name, out Inode? child) ? child : null;
+    public Inode? Child(FileName name) => Table?.Find(name);
 
     /// <exception cref="InvalidOperationException">This is no directory, the name is taken, or a directory would get a second name.</exception>
     public void Add(FileName name, Inode child)
@@ -66,17 +101,19 @@ public sealed class Inode
             throw new InvalidOperationException($"'{name}' cannot be added to what is no directory");
         if (child.IsDirectory && child.Links > 0)
             throw new InvalidOperationException($"'{name}': a directory has one name only");
-        if (!(_children ??= []).TryAdd(name, child))
+        ChildTable table = Table ?? new ChildTable();
+        if (!table.TryAdd(name, child))
             throw new InvalidOperationException($"'{name}' exists");
+        _payload = table;
         child.Links++;
     }
 
     /// <summary>Takes a name away; says false when it was not there.</summary>
     public bool Remove(FileName name)
     {
-        if (_children is null || !_children.Remove(name, out Inode? child))
+        if (Table is not { } table || !table.Remove(name, out Inode? child))
             return false;
-        child.Links--;
+        child!.Links--;
         return true;
     }
 
@@ -87,10 +124,13 @@ public sealed class Inode
         Gid = Gid,
         ModificationTime = ModificationTime,
         Xattrs = Xattrs,
-        Content = Content,
-        Target = Target,
-        DeviceMajor = DeviceMajor,
-        DeviceMinor = DeviceMinor,
         MadeBy = MadeBy,
+        _payload = IsDirectory ? null : _payload,
     };
+
+    private ChildTable? Table => IsDirectory ? Unsafe.As<ChildTable?>(_payload) : null;
+
+    private DeviceNumbers? Numbers => IsDevice ? Unsafe.As<DeviceNumbers>(_payload) : null;
+
+    private sealed record DeviceNumbers(uint Major, uint Minor);
 }

@@ -89,21 +89,18 @@ public sealed class Tree
         if (Find(start) is not { } first)
             yield break;
         yield return new(start, first);
-        Stack<(TreePath Path, IEnumerator<KeyValuePair<FileName, Inode>> Children)> open = new();
-        open.Push((start, first.Children.GetEnumerator()));
-        while (open.TryPeek(out var level))
+        Stack<(TreePath Path, ChildList Children, int Next)> open = new();
+        if (first.ChildCount > 0)
+            open.Push((start, first.Children, 0));
+        while (open.TryPop(out var level))
         {
-            if (!level.Children.MoveNext())
-            {
-                level.Children.Dispose();
-                open.Pop();
-                continue;
-            }
-            (FileName name, Inode inode) = level.Children.Current;
+            (FileName name, Inode inode) = level.Children[level.Next];
             TreePath path = level.Path.Append(name);
             yield return new(path, inode);
+            if (level.Next + 1 < level.Children.Count)
+                open.Push(level with { Next = level.Next + 1 });
             if (inode.ChildCount > 0)
-                open.Push((path, inode.Children.GetEnumerator()));
+                open.Push((path, inode.Children, 0));
         }
     }
 

@@ -13,15 +13,54 @@ public sealed class TreePath : IEquatable<TreePath>, IComparable<TreePath>
 
     public static TreePath Root { get; } = new([]);
 
-    private readonly FileName[] _names;
+    // A path is either a list of names or one name below another path, so that a walk makes one small object a path whatever
+    // the depth; the list is made from the chain when someone asks for it.
+    private readonly TreePath? _parent;
+    private readonly FileName _name;
+    private FileName[]? _names;
 
-    private TreePath(FileName[] names) => _names = names;
+    private TreePath(FileName[] names)
+    {
+        _names = names;
+        Depth = names.Length;
+        _name = names.Length > 0 ? names[^1] : default;
+    }
 
-    public IReadOnlyList<FileName> Names => _names;
-    public bool IsRoot => _names.Length == 0;
-    public int Depth => _names.Length;
-    public FileName Name => _names[^1];
-    public TreePath Parent => new(_names[..^1]);
+    private TreePath(TreePath parent, FileName name)
+    {
+        _parent = parent;
+        _name = name;
+        Depth = parent.Depth + 1;
+    }
+
+    public IReadOnlyList<FileName> Names => List;
+    public bool IsRoot => Depth == 0;
+    public int Depth { get; }
+
+    /// <exception cref="InvalidOperationException">The root has no name.</exception>
+    public FileName Name => Depth > 0 ? _name : throw new InvalidOperationException("the root has no name");
+
+    /// <exception cref="InvalidOperationException">The root has no parent.</exception>
+    public TreePath Parent =>
+        _parent ?? (Depth > 0 ? Of(List.AsSpan(..^1).ToArray()) : throw new InvalidOperationException("the root has no parent"));
+
+    private FileName[] List => _names ??= ListOfChain();
+
+    private FileName[] ListOfChain()
+    {
+        FileName[] names = new FileName[Depth];
+        for (TreePath at = this; ; at = at._parent)
+        {
+            if (at._names is { } known)
+            {
+                known.CopyTo(names, 0);
+                return names;
+            }
+            names[at.Depth - 1] = at._name;
+            if (at._parent is null)
+                return names;
+        }
+    }
 
     /// <exception cref="InvalidDataException">A name is not possible, the path is too long, or ".." leads above the root.</exception>
     public static TreePath Parse(ReadOnlySpan<byte> path)
@@ -54,47 +93,54 @@ public sealed class TreePath : IEquatable<TreePath>, IComparable<TreePath>
 
     public static TreePath Parse(string path) => Parse(Encoding.UTF8.GetBytes(path));
 
-    public TreePath Append(FileName name) => new([.. _names, name]);
-    public TreePath Append(TreePath below) => below.IsRoot ? this : new([.. _names, .. below._names]);
+    public TreePath Append(FileName name) => new(this, name);
+    public TreePath Append(TreePath below) => below.IsRoot ? this : new([.. List, .. below.List]);
 
     /// <summary>Whether this is the given path or lies below it.</summary>
     public bool StartsWith(TreePath above) =>
-        above._names.Length <= _names.Length && _names.AsSpan(0, above._names.Length).SequenceEqual(above._names);
+        above.Depth <= Depth && List.AsSpan(0, above.Depth).SequenceEqual(above.List);
 
     /// <summary>Bytes without a leading slash ("usr/bin/sh"; the root is empty): the form of JSON lines, tar and mtree.</summary>
     public byte[] ToBytes()
     {
-        using MemoryStream bytes = new();
-        for (int i = 0; i < _names.Length; i++)
+        if (IsRoot)
+            return [];
+        int length = Depth - 1;
+        foreach (FileName name in List)
+            length += name.Bytes.Length;
+        byte[] bytes = new byte[length];
+        int at = 0;
+        foreach (FileName name in List)
         {
-            if (i > 0)
-                bytes.WriteByte((byte)'/');
-            bytes.Write(_names[i].Bytes);
+            if (at > 0)
+                bytes[at++] = (byte)'/';
+            name.Bytes.CopyTo(bytes.AsSpan(at));
+            at += name.Bytes.Length;
         }
-        return bytes.ToArray();
+        return bytes;
     }
 
     /// <summary>For messages: with a leading slash, escaped.</summary>
-    public override string ToString() => "/" + string.Join('/', _names);
+    public override string ToString() => "/" + string.Join('/', List);
 
     /// <summary>Canonical order: name by name, so that a directory comes before what it holds and its content stays together.</summary>
     public int CompareTo(TreePath? other)
     {
         if (other is null)
             return 1;
-        for (int i = 0; i < Math.Min(_names.Length, other._names.Length); i++)
-            if (_names[i].CompareTo(other._names[i]) is var order and not 0)
+        for (int i = 0; i < Math.Min(Depth, other.Depth); i++)
+            if (List[i].CompareTo(other.List[i]) is var order and not 0)
                 return order;
-        return _names.Length.CompareTo(other._names.Length);
+        return Depth.CompareTo(other.Depth);
     }
 
-    public bool Equals(TreePath? other) => other is not null && _names.AsSpan().SequenceEqual(other._names);
+    public bool Equals(TreePath? other) => ReferenceEquals(this, other) || (other is not null && other.Depth == Depth && List.AsSpan().SequenceEqual(other.List));
     public override bool Equals(object? obj) => Equals(obj as TreePath);
 
     public override int GetHashCode()
     {
         HashCode hash = default;
-        foreach (FileName name in _names)
+        foreach (FileName name in List)
             hash.Add(name);
         return hash.ToHashCode();
     }
