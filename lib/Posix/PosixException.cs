@@ -2,9 +2,12 @@ using System.Runtime.InteropServices;
 
 namespace Layerbox.Posix;
 
-/// <summary>A failed system call: which call, on which path, and why. The message is "path: call: reason".</summary>
-public sealed class PosixException(string call, Errno errno, string? path = null)
-    : IOException(Describe(call, errno, path), (int)errno)
+/// <summary>
+/// A failed system call: which call, on which path, and why. The message is "path: call: reason"; the reason is the C
+/// library's wording unless the caller knows better what the number means here, and what to do about it.
+/// </summary>
+public sealed class PosixException(string call, Errno errno, string? path = null, string? reason = null)
+    : IOException(Describe(call, reason ?? Reason(errno), path), (int)errno)
 {
     public string Call { get; } = call;
     public Errno Errno { get; } = errno;
@@ -25,6 +28,6 @@ public sealed class PosixException(string call, Errno errno, string? path = null
     internal static int Check(int result, string call, ReadOnlySpan<byte> path) =>
         result >= 0 ? result : throw new PosixException(call, Last, PathText.FromBytes(path));
 
-    private static string Describe(string call, Errno errno, string? path) =>
-        path is null ? $"{call}: {Reason(errno)}" : $"{path}: {call}: {Reason(errno)}";
+    private static string Describe(string call, string reason, string? path) =>
+        path is null ? $"{call}: {reason}" : $"{path}: {call}: {reason}";
 }
