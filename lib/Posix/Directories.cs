@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Layerbox.Posix;
 
 /// <summary>Directories as anchors of *at calls: opening, listing, making.</summary>
-public static unsafe class Directories
+public static unsafe partial class Directories
 {
     internal const int AT_FDCWD = -100;
     private const nint SYS_openat2 = 437;

@@ -17,8 +17,17 @@ public readonly record struct FileStatus(
     public bool IsRegular => Type == S_IFREG;
     public bool IsSymlink => Type == S_IFLNK;
 
+    /// <summary>Whether something is mounted exactly here (Linux 5.8 and later say so).</summary>
+    public bool IsMountRoot { get; init; }
+
+    // linux/stat.h
+    private const ulong STATX_ATTR_MOUNT_ROOT = 0x2000;
+
     internal static FileStatus From(in Libc.StatxBuffer s) => new(
         s.Mode, s.Uid, s.Gid, s.Links, s.Inode, (long)s.Size, (long)s.Blocks,
         s.ModificationTime.Seconds, s.ModificationTime.Nanoseconds, s.ChangeTime.Seconds, s.ChangeTime.Nanoseconds,
-        s.RdevMajor, s.RdevMinor, s.DevMajor, s.DevMinor);
+        s.RdevMajor, s.RdevMinor, s.DevMajor, s.DevMinor)
+    {
+        IsMountRoot = (s.Attributes & STATX_ATTR_MOUNT_ROOT) != 0,
+    };
 }

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Layerbox.Posix;
 
 /// <summary>Calls on files by handle, or by name under a directory handle. Names are bytes; nothing follows a link unless it says so.</summary>
-public static unsafe class Files
+public static unsafe partial class Files
 {
     internal const int AT_SYMLINK_NOFOLLOW = 0x100, AT_EMPTY_PATH = 0x1000, AT_REMOVEDIR = 0x200;
     private const uint STATX_BASIC_STATS = 0x7FF;

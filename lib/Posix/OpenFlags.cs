@@ -17,4 +17,6 @@ public enum OpenFlags
     NoFollow = 0x20000,
     CloseOnExec = 0x80000,
     PathOnly = 0x200000,
+    /// <summary>O_TMPFILE: a file without a name in the given directory.</summary>
+    TemporaryFile = 0x410000,
 }

@@ -1,81 +1,154 @@
+using System.Buffers;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Posix;
 
-/// <summary>Extended attributes. Names below a directory handle go through /proc/self/fd, since Linux has no *at form of these calls before 6.13.</summary>
+/// <summary>
+/// Extended attributes of a handle, or of a name below a directory handle (a link is not followed). For names the *at calls of
+/// Linux 6.13 are used; older kernels are reached through /proc/self/fd.
+/// </summary>
 public static unsafe class Xattrs
 {
-    private const int ValueMax = 65536;
+    private const int InlineMax = 1024, ValueMax = 65536;
+    private const uint NoFollow = Files.AT_SYMLINK_NOFOLLOW;
+
+    /// <summary>ENOSYS on older kernels; EPERM in sandboxes that do not know the call. Listing "/" gives neither for another reason.</summary>
+    private static readonly bool s_hasAt = ProbeAt();
 
     /// <summary>All attributes, sorted by the bytes of their names. Empty where the filesystem has none.</summary>
     public static List<(byte[] Name, byte[] Value)> Read(SafeFileHandle directory, ReadOnlySpan<byte> name)
     {
-        fixed (byte* p = new CString(PathOf(directory, name), stackalloc byte[CString.Inline]))
+        if (s_hasAt)
         {
-            byte* path = p;
-            return Read((list, size) => Libc.llistxattr(path, (byte*)list, size), (key, value, size) => Libc.lgetxattr(path, (byte*)key, (byte*)value, size), PathText.FromBytes(name));
+            fixed (byte* p = new CString(name, stackalloc byte[CString.Inline]))
+                return Read(new Place(directory, p, isPath: false), name);
         }
+        fixed (byte* p = new CString(PathOf(directory, name), stackalloc byte[CString.Inline]))
+            return Read(new Place(directory, p, isPath: true), name);
     }
 
-    public static List<(byte[] Name, byte[] Value)> Read(SafeFileHandle file) =>
-        Read((list, size) => Libc.flistxattr(file, (byte*)list, size), (key, value, size) => Libc.fgetxattr(file, (byte*)key, (byte*)value, size), null);
+    /// <inheritdoc cref="Read(SafeFileHandle, ReadOnlySpan{byte})"/>
+    public static List<(byte[] Name, byte[] Value)> Read(SafeFileHandle file) => Read(new Place(file, null, isPath: false), default);
 
     public static void Set(SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
-        fixed (byte* p = new CString(PathOf(directory, name), stackalloc byte[CString.Inline]), k = new CString(key, stackalloc byte[CString.Inline]), v = value)
-            PosixException.Check(Libc.lsetxattr(p, k, v, (nuint)value.Length, 0), $"setxattr {Encoding.UTF8.GetString(key)}", name);
+        fixed (byte* p = new CString(s_hasAt ? name : PathOf(directory, name), stackalloc byte[CString.Inline]))
+        fixed (byte* k = new CString(key, stackalloc byte[CString.Inline]), v = value)
+        {
+            Libc.XattrArgs args = new() { Value = (ulong)v, Size = (uint)value.Length };
+            nint result = s_hasAt
+                ? Libc.xattrat(Libc.SYS_setxattrat, directory, p, NoFollow, k, &args, (nuint)sizeof(Libc.XattrArgs))
+                : Libc.lsetxattr(p, k, v, (nuint)value.Length, 0);
+            PosixException.Check((int)result, Call("setxattr", key), name);
+        }
     }
 
     public static void Set(SafeFileHandle file, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, string? path = null)
     {
         fixed (byte* k = new CString(key, stackalloc byte[CString.Inline]), v = value)
-            PosixException.Check(Libc.fsetxattr(file, k, v, (nuint)value.Length, 0), $"setxattr {Encoding.UTF8.GetString(key)}", path);
+            PosixException.Check(Libc.fsetxattr(file, k, v, (nuint)value.Length, 0), Call("setxattr", key), path);
     }
 
     public static void Remove(SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> key)
     {
-        fixed (byte* p = new CString(PathOf(directory, name), stackalloc byte[CString.Inline]), k = new CString(key, stackalloc byte[CString.Inline]))
-            PosixException.Check(Libc.lremovexattr(p, k), $"removexattr {Encoding.UTF8.GetString(key)}", name);
+        fixed (byte* p = new CString(s_hasAt ? name : PathOf(directory, name), stackalloc byte[CString.Inline]))
+        fixed (byte* k = new CString(key, stackalloc byte[CString.Inline]))
+        {
+            nint result = s_hasAt
+                ? Libc.listxattrat(Libc.SYS_removexattrat, directory, p, NoFollow, k, 0)
+                : Libc.lremovexattr(p, k);
+            PosixException.Check((int)result, Call("removexattr", key), name);
+        }
     }
 
-    private delegate nint ListCall(nint list, nuint size);
+    public static void Remove(SafeFileHandle file, ReadOnlySpan<byte> key, string? path = null)
+    {
+        fixed (byte* k = new CString(key, stackalloc byte[CString.Inline]))
+            PosixException.Check(Libc.fremovexattr(file, k), Call("removexattr", key), path);
+    }
 
-    private delegate nint GetCall(nint key, nint value, nuint size);
+    /// <summary>Where attributes are read: a name below a handle, a path, or (name null) the handle itself.</summary>
+    private readonly ref struct Place(SafeFileHandle handle, byte* name, bool isPath)
+    {
+        public nint List(byte* list, nuint size) =>
+            name is null ? Libc.flistxattr(handle, list, size)
+            : isPath ? Libc.llistxattr(name, list, size)
+            : Libc.listxattrat(Libc.SYS_listxattrat, handle, name, NoFollow, list, size);
+
+        public nint Get(byte* key, byte* value, nuint size)
+        {
+            if (name is null)
+                return Libc.fgetxattr(handle, key, value, size);
+            if (isPath)
+                return Libc.lgetxattr(name, key, value, size);
+            Libc.XattrArgs args = new() { Value = (ulong)value, Size = (uint)size };
+            return Libc.xattrat(Libc.SYS_getxattrat, handle, name, NoFollow, key, &args, (nuint)sizeof(Libc.XattrArgs));
+        }
+    }
+
+    private static List<(byte[] Name, byte[] Value)> Read(Place place, ReadOnlySpan<byte> path)
+    {
+        byte* inline = stackalloc byte[InlineMax];
+        nint size = place.List(inline, InlineMax);
+        if (size == 0)
+            return [];
+        if (size > 0)
+            return ReadValues(place, new ReadOnlySpan<byte>(inline, (int)size), path);
+        if (PosixException.Last is Errno.EOPNOTSUPP or Errno.ENOTTY)
+            return [];
+        byte[] names = ArrayPool<byte>.Shared.Rent(ValueMax);
+        try
+        {
+            fixed (byte* n = names)
+                size = place.List(n, ValueMax);
+            return size >= 0
+                ? ReadValues(place, names.AsSpan(0, (int)size), path)
+                : throw new PosixException("listxattr", PosixException.Last, path.IsEmpty ? null : PathText.FromBytes(path));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(names);
+        }
+    }
+
+    private static List<(byte[] Name, byte[] Value)> ReadValues(Place place, ReadOnlySpan<byte> names, ReadOnlySpan<byte> path)
+    {
+        List<(byte[], byte[])> found = [];
+        byte[] value = ArrayPool<byte>.Shared.Rent(ValueMax);
+        try
+        {
+            while (!names.IsEmpty)
+            {
+                int length = names.IndexOf((byte)0);
+                nint got;
+                fixed (byte* n = names, v = value)
+                    got = place.Get(n, v, ValueMax);
+                if (got < 0)
+                    throw new PosixException(Call("getxattr", names[..length]), PosixException.Last, path.IsEmpty ? null : PathText.FromBytes(path));
+                found.Add((names[..length].ToArray(), value[..(int)got]));
+                names = names[(length + 1)..];
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(value);
+        }
+        found.Sort((a, b) => a.Item1.AsSpan().SequenceCompareTo(b.Item1));
+        return found;
+    }
+
+    private static string Call(string call, ReadOnlySpan<byte> key) => $"{call} {PathText.FromBytes(key)}";
 
     private static byte[] PathOf(SafeFileHandle directory, ReadOnlySpan<byte> name) =>
         [.. Encoding.ASCII.GetBytes($"/proc/self/fd/{directory.DangerousGetHandle()}/"), .. name];
 
-    private static List<(byte[] Name, byte[] Value)> Read(ListCall list, GetCall get, string? path)
+    private static bool ProbeAt()
     {
-        List<(byte[], byte[])> found = [];
-        byte* inline = stackalloc byte[1024];
-        nint size = list((nint)inline, 1024);
-        if (size == 0)
-            return found;
-        if (size < 0 && PosixException.Last is Errno.EOPNOTSUPP or Errno.ENOTTY)
-            return found;
-        byte[] names;
-        if (size > 0)
-            names = new Span<byte>(inline, (int)size).ToArray();
-        else
+        fixed (byte* root = "/"u8)
         {
-            names = new byte[ValueMax];
-            fixed (byte* n = names)
-                names = names[..(int)PosixException.Check(list((nint)n, ValueMax), "listxattr", path)];
+            return Libc.listxattrat(Libc.SYS_listxattrat, Directories.Current, root, NoFollow, null, 0) >= 0
+                || PosixException.Last is not (Errno.ENOSYS or Errno.EPERM);
         }
-        byte[] value = new byte[ValueMax];
-        for (int at = 0; at < names.Length;)
-        {
-            int length = names.AsSpan(at).IndexOf((byte)0);
-            fixed (byte* n = names, v = value)
-            {
-                nint got = PosixException.Check(get((nint)(n + at), (nint)v, ValueMax), "getxattr", path);
-                found.Add((names[at..(at + length)], value[..(int)got]));
-            }
-            at += length + 1;
-        }
-        found.Sort((a, b) => a.Item1.AsSpan().SequenceCompareTo(b.Item1));
-        return found;
     }
 }

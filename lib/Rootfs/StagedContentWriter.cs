@@ -1,0 +1,187 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using Layerbox.FileTree;
+using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Rootfs;
+
+/// <summary>
+/// Writes one staged content. Small writes are gathered, so that most files take one write(2); bytes that come in order are hashed
+/// as they pass, so that nobody has to read them again.
+/// </summary>
+internal sealed class StagedContentWriter : ContentWriter
+{
+    private const int BufferSize = 128 * 1024;
+    private const long NotInOrder = -1;
+
+    private static readonly byte[] s_zeros = new byte[64 * 1024];
+
+    private readonly StagedContentStore _store;
+    private readonly byte[] _name;
+    private readonly FileContent? _unchanged;
+    private SafeFileHandle? _file;
+    private byte[]? _buffer;
+    private int _buffered;
+    private long _bufferOffset;
+    private long _size;
+    private long _sizeOnDisk;
+    private IncrementalHash? _hash;
+    private long _hashed;
+    private byte[]? _digest;
+    private bool _isWritten;
+    private bool _isDone;
+
+    public StagedContentWriter(StagedContentStore store, FileContent? initial)
+    {
+        _store = store;
+        _name = store.NextName();
+        if (initial is null)
+            return;
+        _unchanged = initial;
+        _hashed = NotInOrder;
+        ContentCopy.Write(initial, OpenFile(), Reflink.Auto);
+        _size = _sizeOnDisk = initial.Size;
+    }
+
+    public override long Size => _size;
+
+    public override void Write(long offset, ReadOnlySpan<byte> bytes)
+    {
+        _isWritten = true;
+        if (_buffered > 0 && (offset != _bufferOffset + _buffered || _buffered + bytes.Length > BufferSize))
+            Flush();
+        if (bytes.Length >= BufferSize)
+            WriteOut(offset, bytes);
+        else if (!bytes.IsEmpty)
+        {
+            if (_buffered == 0)
+                _bufferOffset = offset;
+            _buffer ??= ArrayPool<byte>.Shared.Rent(BufferSize);
+            bytes.CopyTo(_buffer.AsSpan(_buffered));
+            _buffered += bytes.Length;
+        }
+        _size = Math.Max(_size, offset + bytes.Length);
+    }
+
+    public override void SetSize(long size)
+    {
+        Flush();
+        _isWritten |= size != _size;
+        _size = size;
+        if (size < _hashed)
+            ForgetHash();
+        // What was cut off must read as zeros when the file grows again.
+        if (size < _sizeOnDisk)
+        {
+            Files.Truncate(OpenFile(), size, _store.Target.Path);
+            _sizeOnDisk = size;
+        }
+    }
+
+    public override void CopyFrom(FileContent source, long sourceOffset, long length, long offset)
+    {
+        if (sourceOffset < 0 || length < 0 || sourceOffset + length > source.Size)
+            throw new InvalidDataException($"bytes {sourceOffset} to {sourceOffset + length} are to be copied of a file of {source.Size}");
+        Flush();
+        _isWritten = true;
+        ContentCopy.WriteRange(source, sourceOffset, length, OpenFile(), offset);
+        if (length > 0)
+            ForgetHash();
+        _sizeOnDisk = Math.Max(_sizeOnDisk, offset + length);
+        _size = Math.Max(_size, offset + length);
+    }
+
+    public override FileContent Complete()
+    {
+        bool isWhole = _file is null && _hashed == 0 && _bufferOffset == 0 && _buffered == _size;
+        if (isWhole)
+        {
+            _digest = SHA256.HashData(_buffer.AsSpan(0, _buffered));
+            _hashed = NotInOrder;
+        }
+        Flush();
+        SafeFileHandle file = OpenFile();
+        if (_sizeOnDisk != _size)
+            Files.Truncate(file, _size, _store.Target.Path);
+        if (_hashed != NotInOrder)
+        {
+            HashZeros(_size - _hashed);
+            _digest = (_hash ??= _store.RentHash()).GetHashAndReset();
+        }
+        StagedContent content = new(_store, _name, _size);
+        if (_digest is not null)
+            content.SetDigest(_digest);
+        else if (!_isWritten && _unchanged is { HasDigest: true })
+            content.SetDigest(_unchanged.Digest);
+        Close();
+        return content;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing && !_isDone)
+        {
+            bool wasMade = _file is not null;
+            Close();
+            if (wasMade)
+                Files.Remove(_store.Handle, _name);
+        }
+        base.Dispose(disposing);
+    }
+
+    private SafeFileHandle OpenFile() => _file ??= Files.Open(
+        _store.Handle, _name, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.NoFollow, 0x180 /* 0600 */);
+
+    private void Flush()
+    {
+        if (_buffered == 0)
+            return;
+        WriteOut(_bufferOffset, _buffer.AsSpan(0, _buffered));
+        _buffered = 0;
+    }
+
+    private void WriteOut(long offset, ReadOnlySpan<byte> bytes)
+    {
+        Files.WriteAt(OpenFile(), bytes, offset, _store.Target.Path);
+        _sizeOnDisk = Math.Max(_sizeOnDisk, offset + bytes.Length);
+        if (_hashed == NotInOrder)
+            return;
+        if (offset < _hashed)
+        {
+            ForgetHash();
+            return;
+        }
+        HashZeros(offset - _hashed);
+        (_hash ??= _store.RentHash()).AppendData(bytes);
+        _hashed = offset + bytes.Length;
+    }
+
+    private void HashZeros(long count)
+    {
+        for (; count > 0; count -= s_zeros.Length)
+            (_hash ??= _store.RentHash()).AppendData(s_zeros.AsSpan(0, (int)Math.Min(count, s_zeros.Length)));
+    }
+
+    private void ForgetHash()
+    {
+        if (_hash is not null)
+        {
+            _hash.GetHashAndReset();
+            _store.ReturnHash(_hash);
+            _hash = null;
+        }
+        _hashed = NotInOrder;
+    }
+
+    private void Close()
+    {
+        _isDone = true;
+        _file?.Dispose();
+        if (_buffer is not null)
+            ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = null;
+        if (_hash is not null)
+            ForgetHash();
+    }
+}
