@@ -8,17 +8,15 @@ internal static class TreeMerge
     /// <summary>All names of both, in canonical order, with what each has under it. Either may be missing or be no directory.</summary>
     public static IEnumerable<(FileName Name, Inode? From, Inode? To)> Children(Inode? from, Inode? to)
     {
-        using IEnumerator<KeyValuePair<FileName, Inode>> a = (from?.Children ?? []).GetEnumerator(), b = (to?.Children ?? []).GetEnumerator();
-        bool hasA = a.MoveNext(), hasB = b.MoveNext();
-        while (hasA || hasB)
+        ChildList a = from?.Children ?? default, b = to?.Children ?? default;
+        for (int i = 0, j = 0; i < a.Count || j < b.Count;)
         {
-            int order = !hasA ? 1 : !hasB ? -1 : a.Current.Key.CompareTo(b.Current.Key);
-            FileName name = order <= 0 ? a.Current.Key : b.Current.Key;
-            yield return (name, order <= 0 ? a.Current.Value : null, order >= 0 ? b.Current.Value : null);
+            int order = i == a.Count ? 1 : j == b.Count ? -1 : a[i].Key.CompareTo(b[j].Key);
+            yield return (order <= 0 ? a[i].Key : b[j].Key, order <= 0 ? a[i].Value : null, order >= 0 ? b[j].Value : null);
             if (order <= 0)
-                hasA = a.MoveNext();
+                i++;
             if (order >= 0)
-                hasB = b.MoveNext();
+                j++;
         }
     }
 
