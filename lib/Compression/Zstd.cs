@@ -28,19 +28,22 @@ internal sealed unsafe class ZstdDecoder : Decoder
     public override void Dispose() => _context.Dispose();
 }
 
-/// <summary>Writes zstd frames with content size and checksum.</summary>
-internal sealed unsafe class ZstdBlockEncoder(int level) : BlockEncoder
+internal sealed unsafe class ZstdEncoder(int level, int workers) : Encoder
 {
-    private readonly ZstdCompression _context = new(level);
+    private readonly ZstdCompression _context = new(level, workers);
 
-    public override int MaxOutput(int blockSize) => checked((int)ZSTD_compressBound((nuint)blockSize));
-
-    public override int Encode(ReadOnlySpan<byte> block, Span<byte> output)
+    public override bool Encode(ReadOnlySpan<byte> input, Span<byte> output, bool end, out int consumed, out int produced)
     {
-        fixed (byte* from = block, to = output)
+        fixed (byte* from = input, to = output)
         {
-            nuint result = ZSTD_compress2(_context, to, (nuint)output.Length, from, (nuint)block.Length);
-            return ZSTD_isError(result) == 0 ? (int)result : throw new InvalidOperationException($"zstd: {ErrorName(result)}");
+            ZSTD_inBuffer source = new() { Source = from, Size = (nuint)input.Length };
+            ZSTD_outBuffer destination = new() { Destination = to, Size = (nuint)output.Length };
+            nuint result = ZSTD_compressStream2(_context, &destination, &source, end ? ZSTD_e_end : ZSTD_e_continue);
+            if (ZSTD_isError(result) != 0)
+                throw new InvalidOperationException($"zstd: {ErrorName(result)}");
+            consumed = (int)source.Position;
+            produced = (int)destination.Position;
+            return end ? result == 0 : consumed == input.Length;
         }
     }
 

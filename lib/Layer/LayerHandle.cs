@@ -1,0 +1,58 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Layerbox.Layer;
+
+/// <summary>
+/// Names a built layer: one JSON line in a plain file, without host paths, small enough to be a build rule's output. It says where on
+/// which volume the subvolume is, which one it is, and what is in it.
+/// </summary>
+/// <param name="Layer">The name from the specification.</param>
+/// <param name="VolumeUuid">The btrfs filesystem.</param>
+/// <param name="Subvolume">Path below the volume's root, "layers/ID/volume".</param>
+/// <param name="Uuid">The subvolume's own uuid: no other build ever has it.</param>
+/// <param name="ParentUuid">The subvolume it was snapshotted from; null for a layer that started empty.</param>
+/// <param name="Digest">"sha256:…" of the canonical state: equal for equal content, on any machine.</param>
+/// <param name="Recipe">"sha256:…" of all that the content is a function of.</param>
+public sealed record LayerHandle(
+    [property: JsonRequired] string Layer,
+    [property: JsonRequired] string VolumeUuid,
+    [property: JsonRequired] string Subvolume,
+    [property: JsonRequired] string Uuid,
+    string? ParentUuid,
+    [property: JsonRequired] string Digest,
+    [property: JsonRequired] string Recipe)
+{
+    /// <exception cref="LayerException">This is no handle; the message says what is wrong with it.</exception>
+    public static LayerHandle Parse(ReadOnlySpan<byte> bytes, string place)
+    {
+        LayerHandle? handle;
+        try
+        {
+            handle = JsonSerializer.Deserialize(bytes, HandleJson.Default.LayerHandle);
+        }
+        catch (JsonException e)
+        {
+            string reason = e.Message.StartsWith("JSON deserialization", StringComparison.Ordinal) ? "a member is missing" : "not the JSON of one";
+            throw new LayerException($"{place}: no layer handle: {reason}");
+        }
+        if (handle is null)
+            throw new LayerException($"{place}: no layer handle: null");
+        if (handle.Subvolume.Split('/') is not ["layers", { Length: > 0 } id, "volume"] || id is "." or "..")
+            throw new LayerException($"{place}: no layer handle: subvolume '{handle.Subvolume}' is not of the form layers/ID/volume");
+        if (!Guid.TryParseExact(handle.Uuid, "D", out _) || !Guid.TryParseExact(handle.VolumeUuid, "D", out _))
+            throw new LayerException($"{place}: no layer handle: a uuid is not of the form 8-4-4-4-12");
+        if (!handle.Digest.StartsWith("sha256:", StringComparison.Ordinal) || !handle.Recipe.StartsWith("sha256:", StringComparison.Ordinal))
+            throw new LayerException($"{place}: no layer handle: a digest is not of the form sha256:HEX");
+        return handle;
+    }
+
+    public static LayerHandle Read(string path) => Parse(FileBytes.Read(path), path);
+
+    /// <summary>The line with its newline.</summary>
+    public byte[] ToBytes() => [.. JsonSerializer.SerializeToUtf8Bytes(this, HandleJson.Default.LayerHandle), (byte)'\n'];
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(LayerHandle))]
+internal sealed partial class HandleJson : JsonSerializerContext;
