@@ -24,6 +24,14 @@ public abstract class ContentWriter : IDisposable
     /// <summary>Copies a range of another content, by shared extents where the store can.</summary>
     public abstract void CopyFrom(FileContent source, long sourceOffset, long length, long offset);
 
+    /// <summary>Makes a range that lies within the content read as zeros, as a hole where the store can.</summary>
+    public virtual void Clear(long offset, long length)
+    {
+        byte[] zeros = new byte[Math.Min(length, 64 << 10)];
+        for (long end = offset + length; offset < end; offset += zeros.Length)
+            Write(offset, zeros.AsSpan(0, (int)Math.Min(end - offset, zeros.Length)));
+    }
+
     /// <summary>Ends the writing. The result does not change any more.</summary>
     public abstract FileContent Complete();
 
@@ -58,14 +66,20 @@ public sealed class MemoryContentStore : ContentStore
 
         public override void Write(long offset, ReadOnlySpan<byte> bytes)
         {
+            Check(offset + bytes.Length);
             _bytes.Position = offset;
             _bytes.Write(bytes);
         }
 
-        public override void SetSize(long size) => _bytes.SetLength(size);
+        public override void SetSize(long size) => _bytes.SetLength(Check(size));
 
         public override void CopyFrom(FileContent source, long sourceOffset, long length, long offset)
         {
+            if (source is MemoryContent memory)
+            {
+                Write(offset, memory.Bytes.AsSpan((int)sourceOffset, (int)length));
+                return;
+            }
             using MemoryStream all = new();
             using (Stream from = source.Open())
                 from.CopyTo(all);
@@ -73,5 +87,8 @@ public sealed class MemoryContentStore : ContentStore
         }
 
         public override FileContent Complete() => new MemoryContent(_bytes.ToArray());
+
+        private static long Check(long size) =>
+            size <= Array.MaxLength ? size : throw new IOException($"a file of {size} bytes cannot be held in memory");
     }
 }

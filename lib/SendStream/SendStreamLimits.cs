@@ -1,0 +1,22 @@
+namespace Layerbox.SendStream;
+
+/// <summary>What a reader puts up with. The format itself knows no limits from version 2 on.</summary>
+public sealed record SendStreamLimits
+{
+    /// <summary>The kernel's own commands stay below 144 KiB; this leaves room for other writers.</summary>
+    public const int DefaultMaxCommandLength = 64 << 20;
+
+    public static SendStreamLimits Default { get; } = new();
+
+    /// <summary>Longest payload of a command, in bytes. Memory is taken as bytes arrive, never because a length was told.</summary>
+    public int MaxCommandLength { get; init; } = DefaultMaxCommandLength;
+
+    /// <summary>How many bytes one encoded write may decode to.</summary>
+    public int MaxDecodedLength { get; init; } = SendStreamFormat.MaxEncodedExtent;
+
+    /// <summary>
+    /// Whether commands and attributes that are not known are passed over, and those of a newer version than the header's
+    /// are taken, as the format's documentation allows.
+    /// </summary>
+    public bool AllowUnknown { get; init; }
+}

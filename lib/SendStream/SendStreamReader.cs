@@ -1,0 +1,177 @@
+using System.Buffers.Binary;
+using Layerbox.FileTree;
+using static Layerbox.SendStream.SendStreamFormat;
+
+namespace Layerbox.SendStream;
+
+/// <summary>
+/// Reads the commands of send streams one by one, from a stream that need not seek, and checks their frames: headers, versions,
+/// lengths, CRCs, attributes. Several streams may stand back to back ("btrfs send a b"), each with its header and end, or share one
+/// header and end ("btrfs send -e a b"). What the commands mean is not looked at here.
+/// </summary>
+public sealed class SendStreamReader
+{
+    /// <summary>A buffer that stays in the processor's second cache is read fastest.</summary>
+    private const int InitialBufferLength = 256 << 10;
+
+    private readonly Stream _input;
+    private readonly SendStreamLimits _limits;
+    private readonly SendCommand _command;
+    private byte[] _buffer = new byte[InitialBufferLength];
+    private int _start;
+    private int _end;
+    private long _commands;
+    private bool _isInStream;
+
+    public SendStreamReader(Stream input, SendStreamLimits? limits = null)
+    {
+        _input = input;
+        _limits = limits ?? SendStreamLimits.Default;
+        _command = new SendCommand { AllowsUnknown = _limits.AllowUnknown };
+    }
+
+    /// <summary>Version of the current stream: 1 to 3, or 0, which btrfs-progs take as 1.</summary>
+    public uint Version { get; private set; }
+
+    /// <summary>How many stream headers were read.</summary>
+    public int StreamCount { get; private set; }
+
+    /// <summary>How many bytes of the input lie behind the commands read so far.</summary>
+    public long Position { get; private set; }
+
+    /// <summary>The command that <see cref="Read"/> came to.</summary>
+    public SendCommand Command => _command;
+
+    /// <summary>The current command's bytes as they lie in the stream, its header included.</summary>
+    public ReadOnlySpan<byte> Frame => _buffer.AsSpan(_start - CommandHeaderLength - _command.PayloadLength, CommandHeaderLength + _command.PayloadLength);
+
+    /// <summary>Goes on to the next command, an end command included; says false at the end of the input.</summary>
+    /// <exception cref="InvalidDataException">The input is malformed or incomplete: offset, command, what was found and expected.</exception>
+    public bool Read()
+    {
+        if (!_isInStream && !ReadHeader())
+            return false;
+        ReadCommand();
+        if (_command.Kind == SendCommandKind.End)
+            _isInStream = false;
+        return true;
+    }
+
+    // Layout: char magic[13], u32 version.
+    private bool ReadHeader()
+    {
+        bool isFirst = StreamCount == 0;
+        bool isWhole = Fill(HeaderLength);
+        ReadOnlySpan<byte> bytes = _buffer.AsSpan(_start, Math.Min(_end - _start, HeaderLength));
+        if (bytes.IsEmpty && !isFirst)
+            return false;
+        if (bytes.IsEmpty)
+            throw new InvalidDataException("offset 0: the input is empty, expected the header of a send stream");
+        if (!bytes.StartsWith(Magic[..Math.Min(bytes.Length, Magic.Length)]))
+            throw new InvalidDataException(isFirst
+                ? $"offset 0: no send stream: {Describe(bytes)}, expected 'btrfs-stream' and a NUL byte"
+                : $"offset {Position}: bytes after the end command that are no further stream: {Describe(bytes)}");
+        if (!isWhole)
+            throw new InvalidDataException($"offset {Position}: the header of the stream is cut: {bytes.Length} bytes, expected {HeaderLength}");
+        Version = BinaryPrimitives.ReadUInt32LittleEndian(bytes[Magic.Length..]);
+        if (Version > MaxVersion)
+            throw new InvalidDataException($"offset {Position + Magic.Length}: version {Version} of send streams is not known, expected 1 to {MaxVersion}");
+        Skip(HeaderLength);
+        StreamCount++;
+        return _isInStream = true;
+    }
+
+    // Layout: u32 length of the payload, u16 kind, u32 crc.
+    private void ReadCommand()
+    {
+        if (!Fill(CommandHeaderLength))
+            throw _end == _start
+                ? new InvalidDataException($"offset {Position}: the stream ends without an end command after {_commands} commands")
+                : new InvalidDataException($"offset {Position}: command {_commands + 1}: its header is cut: {_end - _start} bytes, expected {CommandHeaderLength}");
+        ReadOnlySpan<byte> header = _buffer.AsSpan(_start, CommandHeaderLength);
+        if (header.SequenceEqual(Magic[..CommandHeaderLength]))
+            throw new InvalidDataException($"offset {Position}: command {_commands + 1}: a new stream header, expected an end command before it: "
+                + "the sender was stopped and started over");
+        uint length = BinaryPrimitives.ReadUInt32LittleEndian(header);
+        SendCommandKind kind = (SendCommandKind)BinaryPrimitives.ReadUInt16LittleEndian(header[sizeof(uint)..]);
+        _command.Locate(kind, Version, Position, ++_commands);
+        CheckKind(kind);
+        if (length > _limits.MaxCommandLength)
+            throw _command.Error($"says {length} bytes, more than the limit of {_limits.MaxCommandLength}");
+        int frame = CommandHeaderLength + (int)length;
+        if (!Fill(frame))
+            throw _command.Error($"cut: {_end - _start - CommandHeaderLength} of {length} bytes{HintAtRestart(_buffer.AsSpan(_start, _end - _start))}");
+        CheckCrc(_buffer.AsSpan(_start, frame));
+        _command.Load(_buffer, _start + CommandHeaderLength, (int)length);
+        Skip(frame);
+    }
+
+    private void CheckKind(SendCommandKind kind)
+    {
+        if (_limits.AllowUnknown)
+            return;
+        if (!IsKnown(kind))
+            throw _command.Error("no such command is known");
+        if (FirstVersionOf(kind) is var first && first > Math.Max(Version, 1))
+            throw _command.Error($"a command of version {first} in a stream of version {Version}");
+    }
+
+    private void CheckCrc(Span<byte> frame)
+    {
+        // In place, as if the CRC's own bytes were 0: faster than feeding three pieces.
+        Span<byte> field = frame[(sizeof(uint) + sizeof(ushort))..CommandHeaderLength];
+        uint found = BinaryPrimitives.ReadUInt32LittleEndian(field);
+        field.Clear();
+        uint expected = Crc32C.Append(0, frame);
+        uint iscsi = found == expected ? 0 : ~Crc32C.Append(uint.MaxValue, frame);
+        BinaryPrimitives.WriteUInt32LittleEndian(field, found);
+        if (found == expected)
+            return;
+        string hint = found == iscsi ? ", which is the iSCSI form of CRC32C; here it starts at 0 and is not inverted" : HintAtRestart(frame);
+        throw _command.Error($"crc is 0x{found:x8}, expected 0x{expected:x8}{hint}");
+    }
+
+    // A `btrfs send` that was stopped and continued starts over in the middle of a command, and exits with 0 (btrfs-progs #719, #1063).
+    private string HintAtRestart(ReadOnlySpan<byte> frame)
+    {
+        int at = frame.IndexOf(Magic);
+        return at < 0 ? "" : $"; another stream header begins at offset {Position + at}: the sender was stopped and started over";
+    }
+
+    private static string Describe(ReadOnlySpan<byte> bytes) => bytes switch
+    {
+        [0x1F, 0x8B, ..] => "gzip data",
+        [0x28, 0xB5, 0x2F, 0xFD, ..] => "zstd data",
+        [0xFD, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0, ..] => "xz data",
+        [(byte)'B', (byte)'Z', (byte)'h', ..] => "bzip2 data",
+        _ => $"'{BytesText.Escape(bytes)}'",
+    };
+
+    private void Skip(int length)
+    {
+        _start += length;
+        Position += length;
+    }
+
+    /// <summary>Makes so many bytes lie in the buffer; says false when the input ends before.</summary>
+    private bool Fill(int length)
+    {
+        if (_end - _start >= length)
+            return true;
+        if (_buffer.Length - _start < length)
+        {
+            _buffer.AsSpan(_start.._end).CopyTo(_buffer);
+            (_start, _end) = (0, _end - _start);
+        }
+        while (_end - _start < length)
+        {
+            if (_end == _buffer.Length)
+                Array.Resize(ref _buffer, (int)Math.Min(2L * _buffer.Length, Array.MaxLength));
+            int read = _input.Read(_buffer, _end, _buffer.Length - _end);
+            if (read == 0)
+                return false;
+            _end += read;
+        }
+        return true;
+    }
+}

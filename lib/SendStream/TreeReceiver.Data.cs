@@ -1,0 +1,105 @@
+using System.Buffers;
+using Layerbox.FileTree;
+using A = Layerbox.SendStream.SendAttribute;
+
+namespace Layerbox.SendStream;
+
+internal sealed partial class TreeReceiver
+{
+    // linux/falloc.h
+    private const uint FALLOC_FL_KEEP_SIZE = 1, FALLOC_FL_PUNCH_HOLE = 2, FALLOC_FL_ZERO_RANGE = 16;
+
+    private void Write(SendCommand command)
+    {
+        Inode file = TargetFile(command);
+        ReadOnlySpan<byte> data = command.Bytes(A.Data);
+        long offset = Range(command, A.FileOffset, (ulong)data.Length);
+        if (!data.IsEmpty)
+            _contents.WriterOf(file).Write(offset, data);
+    }
+
+    // The payload decodes to UNENCODED_LEN bytes, of which UNENCODED_FILE_LEN from UNENCODED_OFFSET on go into the file.
+    private void WriteEncoded(SendCommand command)
+    {
+        Inode file = TargetFile(command);
+        ulong decoded = command.UInt64(A.UnencodedLength), skipped = command.UInt64(A.UnencodedOffset), used = command.UInt64(A.UnencodedFileLength);
+        if (decoded > (ulong)_limits.MaxDecodedLength)
+            throw command.Error($"{Show(command)}: says that it decodes to {decoded} bytes, more than the limit of {_limits.MaxDecodedLength}");
+        if (skipped > decoded || used > decoded - skipped)
+            throw command.Error($"{Show(command)}: {used} bytes from {skipped} on, of only {decoded} that it decodes to");
+        if (command.Has(A.Encryption) && command.UInt32(A.Encryption) is var encryption and not 0)
+            throw command.Error($"{Show(command)}: encryption {encryption} is not known, expected 0");
+        long offset = Range(command, A.FileOffset, used);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)decoded);
+        try
+        {
+            uint compression = command.Has(A.Compression) ? command.UInt32(A.Compression) : 0;
+            EncodedData.Decode(compression, command.Bytes(A.Data), buffer.AsSpan(0, (int)decoded));
+            if (used > 0)
+                _contents.WriterOf(file).Write(offset, buffer.AsSpan((int)skipped, (int)used));
+        }
+        catch (InvalidDataException e)
+        {
+            throw command.Error($"{Show(command)}: {e.Message}", e);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private void Clone(SendCommand command)
+    {
+        Inode file = TargetFile(command);
+        ulong length = command.UInt64(A.CloneLength);
+        long offset = Range(command, A.FileOffset, length), sourceOffset = Range(command, A.CloneOffset, length);
+        Guid uuid = command.Uuid(A.CloneUuid);
+        bool isOwn = uuid == _current!.Uuid;
+        Tree tree = isOwn ? _current.Tree : Known(uuid) ?? throw command.Error($"{Show(command)}: the clone's source, subvolume {uuid}, is not known");
+        ReadOnlySpan<byte> path = command.Bytes(A.ClonePath);
+        Inode source = isOwn ? _paths.Existing(command, path).Inode : new StreamPaths(tree).Existing(command, path).Inode;
+        if (source.Kind != FileKind.File)
+            throw command.Error($"{Show(command, A.ClonePath)} is {StreamPaths.Describe(source)}, expected a regular file");
+        long size = isOwn ? _contents.SizeOf(source) : source.Content!.Size;
+        if (length == 0 || sourceOffset + (long)length > size)
+            throw command.Error($"{Show(command, A.ClonePath)}: a clone of {length} bytes from {sourceOffset} on, of a file of {size}");
+        if (ReferenceEquals(source, file) && Math.Abs(offset - sourceOffset) < (long)length)
+            throw command.Error($"{Show(command)}: a clone of {length} bytes from {sourceOffset} to {offset} overlaps itself");
+        FileContent content = isOwn ? _contents.ContentOf(source) : source.Content!;
+        _contents.WriterOf(file).CopyFrom(content, sourceOffset, (long)length, offset);
+    }
+
+    private void Truncate(SendCommand command)
+    {
+        Inode file = TargetFile(command);
+        long size = Range(command, A.Size, length: 0);
+        if (size != _contents.SizeOf(file))
+            _contents.WriterOf(file).SetSize(size);
+    }
+
+    // Linux 6.18 sends only mode 3, a punched hole; receivers pass any mode to fallocate(2). The others here are what it means
+    // to the content; preallocation as such is not part of the state.
+    private void Fallocate(SendCommand command)
+    {
+        Inode file = TargetFile(command);
+        uint mode = command.UInt32(A.FallocateMode);
+        ulong length = command.UInt64(A.Size);
+        long offset = Range(command, A.FileOffset, length), end = offset + (long)length, size = _contents.SizeOf(file);
+        if (mode is not (0 or FALLOC_FL_KEEP_SIZE or (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
+            or FALLOC_FL_ZERO_RANGE or (FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)))
+            throw command.Error($"{Show(command)}: fallocate mode {mode} is not known");
+        if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0 && offset < size && length > 0)
+            _contents.WriterOf(file).Clear(offset, Math.Min(end, size) - offset);
+        if ((mode & FALLOC_FL_KEEP_SIZE) == 0 && end > size)
+            _contents.WriterOf(file).SetSize(end);
+    }
+
+    /// <summary>The start of a range of a file, checked to end where a file may end.</summary>
+    private static long Range(SendCommand command, SendAttribute start, ulong length)
+    {
+        ulong offset = command.UInt64(start);
+        return offset <= SendStreamFormat.MaxFileSize && length <= SendStreamFormat.MaxFileSize - offset
+            ? (long)offset
+            : throw command.Error($"{Show(command)}: {length} bytes at {SendStreamFormat.NameOf(start)} {offset} lie beyond the end of the largest file");
+    }
+}
