@@ -33,16 +33,20 @@ public sealed class CompressedTests
     [InlineData(CompressionKind.Zstd)]
     public void Bytes_depend_on_nothing_but_the_content(CompressionKind kind)
     {
-        byte[] big = [.. Enumerable.Repeat(s_text, 7).SelectMany(x => x)]; // more than one job of zstd
+        byte[] big = [.. Enumerable.Repeat(s_text, 7).SelectMany(x => x)]; // several blocks of either kind
         byte[] once = Write(big, kind, null, threads: 1);
         Assert.Equal(once, Write(big, kind, null, threads: 3));
-        Assert.Equal(once, Write(big, kind, null, threads: 0));
+        Assert.Equal(once, Write(big, kind, null, threads: 20));
         Assert.Equal(once, Write(big, kind, null, threads: null, piece: 4097));
     }
 
     [Fact]
-    public void Zstd_bytes_are_those_of_the_zstd_program() =>
-        Assert.Equal(Samples.Make("cat x | zstd -qc -3 -T2", ("x", s_text)), Write(s_text, CompressionKind.Zstd, 3));
+    public void Blocks_cost_little()
+    {
+        byte[] big = Samples.Text(12_000_000);
+        Assert.InRange(Write(big, CompressionKind.Zstd, null).Length, 0, Samples.Make("zstd -qc -3 x", ("x", big)).Length * 1.02);
+        Assert.InRange(Write(big, CompressionKind.Gzip, null).Length, 0, Samples.Make("gzip -c -6 x", ("x", big)).Length * 1.04); // zlib-ng itself costs two
+    }
 
     [Fact]
     public void A_gzip_header_has_no_name_and_no_time() =>
@@ -53,7 +57,7 @@ public sealed class CompressedTests
     {
         using Full full = new();
         Stream stream = Compressed.OpenWrite(full, CompressionKind.Zstd);
-        byte[] noise = new byte[40_000_000];
+        byte[] noise = new byte[50_000_000];
         new Random(1).NextBytes(noise);
         Assert.Throws<IOException>(() => stream.Write(noise));
         stream.Dispose(); // does not throw again, and writes no more
