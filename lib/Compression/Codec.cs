@@ -22,11 +22,14 @@ internal abstract class Decoder : IDisposable
     public abstract void Dispose();
 }
 
-/// <summary>A native encoder of one format. Its output must depend on nothing but the bytes that it was fed and its settings.</summary>
-internal abstract class Encoder : IDisposable
+/// <summary>A native encoder of one format, for blocks that become whole members. Its output depends on the block and the level alone.</summary>
+internal abstract class BlockEncoder : IDisposable
 {
-    /// <summary>Encodes a piece; with <paramref name="end"/> ends the member. Says true when it has nothing more to give for this input.</summary>
-    public abstract bool Encode(ReadOnlySpan<byte> input, Span<byte> output, bool end, out int consumed, out int produced);
+    /// <summary>As large as any output for this much input can be.</summary>
+    public abstract int MaxOutput(int blockSize);
+
+    /// <summary>Encodes a block as one member; gives the length of the output.</summary>
+    public abstract int Encode(ReadOnlySpan<byte> block, Span<byte> output);
 
     public abstract void Dispose();
 }

@@ -42,38 +42,32 @@ internal sealed unsafe class GzipDecoder : Decoder
     public override void Dispose() => _state?.Dispose();
 }
 
-/// <summary>Writes one gzip member with no name and no time in its header.</summary>
-internal sealed unsafe class GzipEncoder : Encoder
+/// <summary>Writes gzip members with no name and no time in their headers.</summary>
+internal sealed unsafe class GzipBlockEncoder(int level) : BlockEncoder
 {
     private const int MemoryLevel = 8; // zlib's default; part of what decides the bytes
 
-    private readonly NativeState _state = new(sizeof(ZStream), static stream => _ = CompressionNative_DeflateEnd((ZStream*)stream));
+    // zlib-ng's level 1 spends up to nine bits on a byte; header, trailer and block headers come on top.
+    public override int MaxOutput(int blockSize) => blockSize + (blockSize / 8) + 1024;
 
-    public GzipEncoder(int level)
+    public override int Encode(ReadOnlySpan<byte> block, Span<byte> output)
     {
-        if (CompressionNative_DeflateInit2_((ZStream*)_state.Pointer, level, Z_DEFLATED, GzipWindowBits, MemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK)
+        using NativeState state = new(sizeof(ZStream), static stream => _ = CompressionNative_DeflateEnd((ZStream*)stream));
+        ZStream* stream = (ZStream*)state.Pointer;
+        if (CompressionNative_DeflateInit2_(stream, level, Z_DEFLATED, GzipWindowBits, MemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK)
             throw new InsufficientMemoryException("zlib: no memory for an encoder");
-    }
-
-    public override bool Encode(ReadOnlySpan<byte> input, Span<byte> output, bool end, out int consumed, out int produced)
-    {
-        ZStream* stream = (ZStream*)_state.Pointer;
-        fixed (byte* from = input, to = output)
+        fixed (byte* from = block, to = output)
         {
             stream->NextIn = from;
-            stream->AvailableIn = (uint)input.Length;
+            stream->AvailableIn = (uint)block.Length;
             stream->NextOut = to;
             stream->AvailableOut = (uint)output.Length;
-            int result = CompressionNative_Deflate(stream, end ? Z_FINISH : Z_NO_FLUSH);
-            consumed = input.Length - (int)stream->AvailableIn;
-            produced = output.Length - (int)stream->AvailableOut;
-            if (result is not (Z_OK or Z_STREAM_END or Z_BUF_ERROR))
-                throw new InvalidOperationException($"zlib error {result}");
-            return end ? result == Z_STREAM_END : stream->AvailableIn == 0 && stream->AvailableOut > 0;
+            int result = CompressionNative_Deflate(stream, Z_FINISH);
+            return result == Z_STREAM_END ? output.Length - (int)stream->AvailableOut : throw new InvalidOperationException($"zlib error {result}");
         }
     }
 
-    public override void Dispose() => _state.Dispose();
+    public override void Dispose() { }
 }
 
 /// <summary>zlib streams (RFC 1950) that lie whole in memory, as btrfs stores compressed extents.</summary>

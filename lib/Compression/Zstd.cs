@@ -28,22 +28,19 @@ internal sealed unsafe class ZstdDecoder : Decoder
     public override void Dispose() => _context.Dispose();
 }
 
-internal sealed unsafe class ZstdEncoder(int level, int workers) : Encoder
+/// <summary>Writes zstd frames with content size and checksum.</summary>
+internal sealed unsafe class ZstdBlockEncoder(int level) : BlockEncoder
 {
-    private readonly ZstdCompression _context = new(level, workers);
+    private readonly ZstdCompression _context = new(level);
 
-    public override bool Encode(ReadOnlySpan<byte> input, Span<byte> output, bool end, out int consumed, out int produced)
+    public override int MaxOutput(int blockSize) => checked((int)ZSTD_compressBound((nuint)blockSize));
+
+    public override int Encode(ReadOnlySpan<byte> block, Span<byte> output)
     {
-        fixed (byte* from = input, to = output)
+        fixed (byte* from = block, to = output)
         {
-            ZSTD_inBuffer source = new() { Source = from, Size = (nuint)input.Length };
-            ZSTD_outBuffer destination = new() { Destination = to, Size = (nuint)output.Length };
-            nuint result = ZSTD_compressStream2(_context, &destination, &source, end ? ZSTD_e_end : ZSTD_e_continue);
-            if (ZSTD_isError(result) != 0)
-                throw new InvalidOperationException($"zstd: {ErrorName(result)}");
-            consumed = (int)source.Position;
-            produced = (int)destination.Position;
-            return end ? result == 0 : consumed == input.Length;
+            nuint result = ZSTD_compress2(_context, to, (nuint)output.Length, from, (nuint)block.Length);
+            return ZSTD_isError(result) == 0 ? (int)result : throw new InvalidOperationException($"zstd: {ErrorName(result)}");
         }
     }
 

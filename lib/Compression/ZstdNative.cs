@@ -9,10 +9,7 @@ internal static unsafe partial class ZstdNative
 
     public const int ZSTD_c_compressionLevel = 100;
     public const int ZSTD_c_checksumFlag = 201;
-    public const int ZSTD_c_nbWorkers = 400;
     public const int ZSTD_d_windowLogMax = 100;
-    public const int ZSTD_e_continue = 0;
-    public const int ZSTD_e_end = 2;
     public const int ZSTD_reset_session_only = 1;
 
     [StructLayout(LayoutKind.Sequential)]
@@ -38,7 +35,8 @@ internal static unsafe partial class ZstdNative
     [LibraryImport(Name)] public static partial nint ZSTD_createCCtx();
     [LibraryImport(Name)] public static partial nuint ZSTD_freeCCtx(nint context);
     [LibraryImport(Name)] public static partial nuint ZSTD_CCtx_setParameter(nint context, int parameter, int value);
-    [LibraryImport(Name)] public static partial nuint ZSTD_compressStream2(ZstdCompression context, ZSTD_outBuffer* output, ZSTD_inBuffer* input, int endOp);
+    [LibraryImport(Name)] public static partial nuint ZSTD_compressBound(nuint size);
+    [LibraryImport(Name)] public static partial nuint ZSTD_compress2(ZstdCompression context, byte* to, nuint capacity, byte* from, nuint size);
     [LibraryImport(Name)] public static partial nint ZSTD_createDCtx();
     [LibraryImport(Name)] public static partial nuint ZSTD_freeDCtx(nint context);
     [LibraryImport(Name)] public static partial nuint ZSTD_DCtx_reset(ZstdDecompression context, int reset);
@@ -51,14 +49,13 @@ internal static unsafe partial class ZstdNative
 /// <summary>A ZSTD_CCtx.</summary>
 internal sealed class ZstdCompression : SafeHandle
 {
-    public ZstdCompression(int level, int workers) : base(0, ownsHandle: true)
+    public ZstdCompression(int level) : base(0, ownsHandle: true)
     {
         SetHandle(ZstdNative.ZSTD_createCCtx());
         if (IsInvalid)
             throw new InsufficientMemoryException("zstd: no memory for an encoder");
         Set(ZstdNative.ZSTD_c_compressionLevel, level);
         Set(ZstdNative.ZSTD_c_checksumFlag, 1);
-        Set(ZstdNative.ZSTD_c_nbWorkers, workers);
     }
 
     public override bool IsInvalid => handle == 0;
