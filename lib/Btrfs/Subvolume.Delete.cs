@@ -10,24 +10,22 @@ public static unsafe partial class Subvolume
     private const string DeleteCall = "subvolume delete";
 
     /// <summary>Deletes a subvolume; the kernel frees its blocks later. With <paramref name="recursive"/> those inside go first, deepest first.</summary>
-    /// <returns>The paths that were deleted, in that order.</returns>
+    /// <param name="path">The subvolume; a link to one is refused.</param>
+    /// <param name="recursive">Whether subvolumes inside go too; without it they make the call fail.</param>
+    /// <param name="onDeleted">Told of each, with its path and what it was, once it is gone.</param>
     /// <exception cref="PosixException">ENOTEMPTY names the subvolumes inside; EPERM says what is in the way.</exception>
-    public static IReadOnlyList<string> Delete(string path, bool recursive = false)
-    {
-        List<string> deleted = [];
-        Delete(path, recursive, isDryRun: false, deleted);
-        return deleted;
-    }
+    public static void Delete(string path, bool recursive = false, Action<SubvolumeEntry>? onDeleted = null) =>
+        Delete(path, recursive, isDryRun: false, onDeleted ?? (_ => { }));
 
-    /// <summary>What <see cref="Delete(string, bool)"/> would delete, in its order; refuses what that would refuse, as far as can be known.</summary>
-    public static IReadOnlyList<string> Deletions(string path, bool recursive = false)
+    /// <summary>What <see cref="Delete(string, bool, Action{SubvolumeEntry})"/> would delete, in its order; refuses what that would refuse, as far as can be known.</summary>
+    public static IReadOnlyList<SubvolumeEntry> Deletions(string path, bool recursive = false)
     {
-        List<string> found = [];
-        Delete(path, recursive, isDryRun: true, found);
+        List<SubvolumeEntry> found = [];
+        Delete(path, recursive, isDryRun: true, found.Add);
         return found;
     }
 
-    private static void Delete(string path, bool recursive, bool isDryRun, List<string> deleted)
+    private static void Delete(string path, bool recursive, bool isDryRun, Action<SubvolumeEntry> onDeleted)
     {
         using SubvolumePath at = SubvolumePath.Open(path, DeleteCall);
         using SafeFileHandle subvolume = OpenNamed(at, path);
@@ -36,17 +34,17 @@ public static unsafe partial class Subvolume
             throw new PosixException(DeleteCall, Errno.EBUSY, path, "mounted here: unmount it first");
         if (!recursive && SubvolumeSearch.Children(subvolume, path) is { Count: > 0 } inside)
             throw new PosixException(DeleteCall, Errno.ENOTEMPTY, path, $"holds other subvolumes, which go only when deleted recursively: {Enumerate(inside)}");
-        DeleteInside(subvolume, path, isDryRun, deleted);
-        Destroy(at.Directory, at.Name, info.Id, path, isDryRun, deleted);
+        DeleteInside(subvolume, info, path, isDryRun, onDeleted);
+        Destroy(at.Directory, new SubvolumeEntry(path, info), isDryRun, onDeleted);
     }
 
-    private static void DeleteInside(SafeFileHandle subvolume, string path, bool isDryRun, List<string> deleted)
+    private static void DeleteInside(SafeFileHandle subvolume, SubvolumeInfo info, string path, bool isDryRun, Action<SubvolumeEntry> onDeleted)
     {
         List<SubvolumeSearch.Child> children = SubvolumeSearch.Children(subvolume, path);
         if (children.Count == 0)
             return;
-        bool wasReadOnly = Info(subvolume, path).IsReadOnly;
-        if (wasReadOnly && !isDryRun)
+        bool makeWritable = info.IsReadOnly && !isDryRun;
+        if (makeWritable)
             SetReadOnly(subvolume, readOnly: false, path);
         try
         {
@@ -55,13 +53,13 @@ public static unsafe partial class Subvolume
                 string childPath = Path.Join(path, PathText.FromBytes(child.RelativePath));
                 using SafeFileHandle directory = SubvolumeSearch.OpenBelow(subvolume, child.Directory, childPath);
                 using SafeFileHandle opened = SubvolumeSearch.OpenBelow(directory, child.Name, childPath);
-                if (!IsSubvolume(opened, childPath) || Info(opened, childPath).Id != child.Id)
+                if (!IsSubvolume(opened, childPath) || Info(opened, childPath) is not { } childInfo || childInfo.Id != child.Id)
                     throw new PosixException(DeleteCall, Errno.EBUSY, childPath, "covered by a mount: unmount it first");
-                DeleteInside(opened, childPath, isDryRun, deleted);
-                Destroy(directory, child.Name, child.Id, childPath, isDryRun, deleted);
+                DeleteInside(opened, childInfo, childPath, isDryRun, onDeleted);
+                Destroy(directory, new SubvolumeEntry(childPath, childInfo), isDryRun, onDeleted);
             }
         }
-        catch when (wasReadOnly && !isDryRun)
+        catch when (makeWritable)
         {
             SetReadOnly(subvolume, readOnly: true, path);
             throw;
@@ -77,26 +75,26 @@ public static unsafe partial class Subvolume
             throw NotOne(directory, DeleteCall, path);
     }
 
-    private static void Destroy(SafeFileHandle directory, byte[] name, ulong id, string path, bool isDryRun, List<string> deleted)
+    private static void Destroy(SafeFileHandle directory, SubvolumeEntry entry, bool isDryRun, Action<SubvolumeEntry> onDeleted)
     {
         if (!isDryRun)
         {
             VolArgsV2 args = default;
-            args.SetName(name);
+            args.SetName(entry.Info.Name);
             try
             {
-                SubvolumeIoctl.Run(directory, BTRFS_IOC_SNAP_DESTROY_V2, ref args, DeleteCall, path);
+                SubvolumeIoctl.Run(directory, BTRFS_IOC_SNAP_DESTROY_V2, ref args, DeleteCall, entry.Path);
             }
             catch (PosixException e) when (e.Errno is Errno.EPERM or Errno.EROFS or Errno.EBUSY)
             {
-                throw new PosixException(DeleteCall, e.Errno, path, WhyNot(e.Errno, directory, id, path));
+                throw new PosixException(DeleteCall, e.Errno, entry.Path, WhyNot(e.Errno, directory, entry));
             }
         }
-        deleted.Add(path);
+        onDeleted(entry);
     }
 
     // The kernel says EPERM for four different reasons.
-    private static string WhyNot(Errno errno, SafeFileHandle directory, ulong id, string path)
+    private static string WhyNot(Errno errno, SafeFileHandle directory, SubvolumeEntry entry)
     {
         if (errno == Errno.EBUSY)
             return "in use: it or a directory in it is a mount point";
@@ -104,7 +102,7 @@ public static unsafe partial class Subvolume
             return "read-only: the mount, the subvolume that holds it or, unless you are root, the subvolume itself";
         try
         {
-            return SubvolumeSearch.Default(directory, path) == id
+            return SubvolumeSearch.Default(directory, entry.Path) == entry.Info.Id
                 ? "it is the default subvolume of the filesystem: make another one the default first"
                 : "not permitted while it is being sent or a swap file in it is active";
         }

@@ -17,8 +17,11 @@ public static unsafe partial class SubvolumeSearch
         public byte[] RelativePath => Directory is [] ? Name : [.. Directory, (byte)'/', .. Name];
     }
 
-    /// <summary>The subvolumes right inside the one whose root is given; needs no privilege but to search the directories on the way.</summary>
-    internal static List<Child> Children(SafeFileHandle subvolume, string path)
+    /// <summary>The subvolumes right inside the one whose root is given; needs no privilege but to read the directories on the way.</summary>
+    /// <param name="subvolume">Its root directory.</param>
+    /// <param name="path">Its path, for errors.</param>
+    /// <param name="onlyReadable">Leave out, instead of failing, those in directories that the caller may not read.</param>
+    internal static List<Child> Children(SafeFileHandle subvolume, string path, bool onlyReadable = false)
     {
         List<Child> children = [];
         GetSubvolRootrefArgs args = default;
@@ -37,7 +40,7 @@ public static unsafe partial class SubvolumeSearch
             for (int i = 0; i < args.NumItems; i++)
             {
                 ulong id = args.RootRefs[2 * i];
-                if (NameOf(subvolume, id, args.RootRefs[(2 * i) + 1], path) is { } child)
+                if (NameOf(subvolume, id, args.RootRefs[(2 * i) + 1], path, onlyReadable) is { } child)
                     children.Add(child);
                 args.MinTreeId = id + 1;
             }
@@ -68,14 +71,14 @@ public static unsafe partial class SubvolumeSearch
     }
 
     // Null when it went away since it was found.
-    private static Child? NameOf(SafeFileHandle subvolume, ulong id, ulong directory, string path)
+    private static Child? NameOf(SafeFileHandle subvolume, ulong id, ulong directory, string path, bool onlyReadable)
     {
         InoLookupUserArgs args = new() { TreeId = id, DirId = directory };
         try
         {
             SubvolumeIoctl.Run(subvolume, BTRFS_IOC_INO_LOOKUP_USER, ref args, "subvolume search", path);
         }
-        catch (PosixException e) when (e.Errno == Errno.ENOENT)
+        catch (PosixException e) when (e.Errno == Errno.ENOENT || (onlyReadable && e.Errno == Errno.EACCES))
         {
             return null;
         }

@@ -78,9 +78,11 @@ public sealed class SubvolumeTests(SharedVolume volume) : IClassFixture<SharedVo
         foreach (string path in (string[])["a/d/e/b", "a"])
             Subvolume.SetReadOnly($"{folder}/{path}", true);
         string[] expected = [folder + "/a/d/e/b/deep", folder + "/a/d/e/b", folder + "/a/c", folder + "/a"];
-        Assert.Equal(expected, Subvolume.Deletions(folder + "/a", recursive: true));
+        Assert.Equal(expected, Subvolume.Deletions(folder + "/a", recursive: true).Select(entry => entry.Path));
         Assert.True(Subvolume.Info(folder + "/a").IsReadOnly);
-        Assert.Equal(expected, Subvolume.Delete(folder + "/a", recursive: true));
+        List<string> deleted = [];
+        Subvolume.Delete(folder + "/a", recursive: true, entry => deleted.Add(entry.Path));
+        Assert.Equal(expected, deleted);
         Assert.Empty(Directory.GetFileSystemEntries(folder));
     }
 
@@ -134,7 +136,7 @@ public sealed class SubvolumeTests(SharedVolume volume) : IClassFixture<SharedVo
             string path = Path.Join(folder, name);
             Subvolume.Create(path);
             Assert.Equal(PathText.ToBytes(name), Subvolume.Info(path).Name);
-            Assert.Equal([path], Subvolume.Delete(path));
+            Subvolume.Delete(path);
             Assert.False(Subvolume.IsSubvolume(path));
         }
     }
