@@ -1,3 +1,5 @@
+using Layerbox.Cmd.Subvol;
+
 namespace Layerbox.Cmd;
 
 /// <summary>All tools by name. Only the one that is called is declared, so the others cost nothing.</summary>
@@ -5,5 +7,11 @@ internal static class ToolTable
 {
     public static SortedDictionary<string, Func<Tool>> Tools { get; } = new(StringComparer.Ordinal)
     {
+        ["subvol-delete"] = SubvolDelete.Declare,
+        ["subvol-list"] = SubvolList.Declare,
+        ["subvol-make"] = SubvolMake.Declare,
+        ["subvol-set"] = SubvolSet.Declare,
+        ["subvol-show"] = SubvolShow.Declare,
+        ["subvol-snapshot"] = SubvolSnapshot.Declare,
     };
 }
