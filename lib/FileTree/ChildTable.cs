@@ -56,12 +56,8 @@ internal sealed class ChildTable
     /// <summary>Says false when the name is taken.</summary>
     public bool TryAdd(FileName name, Inode child)
     {
-        if (_tailCount == 0 && (_sortedCount == 0 || _sorted[_sortedCount - 1].Key.CompareTo(name) < 0))
-        {
-            Insert(ref _sorted, ref _sortedCount, _sortedCount, new(name, child));
-            Version++;
+        if (TryAppend(name, child))
             return true;
-        }
         int at = Search(_sorted, _sortedCount, name);
         if (at >= 0)
         {
@@ -87,6 +83,16 @@ internal sealed class ChildTable
                 (_sortedCount, _gaps, _tail, _tailCount) = (count, 0, [], 0);
             }
         }
+        Version++;
+        return true;
+    }
+
+    /// <summary>Adds a name that comes after all others; says false when it does not.</summary>
+    public bool TryAppend(FileName name, Inode child)
+    {
+        if (_tailCount > 0 || (_sortedCount > 0 && _sorted[_sortedCount - 1].Key.CompareTo(name) >= 0))
+            return false;
+        Insert(ref _sorted, ref _sortedCount, _sortedCount, new(name, child));
         Version++;
         return true;
     }

@@ -108,6 +108,17 @@ public sealed class Inode
         child.Links++;
     }
 
+    /// <summary>Adds what comes after all other names of this directory; says false when it does not.</summary>
+    internal bool TryAppend(FileName name, Inode child)
+    {
+        ChildTable table = Table ?? new ChildTable();
+        if (!table.TryAppend(name, child))
+            return false;
+        _payload = table;
+        child.Links++;
+        return true;
+    }
+
     /// <summary>Takes a name away; says false when it was not there.</summary>
     public bool Remove(FileName name)
     {
