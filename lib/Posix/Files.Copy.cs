@@ -89,6 +89,21 @@ public static unsafe partial class Files
             PosixException.Check(Libc.linkat(Directories.Current, f, directory, t, AT_SYMLINK_FOLLOW), "link", name);
     }
 
+    /// <summary>Lets two names of a directory change places in one step; false when the second is not there.</summary>
+    public static bool TryExchange(SafeFileHandle directory, ReadOnlySpan<byte> one, ReadOnlySpan<byte> other)
+    {
+        const uint RENAME_EXCHANGE = 2;
+        fixed (byte* a = new CString(one, stackalloc byte[CString.Inline]), b = new CString(other, stackalloc byte[CString.Inline]))
+        {
+            if (Libc.renameat2(directory, a, directory, b, RENAME_EXCHANGE) == 0)
+                return true;
+            return PosixException.Last == Errno.ENOENT ? false : throw new PosixException("rename", PosixException.Last, PathText.FromBytes(other));
+        }
+    }
+
+    /// <summary>syncfs: brings all of a filesystem to the disk.</summary>
+    public static void SyncFilesystem(SafeFileHandle file) => PosixException.Check(Libc.syncfs(file), "syncfs");
+
     /// <summary>Whether a file lies on btrfs (statfs).</summary>
     public static bool IsOnBtrfs(SafeFileHandle file)
     {

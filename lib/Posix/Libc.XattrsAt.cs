@@ -14,12 +14,6 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, EntryPoint = "syscall", SetLastError = true)]
     internal static partial nint listxattrat(nint number, SafeFileHandle dirfd, byte* path, uint flags, byte* list, nuint size);
 
-    [LibraryImport(Name, SetLastError = true)]
-    internal static partial int fstatfs(SafeFileHandle fd, void* buffer);
-
-    [LibraryImport(Name)]
-    internal static partial uint getegid();
-
     /// <summary>struct xattr_args (linux/xattr.h), 16 bytes.</summary>
     internal struct XattrArgs
     {

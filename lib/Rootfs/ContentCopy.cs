@@ -38,6 +38,7 @@ internal static class ContentCopy
                     {
                         if (reflink == Reflink.Always)
                             throw new InvalidDataException($"{disk}: its bytes cannot be shared: it does not lie on the same btrfs as the target");
+                        disk.EnsureUnchanged(source); // nothing but a regular file can be copied
                         Files.CopySparse(source, file, disk.Size);
                     }
                     disk.EnsureUnchanged(source);

@@ -57,12 +57,19 @@ internal sealed class DirectoryLevel
     {
         if (Handle is not null)
             return Handle;
-        if (!Directories.IsRoot && From is not null && (From.Mode & OwnerMayAll) != OwnerMayAll && !ModeChanged)
+        try
         {
-            Files.SetModeNoFollow(Above!.Open(), Place.NameBytes, From.Mode | OwnerMayAll);
-            ModeChanged = true;
+            if (!Directories.IsRoot && From is not null && (From.Mode & OwnerMayAll) != OwnerMayAll && !ModeChanged)
+            {
+                Files.SetModeNoFollow(Above!.Open(), Place.NameBytes, From.Mode | OwnerMayAll);
+                ModeChanged = true;
+            }
+            return Handle = Above!.Handle is { } above ? Directories.Open(above, Place.NameBytes) : Place.Open();
         }
-        return Handle = Above!.Handle is { } above ? Directories.Open(above, Place.NameBytes) : Place.Open();
+        catch (PosixException e) when (e.Path?.Contains('/') != true)
+        {
+            throw new PosixException(e.Call, e.Errno, Place.Describe());
+        }
     }
 
     /// <summary>The handle, for a change of entries.</summary>

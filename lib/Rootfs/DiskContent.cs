@@ -53,17 +53,20 @@ public class DiskContent : FileContent
 
     /// <summary>A handle for reading the bytes. Who reads through it calls <see cref="EnsureUnchanged"/> afterwards.</summary>
     /// <exception cref="PosixException">It is not there, or a link is on the way to it.</exception>
-    /// <exception cref="InvalidDataException">There is no regular file of this size any more.</exception>
-    internal SafeFileHandle OpenFile()
+    internal SafeFileHandle OpenFile() =>
+        // Without O_NONBLOCK a fifo that took the file's place would make us wait for a writer.
+        _directory.Open(_name, OpenFlags.ReadOnly | OpenFlags.NonBlocking);
+
+    /// <summary>Reads through such a handle; 0 at the end.</summary>
+    internal int ReadAt(SafeFileHandle file, Span<byte> buffer, long offset)
     {
         try
         {
-            // Without O_NONBLOCK a fifo that took the file's place would make us wait for a writer.
-            return _directory.Open(_name, OpenFlags.ReadOnly | OpenFlags.NonBlocking);
+            return Files.ReadAt(file, buffer, offset);
         }
         catch (PosixException e)
         {
-            throw new PosixException(e.Call, e.Errno, ToString());
+            throw e.Errno is Errno.ESPIPE or Errno.EISDIR ? Changed() : new PosixException(e.Call, e.Errno, ToString());
         }
     }
 
@@ -150,7 +153,7 @@ public class DiskContent : FileContent
     private int ReadFully(SafeFileHandle file, Span<byte> buffer, long offset)
     {
         int done = 0;
-        while (done < buffer.Length && Files.ReadAt(file, buffer[done..], offset + done, _directory.Root.Path) is var n and > 0)
+        while (done < buffer.Length && ReadAt(file, buffer[done..], offset + done) is var n and > 0)
             done += n;
         return done;
     }

@@ -1,4 +1,3 @@
-using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Rootfs;
@@ -24,7 +23,7 @@ internal sealed class DiskContentStream(DiskContent content, SafeFileHandle file
         int wanted = (int)Math.Min(buffer.Length, Math.Max(0, content.Size - _position));
         if (wanted == 0)
             return 0;
-        int n = Files.ReadAt(file, buffer[..wanted], _position, content.Directory.Root.Path);
+        int n = content.ReadAt(file, buffer[..wanted], _position);
         if (n == 0)
             throw content.Changed();
         _position += n;

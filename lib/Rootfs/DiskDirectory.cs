@@ -10,6 +10,9 @@ internal sealed class DiskDirectory
     /// <summary>PATH_MAX of Linux, less the final NUL: the longest path of one system call.</summary>
     private const int PathMax = 4095;
 
+    /// <summary>Paths up to this length take no memory but the stack's.</summary>
+    private const int PathInline = 512;
+
     private readonly byte[] _name;
     private readonly int _pathLength;
 
@@ -39,18 +42,26 @@ internal sealed class DiskDirectory
             : Parent.Open(_name, flags | OpenFlags.Directory | OpenFlags.NoFollow);
 
     /// <summary>Opens what the directory holds under a name. No link is followed on the way, nor at the end.</summary>
+    /// <exception cref="PosixException">It cannot be opened; the path in it is the whole one.</exception>
     public SafeFileHandle Open(ReadOnlySpan<byte> name, OpenFlags flags)
     {
         int length = _pathLength + name.Length;
-        if (length > PathMax)
+        try
         {
-            using SafeFileHandle above = OpenByChunks();
-            return Directories.OpenBeneath(above, name, flags | OpenFlags.NoFollow);
+            if (length > PathMax)
+            {
+                using SafeFileHandle above = OpenByChunks();
+                return Directories.OpenBeneath(above, name, flags | OpenFlags.NoFollow);
+            }
+            Span<byte> path = length <= PathInline ? stackalloc byte[PathInline] : new byte[length];
+            name.CopyTo(path[_pathLength..]);
+            WritePath(path, null);
+            return Directories.OpenBeneath(Root.Handle, path[..length], flags | OpenFlags.NoFollow);
         }
-        Span<byte> path = length <= 512 ? stackalloc byte[length] : new byte[length];
-        name.CopyTo(path[_pathLength..]);
-        WritePath(path, null);
-        return Directories.OpenBeneath(Root.Handle, path, flags | OpenFlags.NoFollow);
+        catch (PosixException e)
+        {
+            throw new PosixException(e.Call, e.Errno, Describe(name));
+        }
     }
 
     /// <summary>The way to a name in this directory, with the host's path of the root; for messages.</summary>

@@ -1,0 +1,16 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Posix;
+
+internal static unsafe partial class Libc
+{
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int fstatfs(SafeFileHandle fd, void* buffer);
+
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int syncfs(SafeFileHandle fd);
+
+    [LibraryImport(Name)]
+    internal static partial uint getegid();
+}

@@ -1,0 +1,74 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Posix;
+
+/// <summary>
+/// A directory that appears at its path whole or not at all: filled under a temporary name beside it, synced and renamed by
+/// <see cref="Commit"/>; removed with all that is in it when that call never comes.
+/// </summary>
+public sealed class OutputDirectory : IDisposable
+{
+    private const uint AllForAll = 0x1FF; // 0777, less the umask
+
+    private readonly OutputPath _path;
+    private readonly bool _replace;
+    private bool _isDone;
+
+    private OutputDirectory(OutputPath path, bool replace)
+    {
+        (_path, _replace) = (path, replace);
+        TemporaryPath = System.IO.Path.Combine(path.FolderPath, PathText.FromBytes(path.TemporaryName));
+    }
+
+    /// <summary>Where the directory is until then.</summary>
+    public string TemporaryPath { get; }
+
+    /// <summary>Starts a directory.</summary>
+    /// <param name="path">Where it is to appear; the folder above must exist.</param>
+    /// <param name="replace">Whether what is there is replaced, in one step; else that is EEXIST, now or at the end.</param>
+    public static OutputDirectory Create(string path, bool replace = false)
+    {
+        if (!replace && Files.Exists(path))
+            throw new PosixException("create", Errno.EEXIST, path);
+        OutputPath place = OutputPath.Open(path);
+        try
+        {
+            Directories.Make(place.Folder, place.TemporaryName, AllForAll);
+            return new OutputDirectory(place, replace);
+        }
+        catch (PosixException e)
+        {
+            place.Dispose();
+            throw place.Failure(e);
+        }
+    }
+
+    /// <summary>Makes it appear, durably.</summary>
+    public void Commit()
+    {
+        try
+        {
+            using (SafeFileHandle directory = Directories.Open(_path.Folder, _path.TemporaryName))
+                Files.SyncFilesystem(directory);
+            if (_replace && Files.TryExchange(_path.Folder, _path.TemporaryName, _path.Name))
+                Directories.RemoveAll(_path.Folder, _path.TemporaryName);
+            else
+                Files.Rename(_path.Folder, _path.TemporaryName, _path.Folder, _path.Name, replace: false);
+            _isDone = true;
+            Files.Sync(_path.Folder);
+        }
+        catch (PosixException e)
+        {
+            throw _path.Failure(e);
+        }
+    }
+
+    /// <summary>Gives it up, unless it was committed.</summary>
+    public void Dispose()
+    {
+        if (!_isDone)
+            Directories.RemoveAll(_path.Folder, _path.TemporaryName);
+        _isDone = true;
+        _path.Dispose();
+    }
+}
