@@ -8,10 +8,12 @@ internal static class ToolTable
     public static SortedDictionary<string, Func<Tool>> Tools { get; } = new(StringComparer.Ordinal)
     {
         ["subvol-delete"] = SubvolDelete.Declare,
+        ["subvol-gc"] = Subvol.SubvolGc.Declare,
         ["subvol-list"] = SubvolList.Declare,
         ["subvol-make"] = SubvolMake.Declare,
         ["subvol-set"] = SubvolSet.Declare,
         ["subvol-show"] = SubvolShow.Declare,
         ["subvol-snapshot"] = SubvolSnapshot.Declare,
+        ["volume-make"] = Volumes.VolumeMake.Declare,
     };
 }

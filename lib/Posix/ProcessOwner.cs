@@ -1,0 +1,7 @@
+namespace Layerbox.Posix;
+
+/// <summary>As whom this process runs.</summary>
+public static class ProcessOwner
+{
+    public static uint EffectiveUid => Libc.geteuid();
+}

@@ -1,0 +1,59 @@
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Posix;
+
+/// <summary>Small files read and written in one go.</summary>
+public static class WholeFile
+{
+    /// <summary>All bytes of a file, which may be one of /proc or /sys that does not know its size. Links are followed.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="limit">The most bytes that make sense.</param>
+    /// <exception cref="InvalidDataException">There are more.</exception>
+    public static byte[] Read(string path, int limit = int.MaxValue)
+    {
+        // Not blocking: a fifo where a file should be must not hang us.
+        using SafeFileHandle file = Files.Open(path, OpenFlags.ReadOnly | OpenFlags.NonBlocking | OpenFlags.NoControllingTerminal);
+        using MemoryStream bytes = new();
+        byte[] buffer = new byte[16 * 1024];
+        while (Files.Read(file, buffer, path) is var n and > 0)
+        {
+            bytes.Write(buffer, 0, n);
+            if (bytes.Length > limit)
+                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"{path}: larger than {limit} bytes"));
+        }
+        return bytes.ToArray();
+    }
+
+    /// <summary>Puts a file at the path, whole and on the disk, or not at all.</summary>
+    /// <param name="path">Where.</param>
+    /// <param name="content">All that is to be in it.</param>
+    /// <param name="mode">Its permissions, less the umask.</param>
+    /// <param name="replace">In place of one that may be there; else that is EEXIST.</param>
+    public static void Write(string path, ReadOnlySpan<byte> content, uint mode = 0x1A4 /* 0644 */, bool replace = true)
+    {
+        byte[] name = PathText.ToBytes(Path.GetFileName(path));
+        using SafeFileHandle directory = Directories.Open(Path.GetDirectoryName(path) is { Length: > 0 } above ? above : path.StartsWith('/') ? "/" : ".");
+        byte[] temporary = PathText.ToBytes($".{Guid.NewGuid():N}.tmp");
+        try
+        {
+            using (SafeFileHandle file = Files.Open(directory, temporary, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, mode))
+            {
+                Files.Write(file, content, path);
+                Files.Sync(file, path);
+            }
+            Files.Rename(directory, temporary, directory, name, replace);
+        }
+        catch
+        {
+            try
+            {
+                Files.Remove(directory, temporary);
+            }
+            catch (PosixException e) when (e.Errno == Errno.ENOENT)
+            {
+            }
+            throw;
+        }
+    }
+}
