@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Help;
-using System.CommandLine.Parsing;
 using Layerbox.Posix;
 
 namespace Layerbox.Cmd;
@@ -10,41 +9,72 @@ internal static class Dispatcher
 {
     public const string Self = "layerbox";
 
+    private const string NoDirective = "--no-directive";
+    private const int HelpColumns = 80, MaxHelpColumns = 120;
+
     // No response files: a path may begin with "@".
     private static readonly ParserConfiguration Parser = new() { ResponseFileTokenReplacer = null };
 
-    public static int Run(string invokedAs, string[] args, Streams io)
+    public static int Run(string invokedAs, string[] args, Streams io) => Run(invokedAs, args, io, ToolTable.Tools);
+
+    internal static int Run(string invokedAs, string[] args, Streams io, IReadOnlyDictionary<string, Func<Tool>> tools)
     {
         string name = Path.GetFileName(invokedAs);
-        if (!ToolTable.Tools.ContainsKey(name))
+        if (!tools.ContainsKey(name))
         {
-            if (args is [])
-                return Complain(io, Self, "no tool given; see 'layerbox --list'", ExitStatus.Trouble);
-            (name, args) = (args[0], args[1..]);
+            name = Self;
+            if (args is [var first, ..] && !first.StartsWith('-'))
+                (name, args) = (first, args[1..]);
         }
-        if (!ToolTable.Tools.TryGetValue(name, out Func<Tool>? declare))
+        if (name == Self)
+            return Guard(Self, io, () => RunTool(SelfTool.Declare(), args, io));
+        if (!tools.TryGetValue(name, out Func<Tool>? declare))
             return Complain(io, Self, $"{name}: no such tool; see 'layerbox --list'", ExitStatus.Trouble);
-        return Guard(name, io, () => RunTool(name, declare(), args, io));
+        return Guard(name, io, () => RunTool(declare(), args, io));
     }
 
-    private static int RunTool(string name, Tool tool, string[] args, Streams io)
+    private static int RunTool(Tool tool, string[] args, Streams io)
     {
-        tool.Command.Add(new HelpOption("--help", "-h"));
-        // The name is always put in front: without it the parser would take a first argument equal to the name for it.
-        ParseResult parsed = tool.Command.Parse([name, .. args], Parser);
+        Complete(tool.Command);
+        // The name is put in front, else the parser would take a first argument equal to the name for it; the hidden option, else it
+        // would take a first argument like "[x]" for a directive.
+        ParseResult parsed = tool.Command.Parse([tool.Command.Name, NoDirective, .. RawArguments.Restore(args)], Parser);
         if (parsed.Action is HelpAction help)
         {
-            using StringWriter text = new();
-            parsed.InvocationConfiguration.Output = text;
-            help.Invoke(parsed);
-            io.WriteLine($"{text.ToString().TrimEnd()}\n\nExample:\n  {tool.Example.Replace("\n", "\n  ", StringComparison.Ordinal)}");
+            help.MaxWidth = Math.Min(io.ErrColumns ?? HelpColumns, MaxHelpColumns);
+            WriteHelp(tool, parsed, help, io);
             return ExitStatus.Success;
         }
-        if (UnknownOption(parsed) is { } option)
-            throw new UsageException($"unknown option '{option}'");
-        if (parsed.Errors is [var error, ..])
-            throw new UsageException(error.Message);
+        if (UsageErrors.First(parsed) is { } error)
+            throw new UsageException(error);
         return tool.Run(parsed, io);
+    }
+
+    /// <summary>Adds to a tool's declaration what all tools have.</summary>
+    public static void Complete(Command command)
+    {
+        command.Add(new HelpOption("--help", "-h") { Description = "Show this help." });
+        command.Add(new Option<bool>(NoDirective) { Hidden = true });
+        CompleteFlags(command);
+    }
+
+    // A flag would otherwise eat a following argument that reads "true" or "false".
+    private static void CompleteFlags(Command command)
+    {
+        foreach (Option flag in command.Options.Where(option => option.ValueType == typeof(bool)))
+            flag.Arity = ArgumentArity.Zero;
+        foreach (Command part in command.Subcommands)
+            CompleteFlags(part);
+    }
+
+    private static void WriteHelp(Tool tool, ParseResult parsed, HelpAction help, Streams io)
+    {
+        using StringWriter text = new() { NewLine = "\n" };
+        parsed.InvocationConfiguration.Output = text;
+        help.Invoke(parsed);
+        foreach (string line in text.ToString().TrimEnd().Split('\n'))
+            io.WriteLine(line.TrimEnd());
+        io.WriteLine($"\nExample:\n  {tool.Example.Replace("\n", "\n  ", StringComparison.Ordinal)}");
     }
 
     private static int Guard(string name, Streams io, Func<int> run)
@@ -55,29 +85,55 @@ internal static class Dispatcher
             io.Out.Flush();
             return status;
         }
-        catch (UsageException e)
+        catch (PosixException e) when (e.Path == FdStream.StandardOutput.Name)
         {
-            Complain(io, name, e.Message, ExitStatus.Trouble);
-            io.Err.WriteLine($"Try '{name} --help' for more information.");
-            return ExitStatus.Trouble;
+            // What is still in the buffer could only fail again.
+            if (e.Errno != Errno.EPIPE)
+                return Complain(io, name, e.Message, ExitStatus.Trouble);
+            io.Interruption.DeathBy = Signal.SIGPIPE;
+            return ExitStatus.Killed(Signal.SIGPIPE);
         }
-        catch (PosixException e) when (e.Errno == Errno.EPIPE && e.Path == FdStream.StandardOutput.Name)
+        catch (Exception e)
         {
-            return ExitStatus.Trouble;
-        }
-        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
-        {
-            return Complain(io, name, e.Message, ExitStatus.Trouble);
+            FlushWhatThereIs(io);
+            return Explain(name, e, io);
         }
     }
 
-    // The parser hands a mistyped option to the next free argument; before "--" we take nothing that looks like one.
-    private static string? UnknownOption(ParseResult parsed) =>
-        parsed.Tokens
-            .TakeWhile(token => token.Type != TokenType.DoubleDash)
-            .FirstOrDefault(token => token.Type == TokenType.Argument && token.Value.Length > 1 && token.Value[0] == '-'
-                && !parsed.CommandResult.Children.OfType<OptionResult>().Any(o => o.Tokens.Contains(token)))
-            ?.Value;
+    private static int Explain(string name, Exception e, Streams io)
+    {
+        switch (e)
+        {
+            case OperationCanceledException when io.Interruption.Signal is { } signal:
+                io.Interruption.DeathBy = signal;
+                return ExitStatus.Killed(signal);
+            case UsageException:
+                Complain(io, name, e.Message, ExitStatus.Trouble);
+                io.Err.WriteLine($"Try '{name} --help' for more information.");
+                return ExitStatus.Trouble;
+            // The libraries' own exceptions are IOExceptions.
+            case IOException or InvalidDataException or UnauthorizedAccessException:
+                return Complain(io, name, e.Message, ExitStatus.Trouble);
+            case OutOfMemoryException:
+                return Complain(io, name, "out of memory", ExitStatus.Trouble);
+            default:
+                Complain(io, name, $"internal error: {e.GetType().Name}: {e.Message}", ExitStatus.Internal);
+                io.Err.WriteLine($"{e.StackTrace}\nThis is a bug in layerbox {Versions.Own}.");
+                return ExitStatus.Internal;
+        }
+    }
+
+    // What a tool printed before it failed is good, and comes before the error. That the tool failed is the news, not that this does too.
+    private static void FlushWhatThereIs(Streams io)
+    {
+        try
+        {
+            io.Out.Flush();
+        }
+        catch (PosixException)
+        {
+        }
+    }
 
     private static int Complain(Streams io, string name, string message, int status)
     {

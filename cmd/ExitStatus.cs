@@ -1,3 +1,5 @@
+using Layerbox.Posix;
+
 namespace Layerbox.Cmd;
 
 /// <summary>Exit statuses that all tools share.</summary>
@@ -17,4 +19,7 @@ internal static class ExitStatus
 
     /// <summary>An exception that nobody foresaw: a bug of ours.</summary>
     public const int Internal = 70;
+
+    /// <summary>Killed by a signal, as shells count it.</summary>
+    public static int Killed(Signal signal) => 128 + (int)signal;
 }

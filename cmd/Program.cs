@@ -1,7 +1,17 @@
 using Layerbox.Cmd;
 using Layerbox.Posix;
 
+StandardStreams.Reserve();
 // Not disposed: disposing flushes, and after a failed write that would throw a second time.
 BufferedStream output = new(FdStream.StandardOutput, 64 * 1024);
-StreamWriter errors = new(FdStream.StandardError) { AutoFlush = true };
-return Dispatcher.Run(RawArguments.InvokedAs, RawArguments.Restore(args), new Streams(FdStream.StandardInput, output, errors));
+Interruption interruption = Interruption.BySignals();
+Streams io = new(FdStream.StandardInput, output, new ErrorWriter(FdStream.StandardError))
+{
+    Interruption = interruption,
+    ErrColumns = StandardStreams.Columns(FdStream.StandardError.Handle),
+};
+int status = Dispatcher.Run(RawArguments.InvokedAs, args, io);
+interruption.Dispose();
+if (interruption.DeathBy is { } signal)
+    Signals.DieOf(signal);
+return status;

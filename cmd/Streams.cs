@@ -7,6 +7,20 @@ namespace Layerbox.Cmd;
 /// <summary>What a tool may touch of the world besides files, so that a test can hand it memory.</summary>
 internal sealed record Streams(Stream In, Stream Out, TextWriter Err)
 {
+    public Interruption Interruption { get; init; } = Interruption.ByRequest();
+
+    /// <summary>Columns of the terminal that <see cref="Err"/> is; null when it is none.</summary>
+    public int? ErrColumns { get; init; }
+
+    /// <summary>The clock of progress reports; no product ever depends on it.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>
+    /// Cancelled by SIGINT, SIGTERM and SIGHUP. Asking for it is a promise to look at it: from then on the first signal does not end the process.
+    /// Throw <see cref="OperationCanceledException"/> and clean up on the way out; the dispatcher does the rest.
+    /// </summary>
+    public CancellationToken Cancellation => Interruption.Token;
+
     public void WriteLine(string text)
     {
         Out.Write(Encoding.UTF8.GetBytes(text));

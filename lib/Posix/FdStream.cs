@@ -20,7 +20,22 @@ public sealed class FdStream(SafeFileHandle fd, string name, bool canRead = true
     public override bool CanRead => canRead;
     public override bool CanSeek => false;
 
-    public override int Read(Span<byte> buffer) => Files.Read(fd, buffer, name);
+    /// <summary>When set, a read that waits for another program gives up soon after cancellation.</summary>
+    public CancellationToken Cancellation { get; set; }
+
+    /// <exception cref="OperationCanceledException">Cancelled while waiting.</exception>
+    public override int Read(Span<byte> buffer)
+    {
+        const int PatienceMilliseconds = 100;
+        if (Cancellation.CanBeCanceled)
+        {
+            Cancellation.ThrowIfCancellationRequested();
+            while (!StandardStreams.WaitReadable(fd, PatienceMilliseconds))
+                Cancellation.ThrowIfCancellationRequested();
+        }
+        return Files.Read(fd, buffer, name);
+    }
+
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
     public override void Write(ReadOnlySpan<byte> buffer) => Files.Write(fd, buffer, name);
     public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));

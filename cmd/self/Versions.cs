@@ -1,0 +1,28 @@
+using System.CommandLine;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Layerbox.Posix;
+
+namespace Layerbox.Cmd;
+
+/// <summary>Our version and those of everything that is linked in, which no package manager can see.</summary>
+internal static class Versions
+{
+    public static string Own => ThreeParts(typeof(Versions).Assembly);
+
+    public static List<string> Lines() =>
+    [
+        $"{Dispatcher.Self} {Own}",
+        RuntimeInformation.FrameworkDescription,
+        $"System.CommandLine {ThreeParts(typeof(Command).Assembly)}",
+        .. Compression.Compressed.Versions(),
+        $"OpenSSL {OpenSsl(SafeEvpPKeyHandle.OpenSslVersion)}",
+        $"glibc {StandardStreams.LibcVersion}",
+    ];
+
+    private static string ThreeParts(Assembly assembly) => assembly.GetName().Version!.ToString(3);
+
+    // OPENSSL_VERSION_NUMBER: 0xMNN00PP0, major, minor and patch.
+    private static string OpenSsl(long number) => $"{number >> 28 & 0xF}.{number >> 20 & 0xFF}.{number >> 4 & 0xFF}";
+}

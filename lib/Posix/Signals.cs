@@ -1,0 +1,20 @@
+namespace Layerbox.Posix;
+
+/// <summary>Signals to ourselves.</summary>
+public static unsafe class Signals
+{
+    // sizeof(struct sigaction) of glibc on 64-bit machines; all zero is SIG_DFL with an empty mask.
+    private const int SigactionSize = 152;
+
+    /// <summary>
+    /// Ends this process by the signal's default action, so that whoever waits sees a death by that signal: a shell stops its
+    /// loop on SIGINT, and "pipefail" knows SIGPIPE. Returns only when the default action does not end the process.
+    /// </summary>
+    public static void DieOf(Signal signal)
+    {
+        byte* byDefault = stackalloc byte[SigactionSize];
+        new Span<byte>(byDefault, SigactionSize).Clear();
+        PosixException.Check(Libc.sigaction((int)signal, byDefault, null), "sigaction");
+        _ = Libc.raise((int)signal);
+    }
+}

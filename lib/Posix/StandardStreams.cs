@@ -1,0 +1,63 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Posix;
+
+/// <summary>What a program must know about descriptors 0, 1 and 2 before it uses them.</summary>
+public static unsafe class StandardStreams
+{
+    private const int F_GETFD = 1;
+    private const short POLLIN = 1;
+    // asm-generic/ioctls.h
+    private const nuint TIOCGWINSZ = 0x5413;
+
+    /// <summary>
+    /// Fills descriptors 0, 1 and 2 where the caller closed them; otherwise the next file that we open would become our standard output.
+    /// What fills them cannot be used, so that a write to a closed standard output stays the error (EBADF) that it is.
+    /// </summary>
+    public static void Reserve()
+    {
+        if (IsOpen(0) && IsOpen(1) && IsOpen(2))
+            return;
+        // The pipe may itself land on the closed numbers; each is then set to the end that is of no use there.
+        int* ends = stackalloc int[2];
+        PosixException.Check(Libc.pipe2(ends, 0), "pipe");
+        (int read, int write) = (Above2(ends[0]), Above2(ends[1]));
+        bool[] closed = [.. Enumerable.Range(0, 3).Select(fd => !IsOpen(fd) || fd == ends[0] || fd == ends[1])];
+        for (int fd = 0; fd < closed.Length; fd++)
+        {
+            if (closed[fd])
+                PosixException.Check(Libc.dup2(fd == 0 ? write : read, fd), "dup2");
+        }
+        new SafeFileHandle(read, ownsHandle: true).Dispose();
+        new SafeFileHandle(write, ownsHandle: true).Dispose();
+    }
+
+    public static bool IsTerminal(SafeFileHandle fd) => Libc.isatty(fd) == 1;
+
+    /// <summary>Columns of the terminal; null when it is none, or does not know.</summary>
+    public static int? Columns(SafeFileHandle fd)
+    {
+        // struct winsize { u16 rows, columns, x, y; }
+        ushort* size = stackalloc ushort[4];
+        return Libc.ioctl(fd, TIOCGWINSZ, size) == 0 && size[1] > 0 ? size[1] : null;
+    }
+
+    /// <summary>Waits until a read would not block, or for the given time; says whether it is so (end of file and errors count).</summary>
+    internal static bool WaitReadable(SafeFileHandle fd, int milliseconds)
+    {
+        Libc.PollFd poll = new() { Fd = (int)fd.DangerousGetHandle(), Events = POLLIN };
+        return Libc.poll(&poll, 1, milliseconds) != 0;
+    }
+
+    /// <summary>The C library's own version, such as "2.36".</summary>
+    public static string LibcVersion => Marshal.PtrToStringUTF8((nint)Libc.gnu_get_libc_version())!;
+
+    private static bool IsOpen(int fd) => Libc.fcntl_number(fd, F_GETFD, 0) >= 0;
+
+    private static int Above2(int fd)
+    {
+        const int F_DUPFD_CLOEXEC = 1030;
+        return PosixException.Check(Libc.fcntl_number(fd, F_DUPFD_CLOEXEC, 3), "fcntl");
+    }
+}
