@@ -8,9 +8,6 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int fstatfs(SafeFileHandle fd, void* buffer);
 
-    [LibraryImport(Name, SetLastError = true)]
-    internal static partial int syncfs(SafeFileHandle fd);
-
     [LibraryImport(Name)]
     internal static partial uint getegid();
 }
