@@ -1,5 +1,10 @@
 using Layerbox.Cmd;
+using Layerbox.Nspawn;
 using Layerbox.Posix;
+
+// Before anything else: as process 1 of a container we start in somebody's image.
+if (ContainerEntry.TryRun(RawArguments.Restore(args)) is { } part)
+    return part;
 
 StandardStreams.Reserve();
 // Not disposed: disposing flushes, and after a failed write that would throw a second time.

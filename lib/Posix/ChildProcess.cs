@@ -112,6 +112,21 @@ public sealed unsafe class ChildProcess : IDisposable
         return _exit.Value;
     }
 
+    /// <summary>Waits for the end, for a process number 1: children that it adopted in the meantime are reaped as they end.</summary>
+    public ProcessExit WaitAsInit()
+    {
+        while (_exit is null)
+        {
+            int status;
+            int id = Libc.waitpid(-1, &status, 0);
+            if (id == Id)
+                _exit = ProcessExit.FromWaitStatus(status);
+            else if (id < 0 && PosixException.Last is var errno and not Errno.EINTR)
+                throw new PosixException("wait", errno, Program);
+        }
+        return _exit.Value;
+    }
+
     /// <summary>Waits no longer than <paramref name="timeout"/>; null when the program still runs then.</summary>
     public ProcessExit? Wait(TimeSpan timeout)
     {
@@ -258,7 +273,7 @@ public sealed unsafe class ChildProcess : IDisposable
             throw new PosixException("run", (Errno)errno, path);
     }
 
-    private static byte** Strings(IReadOnlyList<string> texts)
+    internal static byte** Strings(IReadOnlyList<string> texts)
     {
         byte** list = (byte**)NativeMemory.AllocZeroed((nuint)texts.Count + 1, (nuint)sizeof(byte*));
         for (int i = 0; i < texts.Count; i++)
@@ -275,7 +290,7 @@ public sealed unsafe class ChildProcess : IDisposable
         return list;
     }
 
-    private static void Free(byte** list)
+    internal static void Free(byte** list)
     {
         if (list is null)
             return;
@@ -287,14 +302,7 @@ public sealed unsafe class ChildProcess : IDisposable
     // Started by a parent that ignores SIGCHLD we would inherit that, and the kernel would throw exit statuses away.
     private static void KeepChildren()
     {
-        const int StructSigactionSize = 152;
-        const nint SIG_DFL = 0, SIG_IGN = 1;
-        nint* action = stackalloc nint[StructSigactionSize / sizeof(long)];
-        new Span<nint>(action, StructSigactionSize / sizeof(long)).Clear();
-        PosixException.Check(Libc.sigaction((int)Signal.SIGCHLD, null, action), "sigaction");
-        if (action[0] != SIG_IGN)
-            return;
-        action[0] = SIG_DFL;
-        PosixException.Check(Libc.sigaction((int)Signal.SIGCHLD, action, null), "sigaction");
+        if (Signals.IsIgnored(Signal.SIGCHLD))
+            Signals.SetDefault(Signal.SIGCHLD);
     }
 }

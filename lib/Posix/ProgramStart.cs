@@ -60,16 +60,21 @@ public sealed record ProgramStart(string Program, params IReadOnlyList<string> A
         foreach (string folder in path.Split(':', StringSplitOptions.RemoveEmptyEntries))
         {
             string candidate = $"{folder}/{program}";
-            if (IsExecutable(candidate))
+            if (WhyNotExecutable(candidate) is null)
                 return candidate;
         }
         return null;
     }
 
-    private static unsafe bool IsExecutable(string path)
+    /// <summary>Null when the path is a regular file that we may execute; else why it is not.</summary>
+    public static unsafe Errno? WhyNotExecutable(string path)
     {
         const int X_OK = 1;
         fixed (byte* p = new CString(PathText.ToBytes(path), stackalloc byte[CString.Inline]))
-            return Libc.faccessat(Directories.Current, p, X_OK, 0) == 0 && Files.Status(path, followLinks: true).IsRegular;
+        {
+            if (Libc.faccessat(Directories.Current, p, X_OK, 0) < 0)
+                return PosixException.Last;
+        }
+        return Files.Status(path, followLinks: true).IsRegular ? null : Errno.EACCES;
     }
 }

@@ -12,9 +12,24 @@ public static unsafe class Signals
     /// </summary>
     public static void DieOf(Signal signal)
     {
+        SetDefault(signal);
+        _ = Libc.raise((int)signal);
+    }
+
+    /// <summary>Gives a signal its default action, in this process and in the programs that it becomes or starts.</summary>
+    internal static void SetDefault(Signal signal)
+    {
         byte* byDefault = stackalloc byte[SigactionSize];
         new Span<byte>(byDefault, SigactionSize).Clear();
         PosixException.Check(Libc.sigaction((int)signal, byDefault, null), "sigaction");
-        _ = Libc.raise((int)signal);
+    }
+
+    internal static bool IsIgnored(Signal signal)
+    {
+        const nint SIG_IGN = 1;
+        // The handler is the first member.
+        byte* action = stackalloc byte[SigactionSize];
+        PosixException.Check(Libc.sigaction((int)signal, null, action), "sigaction");
+        return *(nint*)action == SIG_IGN;
     }
 }

@@ -1,0 +1,42 @@
+using Layerbox.Posix;
+
+namespace Layerbox.Nspawn;
+
+/// <summary>Something that can run a command in a container: the same description in, the same exit statuses out, whichever it is.</summary>
+public abstract class ContainerEngine
+{
+    /// <exception cref="ContainerException">The container cannot be set up.</exception>
+    /// <exception cref="PosixException">Likewise, because a system call failed.</exception>
+    public abstract RunningContainer Start(ContainerSpec spec);
+
+    /// <summary>Runs the command to its end. When <paramref name="cancel"/> fires everything in the container is killed.</summary>
+    /// <exception cref="OperationCanceledException">It was cancelled; by then nothing runs any more.</exception>
+    /// <inheritdoc cref="Start"/>
+    public ContainerResult Run(ContainerSpec spec, CancellationToken cancel = default)
+    {
+        using RunningContainer container = Start(spec);
+        using CancellationTokenRegistration registration = cancel.Register(() => container.Send(Signal.SIGKILL));
+        ContainerResult result = container.Wait();
+        cancel.ThrowIfCancellationRequested();
+        return result;
+    }
+}
+
+/// <summary>A container at work. Disposing it kills what still runs inside and leaves nothing behind.</summary>
+public abstract class RunningContainer : IDisposable
+{
+    /// <summary>Sends a signal to the command; nothing happens when it has ended. May be called from any thread.</summary>
+    public abstract void Send(Signal signal);
+
+    /// <summary>Waits for the end of the command and of everything else in the container.</summary>
+    /// <exception cref="ContainerException">It could not be set up.</exception>
+    public abstract ContainerResult Wait();
+
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected abstract void Dispose(bool disposing);
+}

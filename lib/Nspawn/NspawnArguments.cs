@@ -1,0 +1,48 @@
+namespace Layerbox.Nspawn;
+
+/// <summary>The command line of systemd-nspawn(1) for a container.</summary>
+internal static class NspawnArguments
+{
+    public static List<string> Of(ContainerSpec spec, string root)
+    {
+        (IReadOnlyList<string> keep, IReadOnlyList<string> drop) = ContainerCapabilities.Of(spec);
+        List<string> arguments =
+        [
+            "--quiet",
+            // No machined, no scope of its own: neither systemd nor D-Bus is needed on the host.
+            "--register=no", "--keep-unit",
+            // Nothing of the host's configuration, time zone, journal or resolver reaches the image.
+            "--settings=no", "--timezone=off", "--link-journal=no", "--resolv-conf=off",
+            // Its default mode swallows standard input and hangs on files.
+            "--console=pipe",
+            $"--machine=layerbox-{Guid.NewGuid():N}",
+            $"--hostname={spec.HostName}",
+            $"--directory={root}",
+            $"--capability={string.Join(',', keep)}",
+            $"--drop-capability={string.Join(',', drop)}",
+        ];
+        if (spec.Network == ContainerNetwork.None)
+            arguments.Add("--private-network");
+        if (spec.ReadOnly)
+            arguments.Add("--read-only");
+        foreach (ContainerBind bind in spec.Binds)
+            arguments.Add($"{(bind.ReadOnly ? "--bind-ro" : "--bind")}={Escape(Absolute(bind.Source))}:{Escape(bind.Destination)}");
+        foreach (string tmpfs in spec.Tmpfs)
+            arguments.Add($"--tmpfs={Escape(tmpfs)}");
+        arguments.AddRange(["--", $"/proc/self/fd/{ContainerDescriptors.Executable}", ContainerEntry.Init, ContainerEntry.Version]);
+        return arguments;
+    }
+
+    /// <summary>
+    /// Its whole environment. SYSTEMD_SECCOMP: compiling the system call filter takes 50 ms of 60, and what it forbids takes
+    /// capabilities that we drop. SYSTEMD_NSPAWN_LOCK: we lock the root ourselves.
+    /// </summary>
+    public static IReadOnlyList<string> Environment { get; } =
+        [$"PATH={ContainerSpec.DefaultPath}", "LANG=C.UTF-8", "SYSTEMD_SECCOMP=0", "SYSTEMD_NSPAWN_LOCK=0"];
+
+    public static string Absolute(string path) =>
+        path.StartsWith('/') ? path : $"{System.Environment.CurrentDirectory.TrimEnd('/')}/{path}";
+
+    private static string Escape(string path) =>
+        path.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(":", "\\:", StringComparison.Ordinal);
+}

@@ -1,0 +1,32 @@
+using System.Runtime.CompilerServices;
+using Layerbox.Posix;
+
+namespace Layerbox.Nspawn;
+
+/// <summary>
+/// Containers by systemd-nspawn(1), without a running systemd: nspawn builds the namespaces and mounts, our own executable is process 1
+/// inside, which is what makes exit statuses and signals exact (nspawn itself turns a killed command into 255 and one that is not found into 1).
+/// </summary>
+public sealed class NspawnEngine : ContainerEngine
+{
+    private const string Nspawn = "systemd-nspawn";
+
+    /// <summary>Names the executable where the running one cannot be used inside of images, as under "dotnet run" and in tests.</summary>
+    public const string ExecutableVariable = "LAYERBOX_BIN";
+
+    /// <summary>The static executable that guards the container and runs as its process 1; it calls <see cref="ContainerEntry.TryRun"/> first thing.</summary>
+    public string? Executable { get; init; } =
+        RuntimeFeature.IsDynamicCodeSupported ? Environment.GetEnvironmentVariable(ExecutableVariable) : "/proc/self/exe";
+
+    public override RunningContainer Start(ContainerSpec spec)
+    {
+        spec.Validate();
+        if (ProcessOwner.EffectiveUid != 0)
+            throw new ContainerException($"{Nspawn} needs root: run this with sudo");
+        string program = ProgramStart.TryFind(Nspawn)
+            ?? throw new ContainerException($"{Nspawn} is not installed (Debian, Ubuntu, Fedora, RHEL: package systemd-container)");
+        string executable = Executable
+            ?? throw new ContainerException($"this is not the published executable, which has to run inside: set {ExecutableVariable} to where that is");
+        return new NspawnContainer(spec, program, executable);
+    }
+}

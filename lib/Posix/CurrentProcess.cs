@@ -1,0 +1,67 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Posix;
+
+/// <summary>Changes of this process itself, for programs that prepare the ground for another one.</summary>
+public static unsafe class CurrentProcess
+{
+    public static int Id => Environment.ProcessId;
+
+    /// <summary>Leaves the terminal and the group of processes that its keys send signals to.</summary>
+    public static void NewSession() => PosixException.Check(Libc.setsid(), "setsid");
+
+    /// <summary>
+    /// Gives the calling thread mounts of its own: those made here are seen nowhere else, while unmounts elsewhere still reach us, so
+    /// that we keep no filesystem busy. Only for a program that is about to become another one.
+    /// </summary>
+    public static void NewMountNamespace()
+    {
+        const int CLONE_NEWNS = 0x20000;
+        PosixException.Check(Libc.unshare(CLONE_NEWNS), "unshare mounts");
+        Mounts.Mount(null, "/", null, MountFlags.MS_REC | MountFlags.MS_SLAVE);
+    }
+
+    /// <summary>Hides /proc/PID of this process (memory, executable, descriptors) from all that lack CAP_SYS_PTRACE.</summary>
+    public static void ForbidInspection()
+    {
+        const int PR_SET_DUMPABLE = 4;
+        PosixException.Check(Libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl");
+    }
+
+    public static void SetUmask(uint mask) => _ = Libc.umask(mask);
+
+    public static void ChangeDirectory(string path)
+    {
+        fixed (byte* p = new CString(PathText.ToBytes(path), stackalloc byte[CString.Inline]))
+            PosixException.Check(Libc.chdir(p), "chdir", path);
+    }
+
+    /// <summary>Becomes another user for good, in all threads, with exactly these groups.</summary>
+    public static void BecomeUser(uint uid, uint gid, ReadOnlySpan<uint> groups)
+    {
+        fixed (uint* p = groups)
+            PosixException.Check(Libc.setgroups((nuint)groups.Length, p), "setgroups");
+        PosixException.Check(Libc.setresgid(gid, gid, gid), "setgid");
+        PosixException.Check(Libc.setresuid(uid, uid, uid), "setuid");
+    }
+
+    /// <summary>Makes descriptor <paramref name="number"/> a copy that programs inherit, whatever was there before.</summary>
+    public static void PlaceDescriptor(SafeFileHandle fd, int number) => PosixException.Check(Libc.dup3(fd, number, 0), "dup3");
+
+    /// <summary>Ends at once, without unwinding anything.</summary>
+    public static void ExitNow(int status) => Libc._exit(status);
+
+    /// <summary>Becomes another program; comes back only by the exception.</summary>
+    public static void Execute(string program, IReadOnlyList<string> arguments, IReadOnlyList<string> environment)
+    {
+        // .NET ignores SIGPIPE, and what is ignored stays so in the next program.
+        Signals.SetDefault(Signal.SIGPIPE);
+        byte** argv = ChildProcess.Strings([program, .. arguments]), envp = ChildProcess.Strings(environment);
+        fixed (byte* p = new CString(PathText.ToBytes(program), stackalloc byte[CString.Inline]))
+            Libc.execve(p, argv, envp);
+        Errno errno = PosixException.Last;
+        ChildProcess.Free(argv);
+        ChildProcess.Free(envp);
+        throw new PosixException("run", errno, program);
+    }
+}

@@ -1,0 +1,17 @@
+using Layerbox.Nspawn;
+
+namespace Layerbox.Tests;
+
+/// <summary>The published static executable, which containers need as their process 1; scripts/test says where it is.</summary>
+internal static class Published
+{
+    /// <summary>Its path, or skips the test with the reason. Under CI a missing one is a failure, not a skip.</summary>
+    public static string OrSkip()
+    {
+        string? path = Environment.GetEnvironmentVariable(NspawnEngine.ExecutableVariable);
+        bool isCI = Environment.GetEnvironmentVariable("CI") == "true";
+        Assert.SkipUnless(isCI || path is not null, $"needs the published executable: set {NspawnEngine.ExecutableVariable}");
+        Assert.True(System.IO.File.Exists(path), $"{NspawnEngine.ExecutableVariable}={path}: no such file");
+        return path!;
+    }
+}
