@@ -60,11 +60,8 @@ public static class Mtree
             case FileKind.File:
                 WriteNumber(to, " size="u8, inode.Content!.Size);
                 to.Write(" sha256digest="u8);
-                foreach (byte b in inode.Content.Digest)
-                {
-                    Utf8Formatter.TryFormat(b, to.GetSpan(2), out int written, new StandardFormat('x', 2));
-                    to.Advance(written);
-                }
+                Hex.Write(inode.Content.Digest, to.GetSpan(64));
+                to.Advance(64);
                 break;
             case FileKind.Symlink:
                 to.Write(" link="u8);

@@ -125,11 +125,7 @@ internal static class TreeJsonEntry
     {
         Span<byte> text = stackalloc byte[DigestPrefix.Length + 64];
         DigestPrefix.CopyTo(text);
-        for (int i = 0; i < digest.Length; i++)
-        {
-            text[DigestPrefix.Length + (2 * i)] = "0123456789abcdef"u8[digest[i] >> 4];
-            text[DigestPrefix.Length + (2 * i) + 1] = "0123456789abcdef"u8[digest[i] & 15];
-        }
+        Hex.Write(digest, text[DigestPrefix.Length..]);
         json.WriteString(Digest, text);
     }
 

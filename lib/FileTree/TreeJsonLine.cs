@@ -34,7 +34,7 @@ internal ref struct TreeJsonLine
 
     /// <exception cref="JsonException">No JSON object.</exception>
     /// <exception cref="InvalidDataException">A member has a wrong type, is missing or does not belong to the kind.</exception>
-    public static TreeJsonLine Parse(ReadOnlySpan<byte> text, HashSet<string> notes)
+    public static TreeJsonLine Parse(ReadOnlySpan<byte> text, NoteTable notes)
     {
         Utf8JsonReader json = new(text);
         TreeJsonLine line = default;
@@ -76,7 +76,7 @@ internal ref struct TreeJsonLine
         return found;
     }
 
-    private void ReadMember(scoped ref Utf8JsonReader json, HashSet<string> notes)
+    private void ReadMember(scoped ref Utf8JsonReader json, NoteTable notes)
     {
         ReadOnlySpan<byte> name = json.ValueIsEscaped ? Text(ref json) : json.ValueSpan;
         (Members member, bool isBase64) = Identify(name);
@@ -99,7 +99,7 @@ internal ref struct TreeJsonLine
         }
     }
 
-    private void ReadValue(Members member, bool isBase64, scoped ref Utf8JsonReader json, HashSet<string> notes)
+    private void ReadValue(Members member, bool isBase64, scoped ref Utf8JsonReader json, NoteTable notes)
     {
         switch (member)
         {
@@ -145,7 +145,7 @@ internal ref struct TreeJsonLine
                 _xattrs = ReadXattrs(ref json);
                 break;
             case Members.MadeBy:
-                _madeBy = ReadNote(ref json, notes);
+                _madeBy = notes.Share(Text(ref json));
                 break;
         }
     }
@@ -243,27 +243,11 @@ internal ref struct TreeJsonLine
 
     private static byte[] ParseDigest(ReadOnlySpan<byte> text)
     {
-        if (text.Length != TreeJsonEntry.DigestPrefix.Length + 64 || !text.StartsWith(TreeJsonEntry.DigestPrefix))
-            throw new InvalidDataException($"'{BytesText.Escape(text)}' is not 'sha256:' and 64 hexadecimal digits");
-        ReadOnlySpan<byte> hex = text[TreeJsonEntry.DigestPrefix.Length..];
+        ReadOnlySpan<byte> prefix = TreeJsonEntry.DigestPrefix;
         byte[] digest = new byte[32];
-        for (int i = 0; i < digest.Length; i++)
-        {
-            int value = (HexDigit(hex[2 * i]) << 4) | HexDigit(hex[(2 * i) + 1]);
-            if (value < 0)
-                throw new InvalidDataException($"'{BytesText.Escape(text)}' is not 'sha256:' and 64 hexadecimal digits");
-            digest[i] = (byte)value;
-        }
-        return digest;
+        return text.Length == prefix.Length + 64 && text.StartsWith(prefix) && Hex.TryRead(text[prefix.Length..], digest) ? digest
+            : throw new InvalidDataException($"'{BytesText.Escape(text)}' is not 'sha256:' and 64 hexadecimal digits");
     }
-
-    /// <summary>The value of a lower-case digit; negative when it is none.</summary>
-    private static int HexDigit(byte digit) => digit switch
-    {
-        >= (byte)'0' and <= (byte)'9' => digit - '0',
-        >= (byte)'a' and <= (byte)'f' => digit - 'a' + 10,
-        _ => -1,
-    };
 
     private static Timestamp ReadTime(scoped ref Utf8JsonReader json)
     {
@@ -312,28 +296,5 @@ internal ref struct TreeJsonLine
                 : throw new InvalidDataException("each needs a name and a value_b64"));
         }
         return json.TokenType == JsonTokenType.EndArray ? XattrSet.From(xattrs) : throw new InvalidDataException("holds more than objects");
-    }
-
-    private static string ReadNote(scoped ref Utf8JsonReader json, HashSet<string> notes)
-    {
-        const int Short = 512;
-        if (json.TokenType != JsonTokenType.String)
-            throw new InvalidDataException("not a string");
-        try
-        {
-            if (json.ValueSpan.Length > Short)
-                return json.GetString()!;
-            Span<char> text = stackalloc char[Short];
-            text = text[..json.CopyString(text)];
-            if (notes.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(text, out string? known))
-                return known;
-            string note = text.ToString();
-            notes.Add(note);
-            return note;
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new InvalidDataException("an escape is half of a surrogate pair", e);
-        }
     }
 }

@@ -13,8 +13,7 @@ internal sealed class TreeJsonReader(Func<TreePath, JsonFacts, FileContent> cont
     private readonly Stack<OpenDirectory> _open = new();
     private byte[] _path = new byte[256];
 
-    /// <summary>Notes repeat over thousands of paths; one string each will do.</summary>
-    private readonly HashSet<string> _notes = new(StringComparer.Ordinal);
+    private readonly NoteTable _notes = new();
     private Tree? _tree;
 
     /// <exception cref="InvalidDataException">Malformed; the message begins with the line's number.</exception>

@@ -54,6 +54,19 @@ public class TreeJsonTests
     }
 
     [Fact]
+    public void Notes_are_shared_and_kept_verbatim()
+    {
+        Tree tree = new();
+        string[] notes = ["a", "ä\"\n", "a", "", "ä\"\n"];
+        for (int i = 0; i < notes.Length; i++)
+            Trees.Put(tree, $"{i}", Inode.Fifo(0)).MadeBy = notes[i];
+        Inode[] read = [.. Read(Write(tree)).Root.Children.Select(c => c.Value)];
+        Assert.Equal(notes, read.Select(i => i.MadeBy));
+        Assert.Same(read[0].MadeBy, read[2].MadeBy);
+        Assert.Same(read[1].MadeBy, read[4].MadeBy);
+    }
+
+    [Fact]
     public void Reads_large_and_deep_trees()
     {
         Tree tree = Trees.Large(3000);
@@ -122,6 +135,7 @@ public class TreeJsonTests
     [InlineData("""{"mtime":5}""", "line 1: mtime: not an object")]
     [InlineData("""{"mtime":{"sec":5}}""", "line 1: mtime: needs sec and an nsec below 1000000000")]
     [InlineData("""{"mtime":{"sec":5,"nsec":1000000000}}""", "line 1: mtime: needs sec and an nsec below 1000000000")]
+    [InlineData("""{"digest":"sha256:E3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}""", "line 1: digest: 'sha256:E3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' is not 'sha256:' and 64 hexadecimal digits")]
     [InlineData("""{"digest":"sha256:00"}""", "line 1: digest: 'sha256:00' is not 'sha256:' and 64 hexadecimal digits")]
     [InlineData("""{"xattrs":{}}""", "line 1: xattrs: not an array")]
     [InlineData("""{"xattrs":[1]}""", "line 1: xattrs: holds more than objects")]
