@@ -7,6 +7,9 @@ internal static class ToolTable
 {
     public static SortedDictionary<string, Func<Tool>> Tools { get; } = new(StringComparer.Ordinal)
     {
+        ["layer-compile"] = Layers.LayerCompile.Declare,
+        ["layer-diff"] = Layers.LayerDiff.Declare,
+        ["layer-show"] = Layers.LayerShow.Declare,
         ["subvol-delete"] = SubvolDelete.Declare,
         ["subvol-gc"] = Subvol.SubvolGc.Declare,
         ["subvol-list"] = SubvolList.Declare,

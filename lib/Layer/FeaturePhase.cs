@@ -5,10 +5,6 @@ namespace Layerbox.Layer;
 /// <summary>Applies items to a draft, in memory: the pure part of the compiler, without volume, container or root.</summary>
 public static class FeaturePhase
 {
-    /// <summary>The items as they will run: those that stand for several are expanded, equal ones are one.</summary>
-    public static IReadOnlyList<Item> Expand(IEnumerable<Item> items) =>
-        [.. items.SelectMany(item => item.Expand()).DistinctBy(item => item.Text)];
-
     /// <summary>Takes away what is to be removed, deepest first.</summary>
     public static void Remove(LayerDraft draft, IEnumerable<Item> items)
     {
@@ -26,13 +22,15 @@ public static class FeaturePhase
 
     /// <summary>Commands in the order of the specification; the same command twice is run once.</summary>
 
+    /// <summary>Commands in the order of the specification; the same command twice is run once.</summary>
+
     /// <summary>The items of the last phase: prepared, sorted, applied, and what they asked for at the end checked. The result is their order.</summary>
     public static IReadOnlyList<Item> Apply(LayerDraft draft, IEnumerable<Item> items)
     {
-        List<Item> features = [.. Expand(items).Where(item => item.Phase == Phase.Features)];
+        List<Item> features = [.. items.Where(item => item.Phase == Phase.Features).DistinctBy(item => item.Text)];
         foreach (Item item in features)
             item.Prepare(draft);
-        SortedItems sorted = ItemGraph.Sort(draft, features);
+        SortedItems sorted = ItemGraph.Sort(draft, features.SelectMany(item => item.Expand()));
         foreach (Item item in sorted.Items)
             item.Apply(draft);
         draft.Metadata.Write(draft.Tree, draft.Epoch);

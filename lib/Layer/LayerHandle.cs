@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Layerbox.Posix;
 
 namespace Layerbox.Layer;
 
@@ -47,7 +48,7 @@ public sealed record LayerHandle(
         return handle;
     }
 
-    public static LayerHandle Read(string path) => Parse(FileBytes.Read(path), path);
+    public static LayerHandle Read(string path) => Parse(WholeFile.Read(path), path);
 
     /// <summary>The line with its newline.</summary>
     public byte[] ToBytes() => [.. JsonSerializer.SerializeToUtf8Bytes(this, HandleJson.Default.LayerHandle), (byte)'\n'];

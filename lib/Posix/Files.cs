@@ -40,13 +40,6 @@ public static unsafe partial class Files
     public static FileStatus Status(string path, bool followLinks = false) =>
         Status(Directories.Current, PathText.ToBytes(path), followLinks);
 
-    /// <summary>Where a path really leads, all links followed (the kernel's own answer, from /proc/self/fd).</summary>
-    public static string RealPath(string path)
-    {
-        using SafeFileHandle handle = Open(path, OpenFlags.PathOnly);
-        return PathText.FromBytes(ReadLink(Directories.Current, System.Text.Encoding.ASCII.GetBytes($"/proc/self/fd/{handle.DangerousGetHandle()}")));
-    }
-
     /// <summary>Whether something, a dangling link included, is at the path.</summary>
     public static bool Exists(string path)
     {

@@ -29,7 +29,7 @@ public sealed class FileInput(string name, string hostPath, bool followLink, str
 
     private Inode Read()
     {
-        string path = followLink ? Files.RealPath(hostPath) : Path.GetFullPath(hostPath);
+        string path = followLink ? RealPath.Of(hostPath) : Path.GetFullPath(hostPath);
         FileStatus status = Files.Status(path);
         if (status.IsDirectory)
             return RootfsReader.Read(path).Root;

@@ -21,7 +21,7 @@ internal sealed record ElfFile(int Class, ushort Machine, string? Interpreter, I
     {
         byte[] header = new byte[HeaderSize];
         int got = file.ReadAtLeast(header, HeaderSize, throwOnEndOfStream: false);
-        if (got < 4 || !header.AsSpan(0, 4).SequenceEqual("\x7fELF"u8))
+        if (got < 4 || !header.AsSpan(0, 4).SequenceEqual("\u007fELF"u8))
             return null;
         if (got < 52 || header[4] is not (1 or 2) || header[5] != 1)
             throw new InvalidDataException("an ELF file that is cut off, or of a byte order that is not known here");

@@ -39,8 +39,11 @@ internal sealed class EnsureDirsItem : Item
     public override IEnumerable<Item> Expand()
     {
         yield return new One(Place, _path, _mode, _owner);
-        for (TreePath path = _path.Parent; path.Depth > (_into?.Depth ?? 0); path = path.Parent)
-            yield return _into is null ? new Implied(Place, path) : new One(Place, path, _mode, _owner);
+        if (_into is null)
+            foreach (Item ancestor in ImpliedDirectory.AboveAll(Place, [_path]))
+                yield return ancestor;
+        for (TreePath path = _path.Parent; path.Depth > _into?.Depth; path = path.Parent)
+            yield return new One(Place, path, _mode, _owner);
     }
 
     public override void Apply(LayerDraft draft) => throw new InvalidOperationException("ensure_dirs is expanded before it runs");
@@ -70,23 +73,6 @@ internal sealed class EnsureDirsItem : Item
             // A label of the host's security module is not part of what anybody declared.
             if (existing.Xattrs.Without("security.selinux"u8.ToArray()).Items is [var xattr, ..])
                 throw Error($"{path} is there with the extended attribute '{BytesText.Escape(xattr.Name)}'; none is wanted");
-        }
-    }
-
-    /// <summary>An ancestor of a wanted directory: whatever directory is there will do.</summary>
-    private sealed class Implied(string place, TreePath path) : Item(place)
-    {
-        public override string Text => TextOf("implied_dir", ("path", path.ToString()));
-        public override string Label => $"ensure_dirs {path} (implied)";
-        public override IEnumerable<Provision> Provides(LayerDraft draft) => [Provision.Directory(path) with { Strength = Strength.Implies }];
-        public override IEnumerable<Requirement> Requires(LayerDraft draft) => [Requirement.Directory(path.Parent)];
-
-        public override void Apply(LayerDraft draft)
-        {
-            if (draft.Follow(path) is not { } existing)
-                draft.Add(this, path, Inodes.Directory(InodeMode.Directory, 0, 0, draft.Epoch));
-            else if (!existing.IsDirectory)
-                throw Error($"{path} is there, but is no directory");
         }
     }
 }

@@ -47,37 +47,26 @@ internal sealed class ExtractItem : Item
         }
     }
 
-    public override IEnumerable<Provision> Provides(LayerDraft draft)
-    {
-        foreach ((TreePath path, Inode inode) in _closure)
-            yield return Provision.Of(path, inode) with { SameAs = LayerDraft.SameAs(Made(inode, draft)) };
-        foreach (TreePath folder in Folders())
-            yield return Provision.Directory(folder) with { Strength = Strength.Implies };
-    }
+    public override IEnumerable<Item> Expand() =>
+    [
+        .. ImpliedDirectory.AboveAll(Place, _closure.Keys).Where(folder => !_closure.ContainsKey(folder.Path)),
+        .. _closure.Select(file => One(file.Key, file.Value)),
+    ];
 
-    public override void Apply(LayerDraft draft)
+    public override void Apply(LayerDraft draft) => throw new InvalidOperationException("extract is expanded before it runs");
+
+    // Times are the layer's, so the state is known before there is a draft.
+    private Part One(TreePath path, Inode source)
     {
-        foreach (TreePath folder in Folders())
-            if (draft.Follow(folder) is null)
-                draft.Add(this, folder, Inodes.Directory(InodeMode.Directory, 0, 0, draft.Epoch));
-        foreach ((TreePath path, Inode inode) in _closure)
+        Inode Made(Timestamp time) => source.CopyWithoutChildren().Owned(0, 0, time).With(XattrSet.Empty);
+        string same = LayerDraft.SameAs(Made(default))!;
+        return new Part(this, TextOf("extracted", ("path", path.ToString()), ("same", same)), [Provision.Of(path, source) with { SameAs = same }], [Requirement.Directory(path.Parent)], (draft, item) =>
         {
-            TreePath at = draft.Tree.Resolve(path.Parent, followLast: true).Append(path.Name);
-            // Another extract, or the parent, has brought the same file: the graph has made sure that it is the same.
-            if (draft.Tree.Find(at) is null)
-                draft.Add(this, at, Made(inode, draft));
-        }
-    }
-
-    private static Inode Made(Inode source, LayerDraft draft) => source.CopyWithoutChildren().Owned(0, 0, draft.Epoch).With(XattrSet.Empty);
-
-    private IEnumerable<TreePath> Folders() =>
-        _closure.Keys.SelectMany(Ancestors).Distinct().Where(f => !_closure.ContainsKey(f)).Order();
-
-    private static IEnumerable<TreePath> Ancestors(TreePath path)
-    {
-        for (TreePath at = path.Parent; !at.IsRoot; at = at.Parent)
-            yield return at;
+            // The parent may have brought the same file: the graph has made sure that it is the same.
+            (Inode directory, FileName name) = draft.Locate(item, path);
+            if (directory.Child(name) is null)
+                draft.Add(item, path, Made(draft.Epoch));
+        });
     }
 
     /// <summary>Programs of a host folder; their digest is that of all that they need.</summary>

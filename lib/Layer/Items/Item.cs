@@ -35,7 +35,7 @@ public abstract class Item
     /// <summary>What is read from outside the image; digested before anything is built.</summary>
     public virtual IEnumerable<Input> Inputs => [];
 
-    /// <summary>The items this one stands for; most stand for themselves.</summary>
+    /// <summary>The items this one stands for, once it is prepared; most stand for themselves.</summary>
     public virtual IEnumerable<Item> Expand() => [this];
 
     /// <summary>Loads what <see cref="Provides"/> needs to know, for example the members of an archive, whose bytes go into the draft's store.</summary>

@@ -43,7 +43,7 @@ internal sealed class SymlinkItem : Item
     public override string Label => $"symlink {_link}";
     public override string Text => TextOf("symlink", ("link", _link.ToString()), ("target", _target.ToString()), ("owner", _owner.ToString()), ("allow_dangling", _allowDangling ? "true" : null));
 
-    public override IEnumerable<Provision> Provides(LayerDraft draft) => [Provision.Symlink(_link, Relative(_link, _target))];
+    public override IEnumerable<Provision> Provides(LayerDraft draft) => [Provision.Symlink(_link, Relative(_link, _target)) with { SameAs = LayerDraft.SameAs(Inode.Symlink(Relative(_link, _target))) }];
 
     public override IEnumerable<Requirement> Requires(LayerDraft draft)
     {
@@ -56,6 +56,10 @@ internal sealed class SymlinkItem : Item
 
     public override void Apply(LayerDraft draft)
     {
+        // An extract, or the parent, may have brought the very same link.
+        (Inode directory, FileName name) = draft.Locate(this, _link);
+        if (directory.Child(name) is { Kind: FileKind.Symlink } existing && existing.Target.AsSpan().SequenceEqual(Relative(_link, _target)))
+            return;
         (uint uid, uint gid) = _owner.Resolve(draft, this);
         draft.Add(this, _link, Inode.Symlink(Relative(_link, _target)).Owned(uid, gid, draft.Epoch));
     }

@@ -63,7 +63,7 @@ internal sealed class SystemdUnitItem : Item
             throw spec.Error($"'{name}' is no name of a unit, like \"web.service\"");
     }
 
-    private abstract class Part(SystemdUnitItem unit) : Item(unit.Place)
+    private abstract class UnitPart(SystemdUnitItem unit) : Item(unit.Place)
     {
         protected SystemdUnitItem Unit => unit;
         public override string Label => unit.Label;
@@ -71,7 +71,7 @@ internal sealed class SystemdUnitItem : Item
         public override IEnumerable<Requirement> Requires(LayerDraft draft) => [Requirement.Directory(Path.Parent)];
     }
 
-    private sealed class UnitFile(SystemdUnitItem unit) : Part(unit)
+    private sealed class UnitFile(SystemdUnitItem unit) : UnitPart(unit)
     {
         protected override TreePath Path => TreePath.Parse($"{VendorFolder}/{Unit._unit}");
         public override string Text => TextOf("systemd_unit_file", ("unit", Unit._unit), ("source", Unit._source!.Digest));
@@ -87,7 +87,7 @@ internal sealed class SystemdUnitItem : Item
         }
     }
 
-    private sealed class EnabledLink(SystemdUnitItem unit) : Part(unit)
+    private sealed class EnabledLink(SystemdUnitItem unit) : UnitPart(unit)
     {
         protected override TreePath Path => TreePath.Parse($"{AdminFolder}/{Unit._target}.wants/{Unit._unit}");
         public override string Text => TextOf("systemd_unit_enabled", ("unit", Unit._unit), ("target", Unit._target));
@@ -108,7 +108,7 @@ internal sealed class SystemdUnitItem : Item
         }
     }
 
-    private sealed class MaskLink(SystemdUnitItem unit) : Part(unit)
+    private sealed class MaskLink(SystemdUnitItem unit) : UnitPart(unit)
     {
         protected override TreePath Path => TreePath.Parse($"{AdminFolder}/{Unit._unit}");
         public override string Text => TextOf("systemd_unit_masked", ("unit", Unit._unit));

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Layerbox.FileTree;
+using Layerbox.Posix;
 
 namespace Layerbox.Layer;
 
@@ -48,7 +49,7 @@ public sealed class LayerSpec
     public static IEnumerable<string> ItemKinds => s_items.Keys.Append(Include).Order(StringComparer.Ordinal);
 
     /// <exception cref="SpecificationException">Anything in it is not as it must be; the place is named.</exception>
-    public static LayerSpec Read(string path, IReadOnlyDictionary<string, string>? sourceMap = null) => Parse(FileBytes.Read(path), path, sourceMap);
+    public static LayerSpec Read(string path, IReadOnlyDictionary<string, string>? sourceMap = null) => Parse(WholeFile.Read(path), path, sourceMap);
 
     /// <summary>The same from bytes; names are looked up relative to the folder of <paramref name="path"/>.</summary>
     public static LayerSpec Parse(byte[] utf8, string path, IReadOnlyDictionary<string, string>? sourceMap = null)
@@ -99,7 +100,7 @@ public sealed class LayerSpec
         string full = Path.GetFullPath(path);
         if (open.Contains(full))
             throw new SpecificationException(place, $"'{name}' includes itself: {string.Join(" -> ", open.Append(full).Select(Path.GetFileName))}");
-        using JsonDocument json = SpecObject.Parse(FileBytes.Read(path), path);
+        using JsonDocument json = SpecObject.Parse(WholeFile.Read(path), path);
         SpecObject feature = new(json.RootElement, path);
         feature.OptionalText("name");
         List<Item> items = ReadItems(feature, context with { Sources = context.Sources.In(Path.GetDirectoryName(path) ?? "") }, [.. open, full]);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Layerbox.Posix;
 
 namespace Layerbox.Layer;
 
@@ -29,7 +30,7 @@ public sealed class Sources
     /// <summary>Reads a map from a JSON file: an object of name → path, relative to the file's folder.</summary>
     public static IReadOnlyDictionary<string, string> ReadMap(string path)
     {
-        using JsonDocument json = SpecObject.Parse(FileBytes.Read(path), path);
+        using JsonDocument json = SpecObject.Parse(WholeFile.Read(path), path);
         SpecObject map = new(json.RootElement, path);
         string folder = Path.GetDirectoryName(path) ?? "";
         SortedDictionary<string, string> result = new(StringComparer.Ordinal);

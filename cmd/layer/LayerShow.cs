@@ -1,0 +1,36 @@
+using System.CommandLine;
+using Layerbox.FileTree;
+using Layerbox.Layer;
+
+namespace Layerbox.Cmd.Layers;
+
+/// <summary>layer-show: the complete canonical state of a layer's filesystem.</summary>
+internal static class LayerShow
+{
+    private const string TreeForm = "tree", JsonForm = "json", MtreeForm = "mtree";
+
+    public static Tool Declare()
+    {
+        Argument<string> handle = LayerArguments.Handle();
+        Option<string> format = new("--format") { Description = "tree: short, for reading and for tests; json: a line a path; mtree: as bsdtar and mtree take it.", DefaultValueFactory = _ => TreeForm };
+        format.AcceptOnlyFromAmong(TreeForm, JsonForm, MtreeForm);
+        Option<string?> volume = LayerArguments.Volume();
+        Command command = new("layer-show", "Show all that is in a layer.") { handle, format, volume };
+        return new Tool(
+            command,
+            "layer-show web.layer\nlayer-show web.layer --format json | jq -r 'select(.made_by) | .made_by + \" /\" + .path'",
+            (args, io) => Run(args.GetRequiredValue(handle), args.GetRequiredValue(format), args.GetValue(volume), io));
+    }
+
+    private static int Run(string handle, string format, string? volume, Streams io)
+    {
+        using BuiltLayer layer = LayerArguments.Open(handle, volume, io);
+        if (format == JsonForm)
+            TreeJson.Write(io.Out, layer.Tree);
+        else if (format == MtreeForm)
+            Mtree.Write(io.Out, layer.Tree);
+        else
+            io.WriteLine(TreeText.Render(layer.Tree).TrimEnd('\n'));
+        return ExitStatus.Success;
+    }
+}

@@ -1,0 +1,74 @@
+using Layerbox.Btrfs;
+using Layerbox.FileTree;
+using Layerbox.Posix;
+using Layerbox.Rootfs;
+
+namespace Layerbox.Layer;
+
+/// <summary>A layer that is there: its handle was checked against the volume, and nobody clears it away until this is disposed.</summary>
+public sealed class BuiltLayer : IDisposable
+{
+    private readonly StoredLayer _stored;
+    private readonly IDisposable _hold;
+    private readonly ulong _transid;
+    private Tree? _tree;
+
+    private BuiltLayer(LayerHandle handle, StoredLayer stored, IDisposable hold, ulong transid)
+    {
+        Handle = handle;
+        _stored = stored;
+        _hold = hold;
+        _transid = transid;
+    }
+
+    public LayerHandle Handle { get; }
+
+    /// <summary>The subvolume on this machine.</summary>
+    public string Path => _stored.SubvolumePath;
+
+    /// <summary>
+    /// The complete state. Read from the facts when they are about this very state of the subvolume, else walked. Shared: who wants to
+    /// change it makes a copy.
+    /// </summary>
+    public Tree Tree => _tree ??= ReadTree();
+
+    /// <exception cref="LayerException">One sentence for each thing that can be wrong with a handle.</exception>
+    public static BuiltLayer Open(LayerHandle handle, Volume volume, string place)
+    {
+        if (handle.VolumeUuid != volume.Uuid.ToString("D"))
+            throw new LayerException($"{place}: layer '{handle.Layer}' is on volume {handle.VolumeUuid}; this one, {volume.Path}, is {volume.Uuid:D}");
+        StoredLayer stored = volume.Layers.Resolve(handle.Subvolume);
+        string path = stored.SubvolumePath;
+        if (!Files.Exists(path))
+            throw new LayerException($"{place}: layer '{handle.Layer}': {path} does not exist; compile it again");
+        IDisposable hold = stored.Hold();
+        try
+        {
+            if (!Subvolume.IsSubvolume(path))
+                throw new LayerException($"{place}: layer '{handle.Layer}': {path} is no subvolume");
+            SubvolumeInfo info = Subvolume.Info(path);
+            if (info.Uuid.ToString("D") != handle.Uuid)
+                throw new LayerException($"{place}: layer '{handle.Layer}': {path} has uuid {info.Uuid:D}, not {handle.Uuid}");
+            if (!info.IsReadOnly)
+                throw new LayerException($"{place}: layer '{handle.Layer}': {path} is not read-only; somebody may have changed it");
+            return new BuiltLayer(handle, stored, hold, info.Changed.Transid);
+        }
+        catch
+        {
+            hold.Dispose();
+            throw;
+        }
+    }
+
+    internal static BuiltLayer OfBuild(LayerHandle handle, StoredLayer stored, IDisposable hold, ulong transid, Tree tree) =>
+        new(handle, stored, hold, transid) { _tree = tree };
+
+    public void Dispose() => _hold.Dispose();
+
+    private Tree ReadTree()
+    {
+        if (LayerFacts.Read(_stored.FactsPath, Path) is { } known && known.Facts.Uuid == Handle.Uuid && known.Facts.Transid == _transid)
+            return known.Tree;
+        return RootfsReader.Read(Path);
+    }
+}

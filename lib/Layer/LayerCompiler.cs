@@ -1,0 +1,156 @@
+using System.Security.Cryptography;
+using System.Text;
+using Layerbox.Btrfs;
+using Layerbox.FileTree;
+using Layerbox.Posix;
+using Layerbox.Rootfs;
+
+namespace Layerbox.Layer;
+
+/// <summary>How a layer is compiled, besides what its specification says.</summary>
+public sealed record CompileOptions
+{
+    /// <summary>Build even when a layer of the same recipe is there.</summary>
+    public bool NoCache { get; init; }
+
+    /// <summary>From the environment; used where the specification does not say.</summary>
+    public Timestamp? SourceDateEpoch { get; init; }
+
+    /// <summary>The version of the tool: another one may build another content, so it is part of every recipe.</summary>
+    public required string ToolVersion { get; init; }
+
+    /// <summary>Told what is being done: a phase, and how much of how much where that is known.</summary>
+    public Action<string, long, long?>? Progress { get; init; }
+
+    /// <summary>Asked between steps.</summary>
+    public CancellationToken Cancellation { get; init; }
+}
+
+/// <summary>What a compilation gave.</summary>
+/// <param name="Layer">The layer, held.</param>
+/// <param name="WasCached">Whether it was there already.</param>
+public sealed record CompileResult(BuiltLayer Layer, bool WasCached);
+
+/// <summary>
+/// A function of specification, inputs and parent to a read-only subvolume: same inputs, same content, on any machine, at any time.
+/// What is built appears whole or not at all.
+/// </summary>
+public sealed class LayerCompiler(Volume volume, CompileOptions options)
+{
+    /// <summary>Raised when the meaning of items changes, so that no layer of the old meaning is handed out for the new.</summary>
+    private const int RecipeVersion = 1;
+
+    /// <summary>Layers opened for this compilation, by handle; released at its end.</summary>
+    private readonly Dictionary<LayerHandle, BuiltLayer> _opened = [];
+
+    /// <exception cref="LayerException">The layer cannot be built as specified.</exception>
+    /// <exception cref="PosixException">The machine refused something.</exception>
+    public CompileResult Compile(LayerSpec spec)
+    {
+        try
+        {
+            Timestamp epoch = spec.SourceDateEpoch ?? options.SourceDateEpoch ?? default;
+            BuiltLayer? parent = spec.Parent is null ? null : Open(spec.Parent);
+            string recipe = Recipe(spec, parent, epoch);
+            if (!options.NoCache && LayerSeal.FindCached(volume, spec.Name, recipe) is { } cached)
+                return new CompileResult(cached, WasCached: true);
+            return new CompileResult(Build(spec, parent, epoch, recipe), WasCached: false);
+        }
+        finally
+        {
+            foreach (BuiltLayer layer in _opened.Values)
+                layer.Dispose();
+            _opened.Clear();
+        }
+    }
+
+    /// <summary>The items in the order in which they would run, without building anything; run items count as if they changed nothing.</summary>
+    public IReadOnlyList<Item> Plan(LayerSpec spec)
+    {
+        try
+        {
+            Timestamp epoch = spec.SourceDateEpoch ?? options.SourceDateEpoch ?? default;
+            BuiltLayer? parent = spec.Parent is null ? null : Open(spec.Parent);
+            LayerDraft draft = new(parent?.Tree.Copy() ?? NewTree(epoch), epoch, new MemoryContentStore(), layer => Open(layer).Tree);
+            FeaturePhase.Remove(draft, spec.Items);
+            return [.. FeaturePhase.Removals(spec.Items), .. FeaturePhase.Apply(draft, spec.Items)];
+        }
+        finally
+        {
+            foreach (BuiltLayer layer in _opened.Values)
+                layer.Dispose();
+            _opened.Clear();
+        }
+    }
+
+    private BuiltLayer Open(LayerInput input)
+    {
+        if (!_opened.TryGetValue(input.Handle, out BuiltLayer? layer))
+            _opened.Add(input.Handle, layer = BuiltLayer.Open(input.Handle, volume, input.Name));
+        return layer;
+    }
+
+    private string Recipe(LayerSpec spec, BuiltLayer? parent, Timestamp epoch)
+    {
+        options.Progress?.Invoke("digesting inputs", 0, null);
+        StringBuilder text = new();
+        text.Append("layerbox recipe ").Append(RecipeVersion).Append('\n')
+            .Append("tool ").Append(options.ToolVersion).Append('\n')
+            .Append("name ").Append(spec.Name).Append('\n')
+            .Append("parent ").Append(parent?.Handle.Digest ?? "none").Append('\n')
+            .Append("epoch ").Append(epoch.Seconds).Append('\n')
+            .Append("self_contained ").Append(spec.SelfContained).Append('\n');
+        // Runs have an order of their own; for all other items it means nothing.
+        foreach (string item in spec.Items.Where(i => i.Phase != Phase.Run).Select(i => i.Text).Order(StringComparer.Ordinal))
+            text.Append(item).Append('\n');
+        return LayerSeal.Sha256(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+    }
+
+    private BuiltLayer Build(LayerSpec spec, BuiltLayer? parent, Timestamp epoch, string recipe)
+    {
+        LayerBuild build = volume.Layers.Begin(LayerSeal.Digits(recipe));
+        try
+        {
+            Tree tree = Make(build.SubvolumePath, spec, parent, epoch);
+            return LayerSeal.Seal(volume, build, new Sealed(spec.Name, tree, parent?.Handle.Digest, epoch, recipe), options);
+        }
+        catch
+        {
+            build.Dispose();
+            throw;
+        }
+    }
+
+    private Tree Make(string path, LayerSpec spec, BuiltLayer? parent, Timestamp epoch)
+    {
+        if (parent is null)
+            Subvolume.Create(path);
+        else
+            Subvolume.Snapshot(parent.Path, path, readOnly: false);
+
+        Tree onDisk = parent?.Tree ?? LayerSeal.EmptySubvolume();
+        Tree tree = parent?.Tree.Copy() ?? NewTree(epoch);
+        LayerDraft draft = new(tree, epoch, new MemoryContentStore(), layer => Open(layer).Tree);
+        FeaturePhase.Remove(draft, spec.Items);
+        options.Cancellation.ThrowIfCancellationRequested();
+        using (StagedContentStore store = new(path))
+        {
+            options.Progress?.Invoke("applying items", 0, null);
+            draft = new LayerDraft(tree, epoch, store, layer => Open(layer).Tree);
+            FeaturePhase.Apply(draft, spec.Items);
+            if (spec.SelfContained && draft.Metadata.Mounts.FirstOrDefault(m => m.Type == Mount.OfHost) is { } mount)
+                throw new LayerException($"{spec.Name}: the layer is declared self-contained, but {mount.MountPoint} is a mount from the host");
+            RootfsWriter.Apply(path, onDisk, tree, new RootfsWriteOptions { Progress = Report });
+        }
+        LayerSeal.RestoreRootTime(path, tree);
+        return tree;
+    }
+
+    internal static Tree NewTree(Timestamp epoch) => new(Inodes.Directory(InodeMode.Directory, 0, 0, epoch));
+
+    private void Report(RootfsProgress progress)
+    {
+        options.Progress?.Invoke("writing", progress.Inodes, null);
+        options.Cancellation.ThrowIfCancellationRequested();
+    }
+}

@@ -1,0 +1,78 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Layerbox.FileTree;
+using Layerbox.Posix;
+using Layerbox.Rootfs;
+
+namespace Layerbox.Layer;
+
+/// <summary>
+/// What is known of a layer beside its files: the walk of its tree with all digests, and which item made each path. The first line
+/// says of which subvolume, in which state, it is true; the others are the tree as <see cref="TreeJson"/> writes it. Facts can be lost:
+/// they are then made again from the subvolume, less who made what.
+/// </summary>
+/// <param name="Layer">The layer's name.</param>
+/// <param name="Uuid">The subvolume these facts are about.</param>
+/// <param name="Transid">The last transaction that changed it: another number, and the facts are worth nothing.</param>
+/// <param name="Digest">Of the content, "sha256:…".</param>
+/// <param name="Recipe">Of all that went in, "sha256:…".</param>
+/// <param name="Parent">The digest of the parent layer; null when there was none.</param>
+/// <param name="SourceDateEpoch">Seconds; the time of all that the layer made.</param>
+internal sealed record LayerFacts(string Layer, string Uuid, ulong Transid, string Digest, string Recipe, string? Parent, long SourceDateEpoch)
+{
+    public void Write(string path, Tree tree)
+    {
+        using MemoryStream bytes = new();
+        JsonSerializer.Serialize(bytes, this, FactsJson.Default.LayerFacts);
+        bytes.WriteByte((byte)'\n');
+        TreeJson.Write(bytes, tree);
+        WholeFile.Write(path, bytes.GetBuffer().AsSpan(0, (int)bytes.Length));
+    }
+
+    /// <summary>The first line; null when there is none that can be read.</summary>
+    public static LayerFacts? ReadHeader(string path) => Split(path)?.Facts;
+
+    /// <summary>The facts with the tree, whose contents lie below the subvolume; null when there are none.</summary>
+    public static (LayerFacts Facts, Tree Tree)? Read(string path, string subvolume)
+    {
+        if (Split(path) is not { } parts)
+            return null;
+        DiskRoot root = new(subvolume);
+        try
+        {
+            return (parts.Facts, TreeJson.Read(parts.Bytes.AsSpan(parts.TreeStart), (at, facts) => root.Content(at, facts.Size, facts.Digest), firstLine: 2));
+        }
+        catch (InvalidDataException)
+        {
+            return null; // cut off by a crash; the tree is walked again
+        }
+    }
+
+    private static (LayerFacts Facts, byte[] Bytes, int TreeStart)? Split(string path)
+    {
+        byte[] bytes;
+        try
+        {
+            bytes = WholeFile.Read(path);
+        }
+        catch (PosixException e) when (e.Errno == Errno.ENOENT)
+        {
+            return null;
+        }
+        int end = Array.IndexOf(bytes, (byte)'\n');
+        if (end < 0)
+            return null;
+        try
+        {
+            return JsonSerializer.Deserialize(bytes.AsSpan(0, end), FactsJson.Default.LayerFacts) is { } facts ? (facts, bytes, end + 1) : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(LayerFacts))]
+internal sealed partial class FactsJson : JsonSerializerContext;

@@ -1,0 +1,69 @@
+using Layerbox.Btrfs;
+using Layerbox.FileTree;
+using Layerbox.Posix;
+using Layerbox.Rootfs;
+
+namespace Layerbox.Layer;
+
+/// <summary>What is known of a subvolume that is complete: whose state it has, and of what recipe it is.</summary>
+internal sealed record Sealed(string Name, Tree Tree, string? ParentDigest, Timestamp Epoch, string Recipe);
+
+/// <summary>The end of every build, whether compiled or imported: digest, read-only, facts, and the step that makes it a layer.</summary>
+internal static class LayerSeal
+{
+    private const string Prefix = "sha256:";
+
+    /// <summary>Seals a subvolume that is in the state of the tree. The build is held by the result from then on.</summary>
+    public static BuiltLayer Seal(Volume volume, LayerBuild build, Sealed made, CompileOptions options)
+    {
+        options.Cancellation.ThrowIfCancellationRequested();
+        options.Progress?.Invoke("digesting", 0, null);
+        ContentDigests.ComputeAll(made.Tree.Walk().Where(e => e.Value.Kind == FileKind.File).Select(e => e.Value.Content!));
+        string digest = Sha256(TreeDigest.Compute(made.Tree));
+        // What is written later, when the kernel gets to it, would count as a change after the facts were made; and after a power cut
+        // a layer would be there whose files are not.
+        Subvolume.Sync(build.SubvolumePath);
+        Subvolume.SetReadOnly(build.SubvolumePath, true);
+        SubvolumeInfo info = Subvolume.Info(build.SubvolumePath);
+        new LayerFacts(made.Name, info.Uuid.ToString("D"), info.Changed.Transid, digest, made.Recipe, made.ParentDigest, made.Epoch.Seconds).Write(build.FactsPath, made.Tree);
+        StoredLayer stored = build.Commit();
+        return BuiltLayer.OfBuild(HandleOf(volume, stored, made.Name, digest, made.Recipe), stored, build, info.Changed.Transid, made.Tree);
+    }
+
+    /// <summary>A layer of the same recipe that is there and sound; null when there is none.</summary>
+    public static BuiltLayer? FindCached(Volume volume, string name, string recipe)
+    {
+        if (volume.Layers.FindByRecipe(Digits(recipe)) is not { } stored)
+            return null;
+        if (LayerFacts.ReadHeader(stored.FactsPath) is not { } facts || facts.Recipe != recipe)
+            return null;
+        try
+        {
+            return BuiltLayer.Open(HandleOf(volume, stored, name, facts.Digest, recipe), volume, name);
+        }
+        catch (IOException)
+        {
+            return null; // gone, or meddled with, since we looked: it is built again
+        }
+    }
+
+    /// <summary>A state that no real directory has: a writer that is told of it corrects all that the kernel chose for a new subvolume's root.</summary>
+    public static Tree EmptySubvolume() => new(Inode.Directory(0).Owned(uint.MaxValue, uint.MaxValue, new Timestamp(long.MinValue)));
+
+    /// <summary>Staging folders come and go in the root, and the kernel notes it in the root's time.</summary>
+    public static void RestoreRootTime(string path, Tree tree)
+    {
+        using var root = Directories.Open(path);
+        Files.SetTimes(root, tree.Root.ModificationTime.Seconds, tree.Root.ModificationTime.Nanoseconds, path);
+    }
+
+    public static string Sha256(byte[] digest) => Prefix + Convert.ToHexStringLower(digest);
+
+    public static string Digits(string sha256) => sha256[Prefix.Length..];
+
+    private static LayerHandle HandleOf(Volume volume, StoredLayer stored, string name, string digest, string recipe)
+    {
+        SubvolumeInfo info = Subvolume.Info(stored.SubvolumePath);
+        return new LayerHandle(name, volume.Uuid.ToString("D"), stored.RelativePath, info.Uuid.ToString("D"), info.ParentUuid?.ToString("D"), digest, recipe);
+    }
+}
