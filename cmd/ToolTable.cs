@@ -11,7 +11,7 @@ internal static class ToolTable
         ["layer-diff"] = Layers.LayerDiff.Declare,
         ["layer-show"] = Layers.LayerShow.Declare,
         ["subvol-delete"] = SubvolDelete.Declare,
-        ["subvol-gc"] = Subvol.SubvolGc.Declare,
+        ["subvol-gc"] = SubvolGc.Declare,
         ["subvol-list"] = SubvolList.Declare,
         ["subvol-make"] = SubvolMake.Declare,
         ["subvol-set"] = SubvolSet.Declare,

@@ -1,8 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Serialization;
-using System.Text.Unicode;
 using Layerbox.Btrfs;
-using Layerbox.Posix;
 
 namespace Layerbox.Cmd.Volumes;
 
@@ -17,10 +15,7 @@ internal static class VolumeMake
                 + "Missing folders are made. Without DIR: $LAYERBOX_VOLUME, the .layerbox folder of the current one or one above it, or ${XDG_CACHE_HOME:-~/.cache}/layerbox.",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        Option<string?> size = new("--size")
-        {
-            Description = "Size of a new image, 100G unless told; one that is there grows to it. Only what is written takes room on the disk.",
-        };
+        Option<long?> size = Sizes.Option("--size", "Size of a new image, 100G unless told; one that is there grows to it. Only what is written takes room on the disk.");
         Command command = new(
             "volume-make",
             "Make the volume that layers live on, and print it as a JSON line. One that is there is mounted if need be and kept: nothing is ever formatted anew.")
@@ -33,22 +28,18 @@ internal static class VolumeMake
             (args, io) => Run(args.GetValue(directory), args.GetValue(size), io));
     }
 
-    private static int Run(string? directory, string? size, Streams io)
+    private static int Run(string? directory, long? size, Streams io)
     {
         if (directory is "")
             throw new UsageException("DIR is empty");
-        long? bytes = size is null ? null : Quantity.Bytes(size, "--size");
-        if (bytes < Volume.MinimumSize)
-            throw new UsageException($"--size: at least {Volume.MinimumSize >> 20}M, found '{size}'");
-        Volume volume = Volume.Make(directory, bytes);
-        byte[] path = PathText.ToBytes(volume.Path);
-        bool isText = Utf8.IsValid(path);
-        io.WriteJsonLine(
-            new MadeVolume(isText ? volume.Path : null, isText ? null : path, volume.Uuid, volume.Size),
-            VolumeJson.Default.MadeVolume);
+        if (size < Volume.MinimumSize)
+            throw new UsageException($"--size: at least {Sizes.Format((ulong)Volume.MinimumSize)}, found {size} bytes");
+        Volume volume = Volume.Make(directory, size);
+        (string? path, string? base64) = PathJson.Split(volume.Path);
+        io.WriteJsonLine(new MadeVolume(path, base64, volume.Uuid, volume.Size), VolumeJson.Default.MadeVolume);
         return ExitStatus.Success;
     }
 }
 
-/// <summary>What volume-make prints.</summary>
-internal sealed record MadeVolume(string? Volume, [property: JsonPropertyName("volume_b64")] byte[]? VolumeBytes, Guid Uuid, long Size);
+/// <summary>What volume-make prints: exactly one of the first two, the uuid of the filesystem, and its bytes.</summary>
+internal sealed record MadeVolume(string? Volume, [property: JsonPropertyName("volume_b64")] string? VolumeB64, Guid Uuid, long Size);
