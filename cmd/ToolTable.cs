@@ -1,3 +1,4 @@
+using Layerbox.Cmd.Sendstream;
 using Layerbox.Cmd.Subvol;
 
 namespace Layerbox.Cmd;
@@ -10,6 +11,7 @@ internal static class ToolTable
         ["layer-compile"] = Layers.LayerCompile.Declare,
         ["layer-diff"] = Layers.LayerDiff.Declare,
         ["layer-show"] = Layers.LayerShow.Declare,
+        ["sendstream-make"] = SendstreamMake.Declare,
         ["subvol-delete"] = SubvolDelete.Declare,
         ["subvol-gc"] = SubvolGc.Declare,
         ["subvol-list"] = SubvolList.Declare,
