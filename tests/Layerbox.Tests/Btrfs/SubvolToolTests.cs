@@ -126,8 +126,8 @@ public sealed class SubvolToolTests(SharedVolume volume) : IClassFixture<SharedV
     [InlineData("subvol-list: /proc: tree search: not on btrfs", "subvol-list", "/proc")]
     [InlineData("subvol-list: /nope: open: No such file or directory", "subvol-list", "/nope")]
     [InlineData("subvol-set: nothing to change: give --read-only, --default or --quota", "subvol-set", "@sub")]
-    [InlineData("subvol-set: --quota: '5X' is no size: give bytes, or a number with K, M, G, T or P, or none", "subvol-set", "@sub", "--quota", "5X")]
-    [InlineData("subvol-make: --quota: '1.5G' is no size: give bytes, or a number with K, M, G, T or P", "subvol-make", "@dir/q", "--quota", "1.5G")]
+    [InlineData("subvol-set: --quota: expected a size such as 4096, 500M or 100G, found '5X'", "subvol-set", "@sub", "--quota", "5X")]
+    [InlineData("subvol-make: --quota: expected a size such as 4096, 500M or 100G, found '1.5G'", "subvol-make", "@dir/q", "--quota", "1.5G")]
     public void Says_why_it_failed(string error, params string[] args)
     {
         string folder = volume.Folder();
