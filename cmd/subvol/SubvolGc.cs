@@ -15,7 +15,12 @@ internal static class SubvolGc
     {
         Option<bool> dryRun = new("--dry-run", "-n") { Description = "Remove nothing; print what would be removed, and what is kept." };
         Option<bool> verbose = new("--verbose", "-v") { Description = "Print what is kept too, with the reason." };
-        Option<TimeSpan?> grace = Durations.Option("--grace", "Keep what was used so recently, 10m unless told: a handle may be on its way through a pipe.");
+        Option<string> grace = new("--grace")
+        {
+            Description = "Keep what was used so recently, such as 90s, 10m, 12h or 7d: a handle may be on its way through a pipe.",
+            HelpName = "DURATION",
+            DefaultValueFactory = _ => "10m",
+        };
         Option<string?> volume = new("--volume") { HelpName = "DIR", Description = "The volume: a folder on btrfs, or one that volume-make made." };
         Command command = new(
             Name,
@@ -27,7 +32,7 @@ internal static class SubvolGc
         return new Tool(
             command,
             "subvol-gc --dry-run\nsubvol-gc --grace 1h --volume /srv/layerbox",
-            (args, io) => Run(args.GetValue(volume), args.GetValue(grace) ?? GarbageCollector.DefaultGrace, args.GetValue(dryRun), args.GetValue(verbose), io));
+            (args, io) => Run(args.GetValue(volume), Quantity.Duration(args.GetRequiredValue(grace), "--grace"), args.GetValue(dryRun), args.GetValue(verbose), io));
     }
 
     private static int Run(string? path, TimeSpan grace, bool isDryRun, bool isVerbose, Streams io)

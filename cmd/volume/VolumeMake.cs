@@ -15,7 +15,11 @@ internal static class VolumeMake
                 + "Missing folders are made. Without DIR: $LAYERBOX_VOLUME, the .layerbox folder of the current one or one above it, or ${XDG_CACHE_HOME:-~/.cache}/layerbox.",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        Option<long?> size = Sizes.Option("--size", "Size of a new image, 100G unless told; one that is there grows to it. Only what is written takes room on the disk.");
+        Option<string?> size = new("--size")
+        {
+            Description = "Size of a new image, 100G unless told; one that is there grows to it. Only what is written takes room on the disk.",
+            HelpName = "SIZE",
+        };
         Command command = new(
             "volume-make",
             "Make the volume that layers live on, and print it as a JSON line. One that is there is mounted if need be and kept: nothing is ever formatted anew.")
@@ -28,13 +32,14 @@ internal static class VolumeMake
             (args, io) => Run(args.GetValue(directory), args.GetValue(size), io));
     }
 
-    private static int Run(string? directory, long? size, Streams io)
+    private static int Run(string? directory, string? size, Streams io)
     {
         if (directory is "")
             throw new UsageException("DIR is empty");
-        if (size < Volume.MinimumSize)
-            throw new UsageException($"--size: at least {Sizes.Format((ulong)Volume.MinimumSize)}, found {size} bytes");
-        Volume volume = Volume.Make(directory, size);
+        long? bytes = size is null ? null : Quantity.Bytes(size, "--size");
+        if (bytes < Volume.MinimumSize)
+            throw new UsageException($"--size: at least {Volume.MinimumSize >> 20}M, found '{size}'");
+        Volume volume = Volume.Make(directory, bytes);
         (string? path, string? base64) = PathJson.Split(volume.Path);
         io.WriteJsonLine(new MadeVolume(path, base64, volume.Uuid, volume.Size), VolumeJson.Default.MadeVolume);
         return ExitStatus.Success;

@@ -237,10 +237,10 @@ public class VolumeTests(SharedVolume shared) : IClassFixture<SharedVolume>
     }
 
     [Theory]
-    [InlineData("volume-make: --size: '1X' is no size: give bytes, or a number with K, M, G, T or P", "--size", "1X")]
-    [InlineData("volume-make: --size: '-1' is no size: give bytes, or a number with K, M, G, T or P", "--size=-1")]
-    [InlineData("volume-make: --size: '9999999999999G' is no size: give bytes, or a number with K, M, G, T or P", "--size", "9999999999999G")]
-    [InlineData("volume-make: --size: at least 256M, found 1048576 bytes", "--size", "1M")]
+    [InlineData("volume-make: --size: expected a size such as 4096, 500M or 100G, found '1X'", "--size", "1X")]
+    [InlineData("volume-make: --size: expected a size such as 4096, 500M or 100G, found '-1'", "--size=-1")]
+    [InlineData("volume-make: --size: expected a size such as 4096, 500M or 100G, found '9999999999999G'", "--size", "9999999999999G")]
+    [InlineData("volume-make: --size: at least 256M, found '1M'", "--size", "1M")]
     [InlineData("volume-make: DIR is empty", "")]
     public void Says_what_is_wrong_with_the_arguments(string error, params string[] args)
     {
