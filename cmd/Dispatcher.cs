@@ -27,10 +27,10 @@ internal static class Dispatcher
                 (name, args) = (first, args[1..]);
         }
         if (name == Self)
-            return Guard(Self, io, () => RunTool(SelfTool.Declare(), args, io));
+            return Guard(Self, io, SelfTool.Declare, args);
         if (!tools.TryGetValue(name, out Func<Tool>? declare))
             return Complain(io, Self, $"{name}: no such tool; see 'layerbox --list'", ExitStatus.Trouble);
-        return Guard(name, io, () => RunTool(declare(), args, io));
+        return Guard(name, io, declare, args);
     }
 
     private static int RunTool(Tool tool, string[] args, Streams io)
@@ -77,11 +77,14 @@ internal static class Dispatcher
         io.WriteLine($"\nExample:\n  {tool.Example.Replace("\n", "\n  ", StringComparison.Ordinal)}");
     }
 
-    private static int Guard(string name, Streams io, Func<int> run)
+    private static int Guard(string name, Streams io, Func<Tool> declare, string[] args)
     {
+        int trouble = ExitStatus.Trouble;
         try
         {
-            int status = run();
+            Tool tool = declare();
+            trouble = tool.TroubleStatus;
+            int status = RunTool(tool, args, io);
             io.Out.Flush();
             return status;
         }
@@ -89,18 +92,18 @@ internal static class Dispatcher
         {
             // What is still in the buffer could only fail again.
             if (e.Errno != Errno.EPIPE)
-                return Complain(io, name, e.Message, ExitStatus.Trouble);
+                return Complain(io, name, e.Message, trouble);
             io.Interruption.DeathBy = Signal.SIGPIPE;
             return ExitStatus.Killed(Signal.SIGPIPE);
         }
         catch (Exception e)
         {
             FlushWhatThereIs(io);
-            return Explain(name, e, io);
+            return Explain(name, e, io, trouble);
         }
     }
 
-    private static int Explain(string name, Exception e, Streams io)
+    private static int Explain(string name, Exception e, Streams io, int trouble)
     {
         switch (e)
         {
@@ -108,14 +111,14 @@ internal static class Dispatcher
                 io.Interruption.DeathBy = signal;
                 return ExitStatus.Killed(signal);
             case UsageException:
-                Complain(io, name, e.Message, ExitStatus.Trouble);
+                Complain(io, name, e.Message, trouble);
                 io.Err.WriteLine($"Try '{name} --help' for more information.");
-                return ExitStatus.Trouble;
+                return trouble;
             // The libraries' own exceptions are IOExceptions.
             case IOException or InvalidDataException or UnauthorizedAccessException:
-                return Complain(io, name, e.Message, ExitStatus.Trouble);
+                return Complain(io, name, e.Message, trouble);
             case OutOfMemoryException:
-                return Complain(io, name, "out of memory", ExitStatus.Trouble);
+                return Complain(io, name, "out of memory", trouble);
             default:
                 Complain(io, name, $"internal error: {e.GetType().Name}: {e.Message}", ExitStatus.Internal);
                 io.Err.WriteLine($"{e.StackTrace}\nThis is a bug in layerbox {Versions.Own}.");

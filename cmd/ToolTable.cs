@@ -1,4 +1,3 @@
-using Layerbox.Cmd.Sendstream;
 using Layerbox.Cmd.Subvol;
 
 namespace Layerbox.Cmd;
@@ -8,12 +7,12 @@ internal static class ToolTable
 {
     public static SortedDictionary<string, Func<Tool>> Tools { get; } = new(StringComparer.Ordinal)
     {
+        ["container-run"] = Containers.ContainerRun.Declare,
         ["layer-compile"] = Layers.LayerCompile.Declare,
         ["layer-diff"] = Layers.LayerDiff.Declare,
         ["layer-show"] = Layers.LayerShow.Declare,
-        ["sendstream-make"] = SendstreamMake.Declare,
         ["subvol-delete"] = SubvolDelete.Declare,
-        ["subvol-gc"] = SubvolGc.Declare,
+        ["subvol-gc"] = Subvol.SubvolGc.Declare,
         ["subvol-list"] = SubvolList.Declare,
         ["subvol-make"] = SubvolMake.Declare,
         ["subvol-set"] = SubvolSet.Declare,

@@ -94,7 +94,7 @@ public sealed class Volume
                 image.GrowToAtLeast(wanted);
             return new Volume(image.MountPoint, image);
         }
-        catch (PosixException e) when (location.IsDefault && e.Errno is Errno.EACCES or Errno.EPERM or Errno.EROFS or Errno.ENOTDIR or Errno.ENOENT or Errno.EEXIST)
+        catch (PosixException e) when (location.IsDefault && e.Errno is Errno.EACCES or Errno.EPERM or Errno.EROFS or Errno.ENOTDIR)
         {
             throw location.Unusable(e);
         }

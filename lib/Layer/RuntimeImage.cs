@@ -1,0 +1,82 @@
+using Layerbox.Btrfs;
+using Layerbox.FileTree;
+using Layerbox.Nspawn;
+using Layerbox.Posix;
+using Layerbox.Rootfs;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Layer;
+
+/// <summary>
+/// What an image on disk says about being run, and its mounts found on this machine. Layers that are mounted are kept from being cleared
+/// away until this is disposed.
+/// </summary>
+public sealed class RuntimeImage : IDisposable
+{
+    private readonly List<IDisposable> _holds = [];
+
+    private RuntimeImage(RunConfig config) => Config = config;
+
+    public RunConfig Config { get; }
+
+    /// <summary>The recorded mounts, read-only.</summary>
+    public IReadOnlyList<ContainerBind> Binds { get; private set; } = [];
+
+    /// <param name="root">The folder with the image.</param>
+    /// <param name="volume">Where the layers are that it mounts; null: there are none.</param>
+    /// <exception cref="LayerException">What is recorded cannot be understood, or a layer that is to be mounted is not on the volume.</exception>
+    public static RuntimeImage Open(string root, Volume? volume)
+    {
+        ImageMetadata metadata = ReadMetadata(root);
+        RuntimeImage image = new(metadata.Config ?? new RunConfig());
+        try
+        {
+            image.Binds = [.. metadata.Mounts.Select(mount => new ContainerBind(image.SourceOf(mount, volume), PathText.FromBytes([(byte)'/', .. mount.MountPoint.ToBytes()]), ReadOnly: true))];
+            return image;
+        }
+        catch
+        {
+            image.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => _holds.ForEach(hold => hold.Dispose());
+
+    // Only the one folder is read: a walk of the whole image would take longer than most commands do.
+    private static ImageMetadata ReadMetadata(string root)
+    {
+        string name = PathText.FromBytes(ImageMetadata.Folder.ToBytes());
+        using SafeFileHandle directory = Directories.Open(root);
+        try
+        {
+            if (!Files.Status(directory, ImageMetadata.Folder.ToBytes()).IsDirectory)
+                throw new LayerException($"{root}: {ImageMetadata.Folder}: a directory is expected");
+        }
+        catch (PosixException e) when (e.Errno == Errno.ENOENT)
+        {
+            return new ImageMetadata();
+        }
+        Tree tree = new();
+        tree.Root.Add(ImageMetadata.Folder.Name, RootfsReader.Read(Path.Combine(root, name)).Root);
+        return ImageMetadata.Read(tree);
+    }
+
+    private string SourceOf(Mount mount, Volume? volume)
+    {
+        if (mount.Type == Mount.OfHost)
+            return mount.Source;
+        foreach (StoredLayer stored in volume?.Layers.List() ?? [])
+        {
+            if (stored.TryHold() is not { } hold)
+                continue;
+            if (LayerFacts.ReadHeader(stored.FactsPath)?.Digest == mount.Digest)
+            {
+                _holds.Add(hold);
+                return stored.SubvolumePath;
+            }
+            hold.Dispose();
+        }
+        throw new LayerException($"{mount.MountPoint}: layer '{mount.Source}' with {mount.Digest}, which is to be mounted there, is not on the volume: compile it again");
+    }
+}

@@ -1,0 +1,188 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Tests.Nspawn;
+
+public class ContainerRunTests
+{
+    private const string Spec = """
+        {
+          "name": "web",
+          "features": [
+            {"item": "extract", "root": "/", "programs": ["/usr/bin/dash", "/usr/bin/id", "/usr/bin/env", "/usr/bin/touch", "/usr/bin/cat"]},
+            {"item": "ensure_dirs", "path": "/srv/web"}, {"item": "ensure_dirs", "path": "/etc"},
+            {"item": "text", "dest": "/etc/passwd", "text": "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv/web:/bin/sh\n"},
+            {"item": "text", "dest": "/etc/group", "text": "root:x:0:\nweb:x:34:\n"},
+            {"item": "config", "entrypoint": ["/usr/bin/env"], "cmd": ["dash", "-c", "id -u; pwd; echo $PORT $HOME"], "env": {"PORT": "80"}, "user": "web", "working_dir": "/srv/web"}
+          ]
+        }
+        """;
+
+    private static ProcessResult Run(byte[]? input, params string[] arguments) =>
+        ChildProcess.Run(new ProgramStart(Published.OrSkip(), ["container-run", .. arguments]), input ?? []);
+
+    private static ProcessResult Run(params string[] arguments) => Run(null, arguments);
+
+    [Theory]
+    [InlineData("exit 7", 7)]
+    [InlineData("kill -KILL $$", 137)]
+    [InlineData("kill -TERM $$", 143)]
+    public void Passes_the_exit_status_on(string script, int status)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        Assert.Equal(status, Run(root.Path, "--in-place", "--", "sh", "-c", script).Exit.Status);
+    }
+
+    [Theory]
+    [InlineData(127, "container-run: nope: run: No such file or directory\n", "--", "nope")]
+    [InlineData(126, "container-run: /etc/passwd: run: Permission denied\n", "--", "/etc/passwd")]
+    [InlineData(125, "container-run: no command given, and the layer's config has none\nTry 'container-run --help' for more information.\n")]
+    [InlineData(125, "container-run: unknown option '--netwrok'\nTry 'container-run --help' for more information.\n", "--netwrok", "none", "--", "id")]
+    [InlineData(125, "container-run: option '--bind': expected SRC:DST or SRC:DST:ro, found '/x'\nTry 'container-run --help' for more information.\n", "--bind", "/x", "--", "id")]
+    [InlineData(125, "container-run: 'X': an environment variable has the form NAME=value\n", "--env", "X", "--", "id")]
+    [InlineData(124, "container-run: killed: its time is up\n", "--timeout", "1s", "--", "sleep", "60")]
+    public void Says_in_one_line_what_went_wrong(int status, string errors, params string[] arguments)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        ProcessResult result = Run([root.Path, "--in-place", .. arguments]);
+        Assert.Equal((status, "", errors), (result.Exit.Status, result.OutputText, result.ErrorText));
+    }
+
+    [Fact]
+    public void Adds_nothing_to_what_the_command_writes()
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        byte[] bytes = [0, 0xFF, .. "line\r\n"u8, 0x1B];
+        ProcessResult result = Run(bytes, root.Path, "--in-place", "--", "cat");
+        Assert.Equal((0, ""), (result.Exit.Status, result.ErrorText));
+        Assert.Equal(bytes, result.Output);
+    }
+
+    [Fact]
+    public void Takes_options_for_all_that_a_container_has()
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        System.IO.Directory.CreateDirectory(root.Outside("a:b"));
+        ProcessResult result = Run(
+            root.Path, "--in-place", "--user", "web:log", "--env", "A=1", "--env", "A=2", "--workdir", "/usr", "--hostname", "h1", "--tmpfs", "/mem",
+            "--bind", $"{root.Outside("a\\:b")}:/in:ro", "--network", "host", "--capability", "CAP_MKNOD", "--",
+            "sh", "-c", "id -u; id -g; echo $A; pwd; hostname; stat -f -c %T /mem; grep CapBnd /proc/self/status; readlink /proc/self/ns/net; touch /in/x");
+        string network = Programs.Shell("readlink /proc/self/ns/net");
+        Assert.Equal($"33\n4\n2\n/usr\nh1\ntmpfs\nCapBnd:\t00000000a80425fb\n{network}", result.OutputText);
+        Assert.Contains("Read-only file system", result.ErrorText);
+    }
+
+    [Fact]
+    public void Works_on_a_snapshot_that_is_gone_afterwards()
+    {
+        using TempVolume volume = TempVolume.OrSkip();
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        Programs.Run("btrfs", "subvolume", "create", volume / "work");
+        Programs.Run("cp", "-a", $"{root.Path}/.", volume / "work");
+        string before = Programs.Run("find", volume / "work", "-printf", "%P %T@\n");
+        Tools.Run("volume-make", volume.Path).AssertSucceeded();
+        Assert.Equal(0, Run(volume / "work", "--volume", volume.Path, "--", "touch", "/flag", "/etc/flag").Exit.Status);
+        Assert.Equal(before, Programs.Run("find", volume / "work", "-printf", "%P %T@\n"));
+        Assert.Empty(System.IO.Directory.EnumerateFileSystemEntries(volume / "tmp"));
+        Assert.Equal(0, Run(volume / "work", "--volume", volume.Path, "--in-place", "--", "touch", "/flag").Exit.Status);
+        Assert.True(System.IO.File.Exists(volume / "work/flag"));
+    }
+
+    [Fact]
+    public void Refuses_what_would_change_a_layer_or_cannot_be_undone()
+    {
+        using TempVolume volume = TempVolume.OrSkip();
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        Programs.Run("btrfs", "subvolume", "create", volume / "work");
+        Programs.Run("btrfs", "subvolume", "snapshot", "-r", volume / "work", volume / "ro");
+        ProcessResult frozen = Run(volume / "ro", "--in-place", "--", "id"), plain = Run(root.Path, "--", "id");
+        Assert.Equal((125, $"container-run: {volume / "ro"}: is a read-only subvolume: leave out --in-place, or snapshot it with subvol-snapshot\n"), (frozen.Exit.Status, frozen.ErrorText));
+        Assert.Equal((125, $"container-run: {root.Path}: is no btrfs subvolume, so it cannot be snapshotted: --in-place runs in the folder itself\n"), (plain.Exit.Status, plain.ErrorText));
+    }
+
+    [Fact]
+    public void Runs_a_layer_as_its_config_says()
+    {
+        using TempVolume volume = TempVolume.OrSkip();
+        using TempFolder folder = new();
+        System.IO.File.WriteAllText(folder / "web.layer.json", Spec);
+        byte[] handle = Tools.Run("layer-compile", folder / "web.layer.json", "--output", folder / "web.layer", "--volume", volume.Path).AssertSucceeded().Bytes;
+        string[] layer = [folder / "web.layer", "--volume", volume.Path];
+
+        Assert.Equal("33\n/srv/web\n80 /srv/web\n", Run(layer).ThrowIfFailed().OutputText);
+        Assert.Equal("0\n", Run([.. layer, "--user", "root", "--", "id", "-u"]).ThrowIfFailed().OutputText);
+        Assert.Equal("33\n", Run(handle, "-", "--volume", volume.Path, "--", "id", "-u").ThrowIfFailed().OutputText);
+        ProcessResult inPlace = Run([.. layer, "--in-place", "--", "id"]);
+        Assert.Equal(125, inPlace.Exit.Status);
+        Assert.StartsWith("container-run: --in-place: a layer never changes", inPlace.ErrorText);
+        Assert.Empty(System.IO.Directory.EnumerateFileSystemEntries(volume / "tmp"));
+    }
+
+    [Fact]
+    public void Passes_a_termination_on_and_cleans_up()
+    {
+        using TempVolume volume = TempVolume.OrSkip();
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ChildProcess tool = StartInSnapshot(volume, root, "trap 'exit 42' TERM; echo ready; while :; do sleep 0.05; done", out _);
+        tool.Kill(Signal.SIGTERM);
+        Assert.Equal(42, tool.Wait().Status);
+        Assert.Empty(System.IO.Directory.EnumerateFileSystemEntries(volume / "tmp"));
+    }
+
+    [Fact]
+    public void Leaves_nothing_running_when_it_is_killed()
+    {
+        using TempVolume volume = TempVolume.OrSkip();
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ChildProcess tool = StartInSnapshot(volume, root, "echo ready; sleep 1000 & wait", out string mark);
+        Assert.NotEmpty(ProcessesWith(mark));
+        tool.Kill(Signal.SIGKILL);
+        Assert.Equal(Signal.SIGKILL, tool.Wait().Signal);
+        Stopwatch waited = Stopwatch.StartNew();
+        while (ProcessesWith(mark).Length > 0 && waited.Elapsed < TimeSpan.FromSeconds(20))
+            Thread.Sleep(20);
+        Assert.Empty(ProcessesWith(mark));
+        // The snapshot is for the collector.
+        Assert.NotEmpty(System.IO.Directory.EnumerateFileSystemEntries(volume / "tmp"));
+        Tools.Run("subvol-gc", "--volume", volume.Path, "--grace", "0s").AssertSucceeded();
+        Assert.Empty(System.IO.Directory.EnumerateFileSystemEntries(volume / "tmp"));
+    }
+
+    // Starts the tool and waits until the command in it says "ready". All processes of the command have the mark in their environment.
+    private static ChildProcess StartInSnapshot(TempVolume volume, ContainerRoot root, string script, out string mark)
+    {
+        Programs.Run("btrfs", "subvolume", "create", volume / "work");
+        Programs.Run("cp", "-a", $"{root.Path}/.", volume / "work");
+        Tools.Run("volume-make", volume.Path).AssertSucceeded();
+        mark = string.Create(CultureInfo.InvariantCulture, $"MARK={Guid.NewGuid():N}");
+        (SafeFileHandle read, SafeFileHandle write) = Pipes.Make();
+        using (read)
+        using (write)
+        {
+            ChildProcess tool = ChildProcess.Start(new ProgramStart(
+                Published.OrSkip(), "container-run", volume / "work", "--volume", volume.Path, "--env", mark, "--", "sh", "-c", script) { Output = write });
+            write.Dispose();
+            byte[] buffer = new byte[10];
+            Assert.Equal("ready\n", Encoding.UTF8.GetString(buffer, 0, Files.Read(read, buffer)));
+            return tool;
+        }
+    }
+
+    private static string[] ProcessesWith(string mark) =>
+        [.. System.IO.Directory.EnumerateDirectories("/proc").Where(folder => char.IsAsciiDigit(Path.GetFileName(folder)[0]) && HasMark(folder, mark))];
+
+    private static bool HasMark(string process, string mark)
+    {
+        try
+        {
+            return System.IO.File.ReadAllText(Path.Combine(process, "environ")).Contains(mark, StringComparison.Ordinal);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+}
