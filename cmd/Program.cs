@@ -13,6 +13,7 @@ Interruption interruption = Interruption.BySignals();
 Streams io = new(FdStream.StandardInput, output, new ErrorWriter(FdStream.StandardError))
 {
     Interruption = interruption,
+    OutIsTerminal = StandardStreams.IsTerminal(FdStream.StandardOutput.Handle),
     ErrColumns = StandardStreams.Columns(FdStream.StandardError.Handle),
 };
 int status = Dispatcher.Run(RawArguments.InvokedAs, args, io);

@@ -9,6 +9,12 @@ internal sealed record Streams(Stream In, Stream Out, TextWriter Err)
 {
     public Interruption Interruption { get; init; } = Interruption.ByRequest();
 
+    public bool OutIsTerminal { get; init; }
+
+    /// <summary><see cref="Out"/> for a product that is not text: a terminal is refused.</summary>
+    /// <exception cref="UsageException">It is a terminal.</exception>
+    public Stream BinaryOut => OutIsTerminal ? throw new UsageException("standard output is a terminal: send it to a file or a pipe") : Out;
+
     /// <summary>Columns of the terminal that <see cref="Err"/> is; null when it is none.</summary>
     public int? ErrColumns { get; init; }
 

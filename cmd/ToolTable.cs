@@ -1,3 +1,4 @@
+using Layerbox.Cmd.Sendstream;
 using Layerbox.Cmd.Subvol;
 
 namespace Layerbox.Cmd;
@@ -11,8 +12,9 @@ internal static class ToolTable
         ["layer-compile"] = Layers.LayerCompile.Declare,
         ["layer-diff"] = Layers.LayerDiff.Declare,
         ["layer-show"] = Layers.LayerShow.Declare,
+        ["sendstream-make"] = SendstreamMake.Declare,
         ["subvol-delete"] = SubvolDelete.Declare,
-        ["subvol-gc"] = Subvol.SubvolGc.Declare,
+        ["subvol-gc"] = SubvolGc.Declare,
         ["subvol-list"] = SubvolList.Declare,
         ["subvol-make"] = SubvolMake.Declare,
         ["subvol-set"] = SubvolSet.Declare,

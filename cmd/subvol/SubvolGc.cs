@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Serialization;
 using Layerbox.Btrfs;
 using Layerbox.Cmd.Volumes;
 using Layerbox.Posix;
@@ -17,9 +18,10 @@ internal static class SubvolGc
         Option<string> grace = new("--grace")
         {
             Description = "Keep what was used so recently, such as 90s, 10m, 12h or 7d: a handle may be on its way through a pipe.",
+            HelpName = "DURATION",
             DefaultValueFactory = _ => "10m",
         };
-        Option<string?> volume = new("--volume") { Description = "The volume: a folder on btrfs, or one that volume-make made." };
+        Option<string?> volume = new("--volume") { HelpName = "DIR", Description = "The volume: a folder on btrfs, or one that volume-make made." };
         Command command = new(
             Name,
             "Remove layers that no handle written with --output names and no process uses, unfinished work of processes that died, and records of handles that are gone. "
@@ -65,12 +67,12 @@ internal static class SubvolGc
 /// <param name="Reason">Why.</param>
 /// <param name="Root">The path of the handle that it is about.</param>
 /// <param name="RootB64">The same where it is not UTF-8.</param>
-internal sealed record CollectedLine(string? Removed, string? WouldRemove, string? Kept, string? Unexpected, string Reason, string? Root, byte[]? RootB64)
+internal sealed record CollectedLine(
+    string? Removed, string? WouldRemove, string? Kept, string? Unexpected, string Reason, string? Root, [property: JsonPropertyName("root_b64")] string? RootB64)
 {
     public static CollectedLine Of(Collected item, bool isDryRun)
     {
-        byte[]? root = item.Root is null ? null : PathText.ToBytes(item.Root);
-        bool isText = root is null || System.Text.Unicode.Utf8.IsValid(root);
+        (string? root, string? base64) = item.Root is null ? (null, null) : PathJson.Split(item.Root);
         string path = PathText.Printable(item.Path);
         bool isRemoved = item.Outcome == CollectionOutcome.Removed;
         return new CollectedLine(
@@ -78,8 +80,6 @@ internal sealed record CollectedLine(string? Removed, string? WouldRemove, strin
             isRemoved && isDryRun ? path : null,
             item.Outcome == CollectionOutcome.Kept ? path : null,
             item.Outcome == CollectionOutcome.Unexpected ? path : null,
-            item.Reason,
-            isText ? item.Root : null,
-            isText ? null : root);
+            item.Reason, root, base64);
     }
 }

@@ -9,18 +9,23 @@ internal static class SubvolMake
     public static Tool Declare()
     {
         Argument<string> path = new("PATH") { Description = "Where the subvolume is made; the directory above it must exist, on btrfs." };
-        Option<long?> quota = Sizes.Option("--quota", "Limit what it may hold; turns full quotas on for the filesystem where they are off (root only).");
+        Option<string> quota = new("--quota")
+        {
+            Description = "Limit what it may hold; turns full quotas on for the filesystem where they are off (root only).",
+            HelpName = "SIZE",
+        };
         Command command = new("subvol-make", "Make an empty btrfs subvolume and print it as a JSON line.") { path, quota };
         return new Tool(command, "subvol-make /volume/scratch --quota 10G", (args, io) => Run(args.GetRequiredValue(path), args.GetValue(quota), io));
     }
 
-    private static int Run(string path, long? quota, Streams io)
+    private static int Run(string path, string? quota, Streams io)
     {
+        long? limit = quota is null ? null : Quantity.Bytes(quota, "--quota");
         Subvolume.Create(path);
         try
         {
-            if (quota is { } limit)
-                QuotaLimit.Set(path, (ulong)limit, "subvol-make", io);
+            if (limit is { } bytes)
+                QuotaLimit.Set(path, (ulong)bytes, "subvol-make", io);
         }
         catch
         {

@@ -31,8 +31,7 @@ internal static class SubvolSet
     {
         if (changes is { ReadOnly: null, Default: false, Quota: null })
             throw new UsageException("nothing to change: give --read-only, --default or --quota");
-        long? limit = changes.Quota is null or "none" ? null
-            : Sizes.Parse(changes.Quota) ?? throw new UsageException($"--quota: '{changes.Quota}' is no size: give bytes, or a number with K, M, G, T or P, or none");
+        long? limit = changes.Quota is null or "none" ? null : Quantity.Bytes(changes.Quota, "--quota");
         if (changes is { ReadOnly: false, Force: false } && Subvolume.Info(path) is { IsReadOnly: true, ReceivedUuid: not null })
             throw new InvalidDataException($"{path}: was received, and would no longer be what was sent: snapshot it instead, or use --force");
         if (changes.Quota == "none")

@@ -1,8 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Serialization;
-using System.Text.Unicode;
 using Layerbox.Btrfs;
-using Layerbox.Posix;
 
 namespace Layerbox.Cmd.Volumes;
 
@@ -20,6 +18,7 @@ internal static class VolumeMake
         Option<string?> size = new("--size")
         {
             Description = "Size of a new image, 100G unless told; one that is there grows to it. Only what is written takes room on the disk.",
+            HelpName = "SIZE",
         };
         Command command = new(
             "volume-make",
@@ -41,14 +40,11 @@ internal static class VolumeMake
         if (bytes < Volume.MinimumSize)
             throw new UsageException($"--size: at least {Volume.MinimumSize >> 20}M, found '{size}'");
         Volume volume = Volume.Make(directory, bytes);
-        byte[] path = PathText.ToBytes(volume.Path);
-        bool isText = Utf8.IsValid(path);
-        io.WriteJsonLine(
-            new MadeVolume(isText ? volume.Path : null, isText ? null : path, volume.Uuid, volume.Size),
-            VolumeJson.Default.MadeVolume);
+        (string? path, string? base64) = PathJson.Split(volume.Path);
+        io.WriteJsonLine(new MadeVolume(path, base64, volume.Uuid, volume.Size), VolumeJson.Default.MadeVolume);
         return ExitStatus.Success;
     }
 }
 
-/// <summary>What volume-make prints.</summary>
-internal sealed record MadeVolume(string? Volume, [property: JsonPropertyName("volume_b64")] byte[]? VolumeBytes, Guid Uuid, long Size);
+/// <summary>What volume-make prints: exactly one of the first two, the uuid of the filesystem, and its bytes.</summary>
+internal sealed record MadeVolume(string? Volume, [property: JsonPropertyName("volume_b64")] string? VolumeB64, Guid Uuid, long Size);

@@ -65,6 +65,8 @@ internal sealed class Roots(string folder)
             if (!status.IsSymlink)
                 return new Root(name, path, RootState.Unknown, null, "not a link to a handle", status.ModificationSeconds);
             string target = PathText.FromBytes(Files.ReadLink(Directories.Current, PathText.ToBytes(path)));
+            if (!target.StartsWith('/'))
+                return new Root(name, target, RootState.Unknown, null, "not a link to a handle", status.ModificationSeconds);
             (RootState state, Guid? uuid, string? reason) = ReadHandle(target);
             return new Root(name, target, state, uuid, reason, status.ModificationSeconds);
         }

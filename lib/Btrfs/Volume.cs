@@ -94,7 +94,7 @@ public sealed class Volume
                 image.GrowToAtLeast(wanted);
             return new Volume(image.MountPoint, image);
         }
-        catch (PosixException e) when (location.IsDefault && e.Errno is Errno.EACCES or Errno.EPERM or Errno.EROFS or Errno.ENOTDIR)
+        catch (PosixException e) when (location.IsDefault && e.Errno is Errno.EACCES or Errno.EPERM or Errno.EROFS or Errno.ENOTDIR or Errno.ENOENT or Errno.EEXIST)
         {
             throw location.Unusable(e);
         }

@@ -77,13 +77,29 @@ public sealed class MemoryContentStore : ContentStore
         {
             if (source is MemoryContent memory)
             {
-                Write(offset, memory.Bytes.AsSpan((int)sourceOffset, (int)length));
+                Write(offset, memory.Bytes.AsSpan(checked((int)sourceOffset), checked((int)length)));
                 return;
             }
-            using MemoryStream all = new();
-            using (Stream from = source.Open())
-                from.CopyTo(all);
-            Write(offset, all.ToArray().AsSpan((int)sourceOffset, (int)length));
+            byte[] range = new byte[checked((int)length)];
+            using Stream from = source.Open();
+            Skip(from, sourceOffset);
+            from.ReadExactly(range);
+            Write(offset, range);
+        }
+
+        private static void Skip(Stream stream, long length)
+        {
+            if (stream.CanSeek)
+            {
+                stream.Position += length;
+                return;
+            }
+            byte[] skipped = new byte[Math.Min(length, 64 * 1024)];
+            for (int part; length > 0; length -= part)
+            {
+                part = (int)Math.Min(length, skipped.Length);
+                stream.ReadExactly(skipped, 0, part);
+            }
         }
 
         public override FileContent Complete() => new MemoryContent(_bytes.ToArray());

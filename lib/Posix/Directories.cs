@@ -30,17 +30,26 @@ public static unsafe partial class Directories
     {
         try
         {
+            MakeUnlessThere(path, mode);
+        }
+        catch (PosixException e) when (e.Errno == Errno.ENOENT && Path.GetDirectoryName(path) is { Length: > 0 } above)
+        {
+            MakeAll(above, mode);
+            // Once: where nothing can be made, as in /proc, it is ENOENT again.
+            MakeUnlessThere(path, mode);
+        }
+    }
+
+    private static void MakeUnlessThere(string path, uint mode)
+    {
+        try
+        {
             Make(Current, PathText.ToBytes(path), mode);
         }
         catch (PosixException e) when (e.Errno == Errno.EEXIST)
         {
             if (!Files.Status(Current, PathText.ToBytes(path), followLinks: true).IsDirectory)
                 throw;
-        }
-        catch (PosixException e) when (e.Errno == Errno.ENOENT && Path.GetDirectoryName(path) is { Length: > 0 } above)
-        {
-            MakeAll(above, mode);
-            MakeAll(path, mode);
         }
     }
 

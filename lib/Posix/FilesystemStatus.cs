@@ -25,7 +25,4 @@ public readonly record struct FilesystemStatus(long Magic, long Size, long Avail
         using SafeFileHandle file = Files.Open(path, OpenFlags.PathOnly);
         return Of(file, path);
     }
-
-    /// <summary>Waits until all that was written to the filesystem is on the disk (syncfs).</summary>
-    public static void Sync(SafeFileHandle file, string? path = null) => PosixException.Check(Libc.syncfs(file), "syncfs", path);
 }

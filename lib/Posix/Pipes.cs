@@ -5,7 +5,9 @@ namespace Layerbox.Posix;
 /// <summary>Pipes between programs.</summary>
 public static unsafe class Pipes
 {
-    private const int F_GETFL = 3, F_SETFL = 4;
+    private const int F_GETFL = 3, F_SETFL = 4, F_SETPIPE_SZ = 1031;
+    // asm-generic/ioctls.h
+    private const nuint FIONREAD = 0x541B;
 
     /// <summary>A pipe whose ends no program inherits unless they are handed to it.</summary>
     public static (SafeFileHandle Read, SafeFileHandle Write) Make()
@@ -13,6 +15,17 @@ public static unsafe class Pipes
         int* ends = stackalloc int[2];
         PosixException.Check(Libc.pipe2(ends, (int)OpenFlags.CloseOnExec), "pipe");
         return (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
+    }
+
+    /// <summary>Asks for room for so many bytes; where the system's limits do not grant them, the pipe stays as it is.</summary>
+    public static void SetCapacity(SafeFileHandle end, int bytes) => _ = Libc.fcntl(end, F_SETPIPE_SZ, bytes);
+
+    /// <summary>Bytes that were written and not yet read.</summary>
+    public static int BytesWaiting(SafeFileHandle end)
+    {
+        int bytes;
+        PosixException.Check(Libc.ioctl(end, FIONREAD, &bytes), "ioctl");
+        return bytes;
     }
 
     /// <summary>Makes reads and writes of this end return EAGAIN instead of waiting; the other end is not affected.</summary>

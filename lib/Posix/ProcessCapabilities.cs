@@ -15,7 +15,7 @@ public static class ProcessCapabilities
     private static ulong Effective()
     {
         const string Field = "CapEff:";
-        foreach (string line in Encoding.ASCII.GetString(WholeFile.Read("/proc/self/status")).Split('\n'))
+        foreach (string line in Encoding.ASCII.GetString(WholeFile.Read("/proc/thread-self/status")).Split('\n'))
         {
             if (line.StartsWith(Field, StringComparison.Ordinal))
                 return ulong.Parse(line.AsSpan(Field.Length).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture);

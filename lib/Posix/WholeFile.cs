@@ -28,32 +28,11 @@ public static class WholeFile
     /// <summary>Puts a file at the path, whole and on the disk, or not at all.</summary>
     /// <param name="path">Where.</param>
     /// <param name="content">All that is to be in it.</param>
-    /// <param name="mode">Its permissions, less the umask.</param>
     /// <param name="replace">In place of one that may be there; else that is EEXIST.</param>
-    public static void Write(string path, ReadOnlySpan<byte> content, uint mode = 0x1A4 /* 0644 */, bool replace = true)
+    public static void Write(string path, ReadOnlySpan<byte> content, bool replace = true)
     {
-        byte[] name = PathText.ToBytes(Path.GetFileName(path));
-        using SafeFileHandle directory = Directories.Open(Path.GetDirectoryName(path) is { Length: > 0 } above ? above : path.StartsWith('/') ? "/" : ".");
-        byte[] temporary = PathText.ToBytes($".{Guid.NewGuid():N}.tmp");
-        try
-        {
-            using (SafeFileHandle file = Files.Open(directory, temporary, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, mode))
-            {
-                Files.Write(file, content, path);
-                Files.Sync(file, path);
-            }
-            Files.Rename(directory, temporary, directory, name, replace);
-        }
-        catch
-        {
-            try
-            {
-                Files.Remove(directory, temporary);
-            }
-            catch (PosixException e) when (e.Errno == Errno.ENOENT)
-            {
-            }
-            throw;
-        }
+        using OutputFile file = OutputFile.Create(path, replace);
+        Files.Write(file.Handle, content, path);
+        file.Commit();
     }
 }

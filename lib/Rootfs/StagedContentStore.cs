@@ -9,12 +9,16 @@ namespace Layerbox.Rootfs;
 /// <summary>
 /// Contents staged as numbered files in a hidden folder inside the directory that <see cref="RootfsWriter"/> will write, so that
 /// they get to their places by rename, which works within one subvolume only. The folder is made with the first content and
-/// removed on disposal, with all that was not moved out of it; neither shows in the directory's modification time.
+/// removed on disposal, with all that was not moved out of it; neither shows in the directory's modification time. Small
+/// contents stay in memory, up to a limit: writing them once at their place costs half of making and renaming a file.
 /// </summary>
 public sealed class StagedContentStore : ContentStore, IDisposable
 {
     /// <summary>The folder's name in the target directory.</summary>
     public const string FolderName = ".layerbox-stage";
+
+    private const int SmallSize = 16 * 1024;
+    private const long MemoryLimit = 16 << 20;
 
     private readonly DiskRoot _root;
     private readonly string _folderName;
@@ -23,6 +27,7 @@ public sealed class StagedContentStore : ContentStore, IDisposable
     private DiskDirectory? _folder;
     private SafeFileHandle? _handle;
     private long _number;
+    private long _inMemory;
 
     public StagedContentStore(string targetDirectory) : this(new DiskRoot(targetDirectory)) { }
 
@@ -48,6 +53,9 @@ public sealed class StagedContentStore : ContentStore, IDisposable
     internal DiskRoot Target => _root;
     internal SafeFileHandle Handle => _handle!;
     internal DiskDirectory Folder => _folder!;
+
+    /// <summary>Whether a content of this size need not get a file; if so it is counted.</summary>
+    internal bool MayKeepInMemory(int size) => size <= SmallSize && Interlocked.Add(ref _inMemory, size) <= MemoryLimit;
 
     internal byte[] NextName() =>
         System.Text.Encoding.ASCII.GetBytes(Interlocked.Increment(ref _number).ToString(System.Globalization.CultureInfo.InvariantCulture));

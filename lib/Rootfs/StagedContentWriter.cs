@@ -97,8 +97,16 @@ internal sealed class StagedContentWriter : ContentWriter
         bool isWhole = _file is null && _hashed == 0 && _bufferOffset == 0 && _buffered == _size;
         if (isWhole)
         {
-            _digest = SHA256.HashData(_buffer.AsSpan(0, _buffered));
+            ReadOnlySpan<byte> all = _buffer.AsSpan(0, _buffered);
+            _digest = SHA256.HashData(all);
             _hashed = NotInOrder;
+            if (_store.MayKeepInMemory(_buffered))
+            {
+                MemoryContent small = new(all.ToArray());
+                small.SetDigest(_digest);
+                Close();
+                return small;
+            }
         }
         Flush();
         SafeFileHandle file = OpenFile();

@@ -1,0 +1,29 @@
+using Layerbox.Cmd;
+
+namespace Layerbox.Tests.Cmd;
+
+public class QuantityTests
+{
+    [Theory]
+    [InlineData("0", 0L)]
+    [InlineData("4096", 4096L)]
+    [InlineData("1k", 1024L)]
+    [InlineData("3M", 3L << 20)]
+    [InlineData("10G", 10L << 30)]
+    [InlineData("8388607T", 8388607L << 40)]
+    public void Reads_sizes_as_people_write_them(string text, long bytes) => Assert.Equal(bytes, Quantity.Bytes(text, "--size"));
+
+    [Theory]
+    [InlineData("8388608T")]
+    [InlineData("9223372036854775808")]
+    [InlineData("")]
+    [InlineData("G")]
+    [InlineData("-1")]
+    [InlineData("1.5G")]
+    [InlineData(" 1")]
+    [InlineData("1GB")]
+    public void Refuses_what_is_no_size(string text) =>
+        Assert.Equal(
+            $"--size: expected a size such as 4096, 500M or 100G, found '{text}'",
+            Assert.Throws<UsageException>(() => Quantity.Bytes(text, "--size")).Message);
+}
