@@ -11,7 +11,7 @@ public sealed class TarReaderTests
     [InlineData("plain nodes split long ids old", "tar --format=oldgnu")]
     [InlineData("plain nodes split long ids old", "tar --format=gnu")]
     [InlineData("plain nodes split long ids old fine fineold", "tar --format=pax")]
-    [InlineData("plain nodes split long ids old fine fineold xattrs", "tar --format=pax --xattrs --xattrs-include=*")]
+    [InlineData("plain nodes split long ids old fine fineold xattrs oddxattrs", "tar --format=pax --xattrs --xattrs-include=*")]
     [InlineData("plain xattrs acls", "tar --format=pax --acls --xattrs --xattrs-include=* --numeric-owner")]
     [InlineData("plain holes", "tar --format=gnu --sparse")]
     [InlineData("plain holes", "tar --format=oldgnu --sparse")]
@@ -19,7 +19,7 @@ public sealed class TarReaderTests
     [InlineData("plain long holes", "tar --format=pax --sparse --sparse-version=0.1")]
     [InlineData("plain long holes", "tar --format=pax --sparse --sparse-version=1.0")]
     [InlineData("plain nodes split", "bsdtar --format=ustar")]
-    [InlineData("plain nodes split long ids old fine xattrs acls", "bsdtar --format=pax --xattrs --acls")]
+    [InlineData("plain nodes split long ids old fine xattrs oddxattrs acls", "bsdtar --format=pax --xattrs --acls")]
     [InlineData("plain nodes split ids", "bsdtar --format=gnutar")]
     public void Reads_what_real_tars_write(string corners, string command)
     {
