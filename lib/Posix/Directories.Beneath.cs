@@ -14,17 +14,17 @@ public static unsafe partial class Directories
     public static uint EffectiveGid { get; } = Libc.getegid();
 
     /// <summary>
-    /// Opens what is below a directory without following any link, leaving it by "..", or crossing into another mount
-    /// (openat2). ELOOP: a link is on the way; EXDEV: a mount is.
+    /// Opens what is below a directory without following any link, leaving it by "..", or (unless told so) crossing into another
+    /// mount: openat2. ELOOP: a link is on the way; EXDEV: a mount is.
     /// </summary>
-    public static SafeFileHandle OpenBeneath(SafeFileHandle directory, ReadOnlySpan<byte> path, OpenFlags flags, uint mode = 0)
+    public static SafeFileHandle OpenBeneath(SafeFileHandle directory, ReadOnlySpan<byte> path, OpenFlags flags, bool crossMounts = false)
     {
         const ulong RESOLVE_NO_XDEV = 0x01, RESOLVE_NO_MAGICLINKS = 0x02, RESOLVE_NO_SYMLINKS = 0x04, RESOLVE_BENEATH = 0x08;
         // struct open_how { u64 flags; u64 mode; u64 resolve; }
         ulong* how = stackalloc ulong[3]
         {
-            (uint)(flags | OpenFlags.CloseOnExec), mode,
-            RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH,
+            (uint)(flags | OpenFlags.CloseOnExec), 0,
+            (crossMounts ? 0 : RESOLVE_NO_XDEV) | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH,
         };
         fixed (byte* p = new CString(path, stackalloc byte[CString.Inline]))
         {

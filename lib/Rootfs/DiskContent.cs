@@ -7,8 +7,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Layerbox.Rootfs;
 
 /// <summary>
-/// The bytes of a regular file on disk, found through the root's handle and the names below it. When it was made from a file's
-/// status, each reading checks that the file is still that one: what changes while it is read is an <see cref="InvalidDataException"/>.
+/// The bytes of a regular file on disk, found through the root's handle and the names below it. From the moment when the file's status
+/// was read, at the latest for its digest, each reading checks that it is still that file: what changes is an <see cref="InvalidDataException"/>.
 /// </summary>
 public class DiskContent : FileContent
 {
@@ -54,8 +54,9 @@ public class DiskContent : FileContent
     /// <summary>A handle for reading the bytes. Who reads through it calls <see cref="EnsureUnchanged"/> afterwards.</summary>
     /// <exception cref="PosixException">It is not there, or a link is on the way to it.</exception>
     internal SafeFileHandle OpenFile() =>
-        // Without O_NONBLOCK a fifo that took the file's place would make us wait for a writer.
-        _directory.Open(_name, OpenFlags.ReadOnly | OpenFlags.NonBlocking);
+        // Without O_NONBLOCK a fifo that took the file's place would make us wait for a writer. Where bytes are taken from may
+        // well be spread over mounts (a host's /usr); a reader that must not meet any has looked.
+        _directory.Open(_name, OpenFlags.ReadOnly | OpenFlags.NonBlocking, crossMounts: true);
 
     /// <summary>Reads through such a handle; 0 at the end.</summary>
     internal int ReadAt(SafeFileHandle file, Span<byte> buffer, long offset)
@@ -110,6 +111,8 @@ public class DiskContent : FileContent
     protected override byte[] ComputeDigest()
     {
         using SafeFileHandle file = OpenFile();
+        if (InodeNumber == 0)
+            Refresh(Files.Status(file)); // whoever takes the bytes later is to get those of the digest
         byte[] digest = DigestOf(file);
         EnsureUnchanged(file);
         return digest;

@@ -42,21 +42,21 @@ internal sealed class DiskDirectory
             : Parent.Open(_name, flags | OpenFlags.Directory | OpenFlags.NoFollow);
 
     /// <summary>Opens what the directory holds under a name. No link is followed on the way, nor at the end.</summary>
-    /// <exception cref="PosixException">It cannot be opened; the path in it is the whole one.</exception>
-    public SafeFileHandle Open(ReadOnlySpan<byte> name, OpenFlags flags)
+    /// <exception cref="PosixException">It cannot be opened (EXDEV: a mount is on the way); the path in it is the whole one.</exception>
+    public SafeFileHandle Open(ReadOnlySpan<byte> name, OpenFlags flags, bool crossMounts = false)
     {
         int length = _pathLength + name.Length;
         try
         {
             if (length > PathMax)
             {
-                using SafeFileHandle above = OpenByChunks();
-                return Directories.OpenBeneath(above, name, flags | OpenFlags.NoFollow);
+                using SafeFileHandle above = OpenByChunks(crossMounts);
+                return Directories.OpenBeneath(above, name, flags | OpenFlags.NoFollow, crossMounts);
             }
             Span<byte> path = length <= PathInline ? stackalloc byte[PathInline] : new byte[length];
             name.CopyTo(path[_pathLength..]);
             WritePath(path, null);
-            return Directories.OpenBeneath(Root.Handle, path[..length], flags | OpenFlags.NoFollow);
+            return Directories.OpenBeneath(Root.Handle, path[..length], flags | OpenFlags.NoFollow, crossMounts);
         }
         catch (PosixException e)
         {
@@ -102,7 +102,7 @@ internal sealed class DiskDirectory
     }
 
     /// <summary>Opens a directory whose path is longer than one system call takes.</summary>
-    private SafeFileHandle OpenByChunks()
+    private SafeFileHandle OpenByChunks(bool crossMounts)
     {
         List<DiskDirectory> stops = [];
         for (DiskDirectory? at = this, last = null; at is not null; at = at.Parent)
@@ -118,9 +118,8 @@ internal sealed class DiskDirectory
             using SafeFileHandle above = handle;
             byte[] path = new byte[stop._pathLength - (from?._pathLength ?? 0)];
             stop.WritePath(path, from);
-            handle = path.Length == 0
-                ? Directories.OpenBeneath(above, "."u8, OpenFlags.PathOnly | OpenFlags.Directory)
-                : Directories.OpenBeneath(above, path.AsSpan(0, path.Length - 1), OpenFlags.PathOnly | OpenFlags.Directory | OpenFlags.NoFollow);
+            ReadOnlySpan<byte> below = path.Length == 0 ? "."u8 : path.AsSpan(0, path.Length - 1);
+            handle = Directories.OpenBeneath(above, below, OpenFlags.PathOnly | OpenFlags.Directory | OpenFlags.NoFollow, crossMounts);
             from = stop;
         }
         return handle;

@@ -93,10 +93,17 @@ public sealed partial class SafetyTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Disturbances))]
-    public void Says_when_a_source_changed(string disturbance)
+    public void Says_when_a_source_changed(string disturbance) =>
+        SaysWhenChanged(RootfsReader.Read(Inside).At("d/sub/file").Content!, disturbance);
+
+    [Theory]
+    [MemberData(nameof(Disturbances))]
+    public void Says_when_a_source_changed_since_its_digest(string disturbance) =>
+        SaysWhenChanged(new DiskRoot(Inside).Content(TreePath.Parse("d/sub/file"), "inside".Length), disturbance);
+
+    private void SaysWhenChanged(FileContent content, string disturbance)
     {
-        Tree source = RootfsReader.Read(Inside), target = new();
-        FileContent content = source.At("d/sub/file").Content!;
+        Tree target = new();
         Assert.Equal(32, content.Digest.Length);
         Programs.Shell(disturbance.Replace("F", $"{Inside}/d/sub/file", StringComparison.Ordinal));
         ApplyTests.Mine(target.Add("copy", Inode.File(0x1A4, content)));
@@ -127,6 +134,7 @@ public sealed partial class SafetyTests : IDisposable
             Programs.Shell($"echo kept > {Inside}/d/sub/kept");
             Assert.Throws<PosixException>(() => RootfsRemover.Remove(Inside));
             Assert.Equal("kept\n", Programs.Shell($"cat {Inside}/d/sub/kept"));
+            Assert.Equal(32, new DiskRoot(Inside).Content(TreePath.Parse("d/sub/kept"), 5).Digest.Length); // asked for by name it may be read
             Tree tree = RootfsReader.Read(Inside, new RootfsReadOptions { NestedVolumes = NestedVolumes.AsEmptyDirectories });
             Assert.Empty(tree.At("d/sub").Children);
         }
