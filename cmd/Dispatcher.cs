@@ -38,7 +38,7 @@ internal static class Dispatcher
         Complete(tool.Command);
         // The name is put in front, else the parser would take a first argument equal to the name for it; the hidden option, else it
         // would take a first argument like "[x]" for a directive.
-        ParseResult parsed = tool.Command.Parse([tool.Command.Name, NoDirective, .. RawArguments.Restore(args)], Parser);
+        ParseResult parsed = tool.Command.Parse([tool.Command.Name, NoDirective, .. args], Parser);
         if (parsed.Action is HelpAction help)
         {
             help.MaxWidth = Math.Min(io.ErrColumns ?? HelpColumns, MaxHelpColumns);
@@ -63,6 +63,11 @@ internal static class Dispatcher
     {
         foreach (Option flag in command.Options.Where(option => option.ValueType == typeof(bool)))
             flag.Arity = ArgumentArity.Zero;
+        foreach (Option choice in command.Options.Where(option => option.ValueType == typeof(bool?)))
+        {
+            choice.Arity = ArgumentArity.ExactlyOne;
+            choice.HelpName ??= "true|false";
+        }
         foreach (Command part in command.Subcommands)
             CompleteFlags(part);
     }

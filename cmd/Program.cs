@@ -16,7 +16,12 @@ Streams io = new(FdStream.StandardInput, output, new ErrorWriter(FdStream.Standa
     OutIsTerminal = StandardStreams.IsTerminal(FdStream.StandardOutput.Handle),
     ErrColumns = StandardStreams.Columns(FdStream.StandardError.Handle),
 };
-int status = Dispatcher.Run(RawArguments.InvokedAs, args, io);
+if (RawArguments.Restore(args) is not { } arguments)
+{
+    io.Err.WriteLine($"{Dispatcher.Self}: an argument is not UTF-8, and its bytes cannot be read: /proc is not mounted");
+    return ExitStatus.Trouble;
+}
+int status = Dispatcher.Run(RawArguments.InvokedAs, arguments, io);
 interruption.Dispose();
 if (interruption.DeathBy is { } signal)
     Signals.DieOf(signal);

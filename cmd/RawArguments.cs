@@ -10,8 +10,8 @@ internal static class RawArguments
     /// <summary>argv[0]: the name of the link through which we were called.</summary>
     public static string InvokedAs => Environment.GetCommandLineArgs()[0];
 
-    /// <exception cref="UsageException">Bytes were lost and /proc is not mounted: better no file than the wrong one.</exception>
-    public static string[] Restore(string[] args)
+    /// <summary>Null when bytes were lost and cannot be had again: better no file than the wrong one.</summary>
+    public static string[]? Restore(string[] args)
     {
         if (!args.Any(a => a.Contains(Lost)))
             return args;
@@ -21,7 +21,7 @@ internal static class RawArguments
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UsageException("an argument is not UTF-8, and its bytes cannot be read: /proc is not mounted");
+            return null;
         }
     }
 

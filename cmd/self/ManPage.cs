@@ -89,6 +89,8 @@ internal static class ManPage
             .Replace("-", "\\-", StringComparison.Ordinal)
             .Replace("'", "\\(aq", StringComparison.Ordinal)
             .Replace("`", "\\(ga", StringComparison.Ordinal);
-        return escaped.StartsWith('.') ? $"\\&{escaped}" : escaped;
+        // groff reads Latin-1 unless told otherwise; "\[u2192]" means the same everywhere.
+        string ascii = string.Concat(escaped.EnumerateRunes().Select(rune => rune.IsAscii ? rune.ToString() : $"\\[u{rune.Value:X4}]"));
+        return ascii.StartsWith('.') ? $"\\&{ascii}" : ascii;
     }
 }
