@@ -11,6 +11,7 @@ internal static class ToolTable
         ["container-run"] = Containers.ContainerRun.Declare,
         ["layer-compile"] = Layers.LayerCompile.Declare,
         ["layer-diff"] = Layers.LayerDiff.Declare,
+        ["layer-import"] = Layers.LayerImport.Declare,
         ["layer-show"] = Layers.LayerShow.Declare,
         ["sendstream-make"] = SendstreamMake.Declare,
         ["subvol-delete"] = SubvolDelete.Declare,

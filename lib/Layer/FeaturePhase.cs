@@ -20,9 +20,10 @@ public static class FeaturePhase
         return removals;
     }
 
-    /// <summary>Commands in the order of the specification; the same command twice is run once.</summary>
+
 
     /// <summary>Commands in the order of the specification; the same command twice is run once.</summary>
+    internal static IReadOnlyList<RunItem> Runs(IEnumerable<Item> items) => [.. items.OfType<RunItem>().DistinctBy(item => item.Text)];
 
     /// <summary>The items of the last phase: prepared, sorted, applied, and what they asked for at the end checked. The result is their order.</summary>
     public static IReadOnlyList<Item> Apply(LayerDraft draft, IEnumerable<Item> items)

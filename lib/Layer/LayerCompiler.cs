@@ -73,7 +73,7 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
             BuiltLayer? parent = spec.Parent is null ? null : Open(spec.Parent);
             LayerDraft draft = new(parent?.Tree.Copy() ?? NewTree(epoch), epoch, new MemoryContentStore(), layer => Open(layer).Tree);
             FeaturePhase.Remove(draft, spec.Items);
-            return [.. FeaturePhase.Removals(spec.Items), .. FeaturePhase.Apply(draft, spec.Items)];
+            return [.. FeaturePhase.Removals(spec.Items), .. FeaturePhase.Runs(spec.Items), .. FeaturePhase.Apply(draft, spec.Items)];
         }
         finally
         {
@@ -101,6 +101,8 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
             .Append("epoch ").Append(epoch.Seconds).Append('\n')
             .Append("self_contained ").Append(spec.SelfContained).Append('\n');
         // Runs have an order of their own; for all other items it means nothing.
+        foreach (Item run in FeaturePhase.Runs(spec.Items))
+            text.Append(run.Text).Append('\n');
         foreach (string item in spec.Items.Where(i => i.Phase != Phase.Run).Select(i => i.Text).Order(StringComparer.Ordinal))
             text.Append(item).Append('\n');
         return LayerSeal.Sha256(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
@@ -132,6 +134,9 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
         Tree tree = parent?.Tree.Copy() ?? NewTree(epoch);
         LayerDraft draft = new(tree, epoch, new MemoryContentStore(), layer => Open(layer).Tree);
         FeaturePhase.Remove(draft, spec.Items);
+        IReadOnlyList<RunItem> runs = FeaturePhase.Runs(spec.Items);
+        if (runs.Count > 0)
+            (onDisk, tree) = new RunPhase(path, options).Run(runs, draft, onDisk);
         options.Cancellation.ThrowIfCancellationRequested();
         using (StagedContentStore store = new(path))
         {

@@ -24,8 +24,10 @@ public sealed class LayerSpec
         ["mount"] = MountItem.Parse,
         ["remove"] = RemoveItem.Parse,
         ["requires"] = RequiresItem.Parse,
+        ["run"] = RunItem.Parse,
         ["symlink"] = SymlinkItem.Parse,
         ["systemd_unit"] = SystemdUnitItem.Parse,
+        ["tarball"] = TarballItem.Parse,
         ["text"] = TextItem.Parse,
         ["user_add"] = UserAddItem.Parse,
     };

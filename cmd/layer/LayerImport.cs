@@ -1,0 +1,43 @@
+using System.CommandLine;
+using Layerbox.Btrfs;
+using Layerbox.Layer;
+using Layerbox.Posix;
+
+namespace Layerbox.Cmd.Layers;
+
+/// <summary>layer-import: an archive or send-stream that was fetched and pinned becomes a layer.</summary>
+internal static class LayerImport
+{
+    public static Tool Declare()
+    {
+        Argument<string> file = new("FILE") { Description = "A tar archive or a full send-stream, plain or compressed with gzip, zstd, xz or bzip2; - for standard input." };
+        Option<string> sha256 = new("--sha256") { Description = "The digest that the file must have, as sha256sum prints it.", Required = true, HelpName = "D" };
+        Option<string?> name = new("--name") { Description = "The layer's name; else the file's, without its endings." };
+        Option<string?> output = new("--output", "-o") { Description = "Write the handle to this file too; the layer lives as long as the file does.", HelpName = "HANDLE" };
+        Option<bool> noCache = new("--no-cache") { Description = "Import even when a layer of the same file is there." };
+        Option<string?> volume = LayerArguments.Volume();
+        Option<string> progress = Progress.Option();
+        Command command = new("layer-import", "Make a layer of a pinned archive or send-stream and print its handle.") { file, sha256, name, output, noCache, volume, progress };
+        return new Tool(
+            command,
+            "layer-import rootfs.tar.zst --sha256 $(sha256sum < rootfs.tar.zst | cut -d ' ' -f 1) --output base.layer",
+            (args, io) => Run(args.GetRequiredValue(file), args.GetRequiredValue(sha256), args.GetValue(name), args.GetValue(output), args.GetValue(noCache),
+                args.GetValue(volume), args.GetValue(progress), io));
+    }
+
+    private static int Run(string file, string digest, string? name, string? output, bool noCache, string? volumePath, string? progressMode, Streams io)
+    {
+        string pin = "sha256:" + (digest.StartsWith("sha256:", StringComparison.Ordinal) ? digest[7..] : digest);
+        if (pin.Length != 71 || !pin.Skip(7).All(char.IsAsciiHexDigitLower))
+            throw new UsageException($"--sha256: '{digest}' is not 64 hexadecimal digits");
+        if (file == "-" && name is null)
+            throw new UsageException("--name is needed for standard input");
+        Volume volume = Volume.Open(volumePath);
+        using Progress progress = Progress.Start(io, progressMode);
+        CompileResult result = new LayerImporter(volume, LayerArguments.Options(noCache, progress, io))
+            .Import(name ?? Path.GetFileName(file).Split('.')[0], pin, () => file == "-" ? io.In : new FdStream(Files.Open(file, OpenFlags.ReadOnly), file, canWrite: false), file == "-" ? "standard input" : file);
+        using BuiltLayer layer = result.Layer;
+        LayerArguments.Hand(layer, output, volume, io);
+        return ExitStatus.Success;
+    }
+}
