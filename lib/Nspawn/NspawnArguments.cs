@@ -1,8 +1,13 @@
+using Layerbox.Posix;
+
 namespace Layerbox.Nspawn;
 
 /// <summary>The command line of systemd-nspawn(1) for a container.</summary>
 internal static class NspawnArguments
 {
+    /// <param name="spec">What is to run.</param>
+    /// <param name="root">Its root, absolute.</param>
+    /// <exception cref="PosixException">The source of a bind does not exist.</exception>
     public static List<string> Of(ContainerSpec spec, string root)
     {
         (IReadOnlyList<string> keep, IReadOnlyList<string> drop) = ContainerCapabilities.Of(spec);
@@ -26,7 +31,7 @@ internal static class NspawnArguments
         if (spec.ReadOnly)
             arguments.Add("--read-only");
         foreach (ContainerBind bind in spec.Binds)
-            arguments.Add($"{(bind.ReadOnly ? "--bind-ro" : "--bind")}={Escape(Absolute(bind.Source))}:{Escape(bind.Destination)}");
+            arguments.Add($"{(bind.ReadOnly ? "--bind-ro" : "--bind")}={Escape(RealPath.Of(bind.Source))}:{Escape(bind.Destination)}");
         foreach (string tmpfs in spec.Tmpfs)
             arguments.Add($"--tmpfs={Escape(tmpfs)}");
         arguments.AddRange(["--", $"/proc/self/fd/{ContainerDescriptors.Executable}", ContainerEntry.Init, ContainerEntry.Version]);
@@ -39,9 +44,6 @@ internal static class NspawnArguments
     /// </summary>
     public static IReadOnlyList<string> Environment { get; } =
         [$"PATH={ContainerSpec.DefaultPath}", "LANG=C.UTF-8", "SYSTEMD_SECCOMP=0", "SYSTEMD_NSPAWN_LOCK=0"];
-
-    public static string Absolute(string path) =>
-        path.StartsWith('/') ? path : $"{System.Environment.CurrentDirectory.TrimEnd('/')}/{path}";
 
     private static string Escape(string path) =>
         path.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(":", "\\:", StringComparison.Ordinal);

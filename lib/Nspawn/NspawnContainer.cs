@@ -20,10 +20,11 @@ internal sealed class NspawnContainer : RunningContainer
     private readonly long _start = Environment.TickCount64;
     private SafeFileHandle? _control;
     private ContainerResult? _result;
+    private bool _isClean;
 
     public NspawnContainer(ContainerSpec spec, string nspawn, string executable)
     {
-        string root = NspawnArguments.Absolute(spec.Root);
+        string root = RealPath.Of(spec.Root);
         _spec = spec;
         _tree = new NspawnTree(spec, root);
         try
@@ -74,26 +75,45 @@ internal sealed class NspawnContainer : RunningContainer
         if (_result is not null)
             return _result;
         bool timedOut = !WaitForEnd();
-        CloseControl();
-        byte[] records = ReadToEnd(_reports, int.MaxValue);
+        byte[] records = Finish();
         string complaint = LastLine(ReadToEnd(_complaints, ComplaintsMax));
-        _tree.Clean();
         _result = Judge(InitReport.ReadAll(records), timedOut, complaint);
         return _result;
     }
 
     protected override void Dispose(bool disposing)
     {
+        if (_reports.IsClosed)
+            return;
         CloseControl();
         if (_nspawn.Wait(EndingTime) is null)
         {
             _nspawn.Kill(Signal.SIGKILL);
             _nspawn.Wait();
         }
+        try
+        {
+            Finish();
+        }
+        catch (PosixException)
+        {
+            // Mostly we come here by an exception, which this one must not hide; what is left are empty mount points.
+        }
         _nspawn.Dispose();
         _reports.Dispose();
         _complaints.Dispose();
         _tree.Dispose();
+    }
+
+    // The reports end when process 1 has ended, and everything else inside with it, even where nspawn died first.
+    private byte[] Finish()
+    {
+        CloseControl();
+        byte[] records = ReadToEnd(_reports, int.MaxValue);
+        if (!_isClean)
+            _tree.Clean();
+        _isClean = true;
+        return records;
     }
 
     private void SendPlan()
@@ -184,5 +204,5 @@ internal sealed class NspawnContainer : RunningContainer
     }
 
     private static string LastLine(byte[] text) =>
-        PathText.FromBytes(text).Split('\n').LastOrDefault(line => line.Trim().Length > 0)?.Trim() ?? "";
+        PathText.FromBytes(text).Split('\n').LastOrDefault(line => line.Trim().Length > 0)?.Trim().TrimEnd('.') ?? "";
 }

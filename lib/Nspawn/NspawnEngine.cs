@@ -9,8 +9,6 @@ namespace Layerbox.Nspawn;
 /// </summary>
 public sealed class NspawnEngine : ContainerEngine
 {
-    private const string Nspawn = "systemd-nspawn";
-
     /// <summary>Names the executable where the running one cannot be used inside of images, as under "dotnet run" and in tests.</summary>
     public const string ExecutableVariable = "LAYERBOX_BIN";
 
@@ -18,13 +16,16 @@ public sealed class NspawnEngine : ContainerEngine
     public string? Executable { get; init; } =
         RuntimeFeature.IsDynamicCodeSupported ? Environment.GetEnvironmentVariable(ExecutableVariable) : "/proc/self/exe";
 
+    /// <summary>The systemd-nspawn to run: a path, or a name that is looked for on PATH.</summary>
+    public string Program { get; init; } = "systemd-nspawn";
+
     public override RunningContainer Start(ContainerSpec spec)
     {
         spec.Validate();
         if (ProcessOwner.EffectiveUid != 0)
-            throw new ContainerException($"{Nspawn} needs root: run this with sudo");
-        string program = ProgramStart.TryFind(Nspawn)
-            ?? throw new ContainerException($"{Nspawn} is not installed (Debian, Ubuntu, Fedora, RHEL: package systemd-container)");
+            throw new ContainerException($"{Program} needs root: run this with sudo");
+        string program = ProgramStart.TryFind(Program)
+            ?? throw new ContainerException($"{Program} is not installed (Debian, Ubuntu, Fedora, RHEL: package systemd-container)");
         string executable = Executable
             ?? throw new ContainerException($"this is not the published executable, which has to run inside: set {ExecutableVariable} to where that is");
         return new NspawnContainer(spec, program, executable);

@@ -1,0 +1,25 @@
+using Layerbox.Cmd;
+using Layerbox.Cmd.Containers;
+
+namespace Layerbox.Tests.Cmd;
+
+public class BindTextTests
+{
+    [Theory]
+    [InlineData("/a:/b", "/a", "/b", false)]
+    [InlineData("/a:/b:ro", "/a", "/b", true)]
+    [InlineData("a\\:b:/c\\\\d", "a:b", "/c\\d", false)]
+    [InlineData("ro:/ro", "ro", "/ro", false)]
+    public void Reads_source_destination_and_whether_it_is_read_only(string text, string source, string destination, bool readOnly) =>
+        Assert.Equal(new(source, destination, readOnly), BindText.Parse(text));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("/a")]
+    [InlineData("/a:")]
+    [InlineData(":/b")]
+    [InlineData("/a:/b:rw:")]
+    [InlineData("/a:/b:x")]
+    public void Names_what_it_cannot_read(string text) =>
+        Assert.Equal($"option '--bind': expected SRC:DST or SRC:DST:ro, found '{text}'", Assert.Throws<UsageException>(() => BindText.Parse(text)).Message);
+}
