@@ -92,6 +92,19 @@ internal sealed class StagedContentWriter : ContentWriter
         _size = Math.Max(_size, offset + length);
     }
 
+    public override void Clear(long offset, long length)
+    {
+        Flush();
+        _isWritten = true;
+        long onDisk = Math.Min(offset + length, _sizeOnDisk) - offset;
+        if (onDisk <= 0)
+            return; // what was never written reads as zeros already
+        if (!Files.TryPunchHole(OpenFile(), offset, onDisk, _store.Target.Path))
+            base.Clear(offset, onDisk);
+        else if (offset < _hashed)
+            ForgetHash();
+    }
+
     public override FileContent Complete()
     {
         bool isWhole = _file is null && _hashed == 0 && _bufferOffset == 0 && _buffered == _size;

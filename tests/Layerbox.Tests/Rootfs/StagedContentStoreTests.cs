@@ -26,7 +26,7 @@ public sealed class StagedContentStoreTests : IDisposable
         return all.ToArray();
     }
 
-    public static TheoryData<string> Ways => ["empty", "small", "small pieces", "large", "grows", "gap", "backwards", "overlap", "cut", "cut and grown", "hole at the end"];
+    public static TheoryData<string> Ways => ["empty", "small", "small pieces", "large", "grows", "gap", "backwards", "overlap", "cut", "cut and grown", "hole at the end", "cleared"];
 
     /// <summary>The same calls on the store for memory, which is simple enough to be believed, say what is right.</summary>
     [Theory]
@@ -85,6 +85,14 @@ public sealed class StagedContentStoreTests : IDisposable
                 case "hole at the end":
                     writer.Write(0, "x"u8);
                     writer.SetSize(10_000_000);
+                    break;
+                case "cleared":
+                    writer.Write(0, Bytes(300_000, 1));
+                    writer.Clear(5, 100);
+                    writer.Clear(8192, 200_000);
+                    writer.SetSize(1L << 20);
+                    writer.Clear(290_000, 500_000);
+                    writer.Write(300_000, "x"u8);
                     break;
             }
             return writer.Complete();

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Layerbox.FileTree;
+using Layerbox.Rootfs;
 using Layerbox.SendStream;
 
 namespace Layerbox.Tests.SendStream;
@@ -74,6 +75,21 @@ public class KernelStreamTests
         Listing.AssertSame(first, Listing.OfTree(Apply(folder, "back", child)));
         Listing.AssertSame(first, Listing.OfTree(parent)); // applying changes nothing in the parent
 
+        // Into a real folder, with the incremental upon what lies on disk.
+        Programs.Run("btrfs", "-q", "subvolume", "create", volume / "target");
+        Tree onDisk = new();
+        foreach ((string stream, List<string> expected) in new[] { ("full2", first), ("changes2", second), ("back", first) })
+        {
+            using (StagedContentStore store = new(volume / "target"))
+            using (FileStream input = Open(folder, stream))
+            {
+                Tree next = SendStreamTree.Apply(input, onDisk, store).Tree;
+                RootfsWriter.Apply(volume / "target", onDisk, next);
+                onDisk = next;
+            }
+            Listing.AssertSame(expected, Listing.OfFolder(volume / "target"));
+        }
+
         // Several subvolumes in one file, in both forms.
         Programs.Shell($"cat {folder / "full"} {folder / "changes2"} > {folder / "both"}");
         Programs.Run("btrfs", ["-q", "send", "-e", "-f", folder / "joined", volume / "first", .. fromFirst, volume / "second"]);
@@ -84,10 +100,16 @@ public class KernelStreamTests
             Listing.AssertSame(second, Listing.OfTree(received[^1].Tree));
         }
 
+        foreach (string stream in new[] { "full", "full2", "changes", "changes2", "back" })
+        {
+            string[] dumped = [.. Programs.Shell($"btrfs receive --dump -f {folder / stream} | cut -d ' ' -f 1").Split('\n', StringSplitOptions.RemoveEmptyEntries)];
+            Assert.Equal(dumped, Commands(folder, stream).SkipLast(1).Select(SendStreamFormat.NameOf)); // END is not dumped
+        }
+
         // Without data there is nothing to make files of, but every frame is good.
         Send(folder, "no-data", volume / "first", "--no-data");
         Assert.EndsWith("the stream was made without data (send --no-data)", Assert.Throws<InvalidDataException>(() => Apply(folder, "no-data")).Message, StringComparison.Ordinal);
-        Assert.Contains(SendCommandKind.UpdateExtent, Kinds(folder, "no-data"));
+        Assert.Contains(SendCommandKind.UpdateExtent, Commands(folder, "no-data"));
     }
 
     [Theory]
@@ -107,7 +129,7 @@ public class KernelStreamTests
         Change(volume, "dd if=/dev/urandom of=zeros bs=4096 count=2 seek=100 conv=notrunc status=none; head -c 50000 text >> inline; rm random; seq 7 50000 > new", "second");
         Send(folder, "full", volume / "first", "--compressed-data");
         Send(folder, "changes", volume / "second", "-p", volume / "first", "--compressed-data");
-        Assert.Contains(SendCommandKind.EncodedWrite, Kinds(folder, "full"));
+        Assert.Contains(SendCommandKind.EncodedWrite, Commands(folder, "full"));
         Tree first = Apply(folder, "full");
         Listing.AssertSame(Listing.OfFolder(volume / "first"), Listing.OfTree(first));
         Listing.AssertSame(Listing.OfFolder(volume / "second"), Listing.OfTree(Apply(folder, "changes", first)));
@@ -134,11 +156,11 @@ public class KernelStreamTests
         }
     }
 
-    private static HashSet<SendCommandKind> Kinds(TempFolder folder, string stream)
+    private static List<SendCommandKind> Commands(TempFolder folder, string stream)
     {
         using FileStream input = Open(folder, stream);
         SendStreamReader reader = new(input);
-        HashSet<SendCommandKind> kinds = [];
+        List<SendCommandKind> kinds = [];
         while (reader.Read())
             kinds.Add(reader.Command.Kind);
         return kinds;
