@@ -10,6 +10,8 @@ namespace Layerbox.Rootfs;
 /// </summary>
 public sealed class DiskRoot
 {
+    private static readonly Dictionary<(ulong Inode, uint DevMajor, uint DevMinor), WeakReference<DiskRoot>> s_shared = [];
+
     private readonly List<DiskDirectory> _lastChain = [];
 
     /// <exception cref="PosixException">It cannot be opened, or is no directory.</exception>
@@ -20,6 +22,28 @@ public sealed class DiskRoot
         Status = Files.Status(Handle);
         Directory = new DiskDirectory(this, null, []);
         _lastChain.Add(Directory);
+    }
+
+    /// <summary>
+    /// The root of a directory that others may have asked for already: thousands of single files of a few folders then hold
+    /// a few handles.
+    /// </summary>
+    /// <exception cref="PosixException">It cannot be opened, or is no directory.</exception>
+    public static DiskRoot Shared(string path)
+    {
+        DiskRoot root = new(path);
+        lock (s_shared)
+        {
+            // An inode number is not given away again while a handle of the directory is open, and the known root has one.
+            (ulong, uint, uint) identity = (root.Status.Inode, root.Status.DevMajor, root.Status.DevMinor);
+            if (s_shared.TryGetValue(identity, out WeakReference<DiskRoot>? known) && known.TryGetTarget(out DiskRoot? first))
+            {
+                root.Handle.Dispose();
+                return first;
+            }
+            s_shared[identity] = new WeakReference<DiskRoot>(root);
+            return root;
+        }
     }
 
     /// <summary>The path it was opened by; for messages.</summary>

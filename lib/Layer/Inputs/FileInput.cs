@@ -35,7 +35,7 @@ public sealed class FileInput(string name, string hostPath, bool followLink, str
             return RootfsReader.Read(path).Root;
         return status.Type switch
         {
-            FileStatus.S_IFREG => Inode.File(status.Mode, new DiskRoot(Path.GetDirectoryName(path)!).Content(TreePath.Parse(PathText.ToBytes(Path.GetFileName(path))), status.Size)),
+            FileStatus.S_IFREG => Inode.File(status.Mode, DiskRoot.Shared(Path.GetDirectoryName(path)!).Content(TreePath.Parse(PathText.ToBytes(Path.GetFileName(path))), status.Size)),
             FileStatus.S_IFLNK => Inode.Symlink(Files.ReadLink(Directories.Current, PathText.ToBytes(path))),
             FileStatus.S_IFIFO => Inode.Fifo(status.Mode),
             FileStatus.S_IFSOCK => Inode.Socket(status.Mode),

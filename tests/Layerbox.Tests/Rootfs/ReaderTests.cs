@@ -94,6 +94,17 @@ public sealed class ReaderTests : IDisposable
     }
 
     [Fact]
+    public void Shares_the_handle_of_a_folder()
+    {
+        Programs.Shell($"cd {_folder.Path}; mkdir d; ln -s d l");
+        DiskRoot root = DiskRoot.Shared(_folder / "d");
+        Assert.Same(root, DiskRoot.Shared(_folder / "l"));
+        Programs.Shell($"cd {_folder.Path}; rmdir d; mkdir d");
+        Assert.NotSame(root, DiskRoot.Shared(_folder / "d"));
+        GC.KeepAlive(root);
+    }
+
+    [Fact]
     public void Computes_many_digests_and_counts_them()
     {
         Programs.Shell($"cd {_folder.Path}; for i in $(seq 50); do head -c $((i * 7000)) /dev/urandom > $i; done; truncate -s 1M 50; truncate -s 10M hole");
