@@ -26,4 +26,26 @@ public class QuantityTests
         Assert.Equal(
             $"--size: expected a size such as 4096, 500M or 100G, found '{text}'",
             Assert.Throws<UsageException>(() => Quantity.Bytes(text, "--size")).Message);
+
+    [Theory]
+    [InlineData("0", 0)]
+    [InlineData("90", 90)]
+    [InlineData("90s", 90)]
+    [InlineData("10m", 600)]
+    [InlineData("12h", 12 * 3600)]
+    [InlineData("36500d", 36500L * 24 * 3600)]
+    public void Reads_durations_as_people_write_them(string text, long seconds) => Assert.Equal(seconds, Quantity.Duration(text, "--grace").TotalSeconds);
+
+    [Theory]
+    [InlineData("36501d")]
+    [InlineData("99999999999999999999")]
+    [InlineData("")]
+    [InlineData("m")]
+    [InlineData("-1")]
+    [InlineData("1.5h")]
+    [InlineData("10min")]
+    public void Refuses_what_is_no_duration(string text) =>
+        Assert.Equal(
+            $"--grace: expected a duration such as 90s, 10m, 12h or 7d, found '{text}'",
+            Assert.Throws<UsageException>(() => Quantity.Duration(text, "--grace")).Message);
 }
