@@ -32,7 +32,13 @@ internal sealed class FolderHold : IDisposable
         }
     }
 
-    public void Dispose() => _directory.Dispose();
+    public void Dispose()
+    {
+        if (_directory.IsClosed)
+            return;
+        Files.Unlock(_directory);
+        _directory.Dispose();
+    }
 
     private static FolderHold? TryLock(string path, bool exclusive, out bool isBusy)
     {
@@ -42,8 +48,10 @@ internal sealed class FolderHold : IDisposable
         try
         {
             isBusy = !Files.Lock(directory, exclusive, wait: !exclusive, path);
-            if (!isBusy && IsStillAt(path, directory))
-                return new FolderHold(directory);
+            FolderHold? hold = isBusy ? null : new FolderHold(directory);
+            if (hold is not null && IsStillAt(path, directory))
+                return hold;
+            hold?.Dispose();
             directory.Dispose();
             return null;
         }

@@ -61,7 +61,13 @@ public sealed class GarbageCollector : IDisposable
     /// <summary>Does the work while the result is read, and says of each thing what became of it.</summary>
     public IEnumerable<Collected> Run() => CollectLayers().Concat(CollectTemporaries()).Concat(CollectRoots());
 
-    public void Dispose() => _lock.Dispose();
+    public void Dispose()
+    {
+        if (_lock.IsClosed)
+            return;
+        Files.Unlock(_lock);
+        _lock.Dispose();
+    }
 
     private IEnumerable<Collected> CollectLayers()
     {

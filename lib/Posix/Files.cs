@@ -247,4 +247,14 @@ public static unsafe partial class Files
         }
         return true;
     }
+
+    /// <summary>
+    /// Lets go of a lock at once. Closing the handle is not enough while another thread starts a program: between fork and exec the
+    /// child has a copy of the handle, and the lock with it.
+    /// </summary>
+    public static void Unlock(SafeFileHandle file)
+    {
+        const int LOCK_UN = 8;
+        PosixException.Check(Libc.flock(file, LOCK_UN), "unlock");
+    }
 }

@@ -205,7 +205,7 @@ public sealed class GcTests(SharedVolume shared) : StoreTest(shared), IClassFixt
         }
         finally
         {
-            Programs.Run("umount", Volume.Path + "/tmp/b/volume");
+            TempImage.Unmount(Volume.Path + "/tmp/b/volume");
         }
         Assert.Equal(["removed tmp/b: its maker is gone"], Lines(Collect("--grace", "0").AssertSucceeded()));
     }

@@ -27,7 +27,7 @@ internal sealed class TempImage : IDisposable
     /// <summary>What a reboot does to it, but for the time it takes the kernel to let go of the loop device.</summary>
     public void Unmount()
     {
-        Programs.Run("umount", MountPoint);
+        Unmount(MountPoint);
         for (int attempt = 0; Devices.Length > 0; attempt++)
         {
             Assert.True(attempt < 100, "the loop device stays attached");
@@ -39,10 +39,20 @@ internal sealed class TempImage : IDisposable
     public static (int Status, string Out, string Err) Run(string directory, string[] variables, params string[] args) =>
         Programs.Try("env", ["-C", directory, "-u", "LAYERBOX_VOLUME", .. variables, System.IO.Path.Combine(AppContext.BaseDirectory, "layerbox"), .. args]);
 
+    // Programs that other tests start have copies of all our files between fork and exec: for that long a mount is busy.
+    public static void Unmount(string point)
+    {
+        for (int attempt = 0; Programs.Try("umount", point) is { Status: not 0 } failed; attempt++)
+        {
+            Assert.True(attempt < 100, failed.Err);
+            Thread.Sleep(20);
+        }
+    }
+
     public void Dispose()
     {
         foreach (Mount mount in Mounts.List().Where(m => m.Point.StartsWith(Path + "/", StringComparison.Ordinal)).Reverse())
-            Programs.Run("umount", mount.Point);
+            Unmount(mount.Point);
         _folder.Dispose();
     }
 }

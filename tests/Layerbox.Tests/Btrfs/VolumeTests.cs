@@ -74,7 +74,7 @@ public class VolumeTests(SharedVolume shared) : IClassFixture<SharedVolume>
         }
         finally
         {
-            Programs.Run("umount", image.MountPoint);
+            TempImage.Unmount(image.MountPoint);
             Programs.Run("losetup", "--detach", device);
         }
     }
