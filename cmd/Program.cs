@@ -3,7 +3,8 @@ using Layerbox.Nspawn;
 using Layerbox.Posix;
 
 // Before anything else: as process 1 of a container we start in somebody's image.
-if (ContainerEntry.TryRun(RawArguments.Restore(args)) is { } part)
+string[]? arguments = RawArguments.Restore(args);
+if (ContainerEntry.TryRun(arguments ?? []) is { } part)
     return part;
 
 StandardStreams.Reserve();
@@ -16,7 +17,7 @@ Streams io = new(FdStream.StandardInput, output, new ErrorWriter(FdStream.Standa
     OutIsTerminal = StandardStreams.IsTerminal(FdStream.StandardOutput.Handle),
     ErrColumns = StandardStreams.Columns(FdStream.StandardError.Handle),
 };
-if (RawArguments.Restore(args) is not { } arguments)
+if (arguments is null)
 {
     io.Err.WriteLine($"{Dispatcher.Self}: an argument is not UTF-8, and its bytes cannot be read: /proc is not mounted");
     return ExitStatus.Trouble;
