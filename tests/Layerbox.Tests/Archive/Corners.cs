@@ -86,6 +86,10 @@ internal static class Corners
     public static string Make(TempFolder folder, string corners)
     {
         Privileged.OrSkip();
+        if (corners.Contains("xattrs", StringComparison.Ordinal))
+            Oracles.OrSkip("setfattr");
+        if (corners.Contains("acls", StringComparison.Ordinal))
+            Oracles.OrSkip("setfacl");
         string all = string.Join('\n', corners.Split(' ').Order(StringComparer.Ordinal).Select(name => s_scripts[name]));
         string tree = folder / "tree";
         // The times first: setting them afterwards would undo those that a corner sets.
