@@ -9,6 +9,7 @@ internal static class ToolTable
     public static SortedDictionary<string, Func<Tool>> Tools { get; } = new(StringComparer.Ordinal)
     {
         ["container-run"] = Containers.ContainerRun.Declare,
+        ["image-package"] = Images.ImagePackage.Declare,
         ["layer-compile"] = Layers.LayerCompile.Declare,
         ["layer-diff"] = Layers.LayerDiff.Declare,
         ["layer-import"] = Layers.LayerImport.Declare,

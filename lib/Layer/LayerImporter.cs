@@ -70,7 +70,7 @@ public sealed class LayerImporter(Volume volume, CompileOptions options)
         Tree tree;
         try
         {
-            using Stream stream = Decompression.Open(digesting, out _);
+            using Stream stream = Decompression.Open(digesting, out _, leaveOpen: true);
             byte[] start = new byte[SendStreamMagic.Length];
             int length = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
             using PrefixedStream whole = new(start.AsMemory(0, length), stream);
