@@ -147,7 +147,6 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
                 throw new LayerException($"{spec.Name}: the layer is declared self-contained, but {mount.MountPoint} is a mount from the host");
             RootfsWriter.Apply(path, onDisk, tree, new RootfsWriteOptions { Progress = Report });
         }
-        LayerSeal.RestoreRootTime(path, tree);
         return tree;
     }
 

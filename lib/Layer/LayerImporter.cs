@@ -49,7 +49,6 @@ public sealed class LayerImporter(Volume volume, CompileOptions options)
                     },
                 });
             }
-            LayerSeal.RestoreRootTime(build.SubvolumePath, tree);
             return new CompileResult(LayerSeal.Seal(volume, build, new Sealed(name, tree, null, default, recipe), options), WasCached: false);
         }
         catch

@@ -52,17 +52,10 @@ public static class LayerPackage
 
     private static Packaged WriteFolder(BuiltLayer layer, string path)
     {
-        string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
-        Directories.Make(Directories.Current, PathText.ToBytes(temporary), 0x1C0 /* 0700 */);
-        try
+        using (OutputDirectory output = OutputDirectory.Create(path))
         {
-            RootfsWriter.Apply(temporary, LayerSeal.EmptySubvolume(), layer.Tree);
-            Files.Rename(temporary, path, replace: false);
-        }
-        catch
-        {
-            RootfsRemover.Remove(temporary);
-            throw;
+            RootfsWriter.Apply(output.TemporaryPath, LayerSeal.EmptySubvolume(), layer.Tree);
+            output.Commit();
         }
         long size = layer.Tree.Walk().Select(e => e.Value.Content).OfType<FileContent>().Distinct().Sum(c => c.Size);
         return new Packaged(size, layer.Handle.Digest);

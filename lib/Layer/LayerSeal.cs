@@ -1,6 +1,5 @@
 using Layerbox.Btrfs;
 using Layerbox.FileTree;
-using Layerbox.Posix;
 using Layerbox.Rootfs;
 
 namespace Layerbox.Layer;
@@ -49,13 +48,6 @@ internal static class LayerSeal
 
     /// <summary>A state that no real directory has: a writer that is told of it corrects all that the kernel chose for a new subvolume's root.</summary>
     public static Tree EmptySubvolume() => new(Inode.Directory(0).Owned(uint.MaxValue, uint.MaxValue, new Timestamp(long.MinValue)));
-
-    /// <summary>Staging folders come and go in the root, and the kernel notes it in the root's time.</summary>
-    public static void RestoreRootTime(string path, Tree tree)
-    {
-        using var root = Directories.Open(path);
-        Files.SetTimes(root, tree.Root.ModificationTime.Seconds, tree.Root.ModificationTime.Nanoseconds, path);
-    }
 
     public static string Sha256(byte[] digest) => Prefix + Convert.ToHexStringLower(digest);
 
