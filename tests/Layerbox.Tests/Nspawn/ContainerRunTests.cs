@@ -122,6 +122,42 @@ public class ContainerRunTests
     }
 
     [Fact]
+    public void Shows_the_mounts_that_a_layer_records_and_says_which_is_gone()
+    {
+        const string Mounting = """
+            {
+              "name": "mounting", "parent": "base.layer", "allow_host_mounts": ["/etc/hostname"],
+              "features": [
+                {"item": "ensure_dirs", "path": "/in"},
+                {"item": "mount", "mountpoint": "/in/data", "layer": "data.layer"},
+                {"item": "mount", "mountpoint": "/in/name", "host": "/etc/hostname", "is_file": true}
+              ]
+            }
+            """;
+        using TempVolume volume = TempVolume.OrSkip();
+        using TempFolder folder = new();
+        Compile("base", """{"name": "base", "features": [{"item": "extract", "root": "/", "programs": ["/usr/bin/cat", "/usr/bin/touch"]}]}""");
+        Compile("data", """{"name": "data", "features": [{"item": "text", "dest": "/file", "text": "of the layer\n"}]}""");
+        Compile("mounting", Mounting);
+        string[] layer = [folder / "mounting.layer", "--volume", volume.Path];
+
+        Assert.Equal("of the layer\n" + Programs.Run("cat", "/etc/hostname"), Run([.. layer, "--", "cat", "/in/data/file", "/in/name"]).ThrowIfFailed().OutputText);
+        Assert.Contains("Read-only file system", Run([.. layer, "--", "touch", "/in/data/x"]).ErrorText);
+
+        System.IO.File.Delete(folder / "data.layer");
+        Tools.Run("subvol-gc", "--volume", volume.Path, "--grace", "0s").AssertSucceeded();
+        ProcessResult gone = Run([.. layer, "--", "cat"]);
+        Assert.Equal(125, gone.Exit.Status);
+        Assert.Matches("^container-run: /in/data: layer 'data' with sha256:[0-9a-f]{64}, which is to be mounted there, is not on the volume: compile it again\n$", gone.ErrorText);
+
+        void Compile(string name, string spec)
+        {
+            System.IO.File.WriteAllText(folder / $"{name}.layer.json", spec);
+            Tools.Run("layer-compile", folder / $"{name}.layer.json", "--output", folder / $"{name}.layer", "--volume", volume.Path).AssertSucceeded();
+        }
+    }
+
+    [Fact]
     public void Passes_a_termination_on_and_cleans_up()
     {
         using TempVolume volume = TempVolume.OrSkip();
