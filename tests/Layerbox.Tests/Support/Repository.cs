@@ -16,16 +16,18 @@ internal static class Repository
 /// <summary>Expectations kept as text files under data/; UPDATE_GOLDEN=1 writes them anew for a reviewer to look at.</summary>
 internal static class Golden
 {
-    public static void Check(string name, string actual)
+    public static void Check(string name, string actual) => CheckFile(Repository.PathOf("tests", "Layerbox.Tests", "data", name), actual);
+
+    /// <summary>The same with a file anywhere in the repository.</summary>
+    public static void CheckFile(string path, string actual)
     {
-        string path = Repository.PathOf("tests", "Layerbox.Tests", "data", name);
         if (Environment.GetEnvironmentVariable("UPDATE_GOLDEN") == "1")
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             File.WriteAllText(path, actual);
         }
         string expected = File.Exists(path) ? File.ReadAllText(path) : "";
-        Assert.True(expected == actual, $"tests/Layerbox.Tests/data/{name}: {FirstDifference(expected, actual)}; if it is meant, rewrite it with UPDATE_GOLDEN=1");
+        Assert.True(expected == actual, $"{Path.GetRelativePath(Repository.Root, path)}: {FirstDifference(expected, actual)}; if it is meant, rewrite it with UPDATE_GOLDEN=1");
     }
 
     private static string FirstDifference(string expected, string actual)
