@@ -68,9 +68,8 @@ public sealed class OutputFile : IDisposable
         try
         {
             Files.Sync(Handle);
-            if (_isNameless && !_replace)
-                Files.Link(Handle, _path.Folder, _path.Name);
-            else
+            // Under its own name at once, if nothing is there: then there is no moment at which a temporary name could be left.
+            if (!_isNameless || !TryLink(_path))
             {
                 if (_isNameless)
                     Files.Link(Handle, _path.Folder, _path.TemporaryName);
@@ -95,6 +94,19 @@ public sealed class OutputFile : IDisposable
             RemoveTemporary(_path);
         _isDone = true;
         _path.Dispose();
+    }
+
+    private bool TryLink(OutputPath path)
+    {
+        try
+        {
+            Files.Link(Handle, path.Folder, path.Name);
+            return true;
+        }
+        catch (PosixException e) when (e.Errno == Errno.EEXIST && _replace)
+        {
+            return false;
+        }
     }
 
     private void RenameIntoPlace(OutputPath path)
