@@ -14,10 +14,13 @@ internal sealed class FolderHold : IDisposable
     public SafeFileHandle Directory => _directory;
 
     /// <summary>Waits for a shared hold; null when the folder is not there, or was taken away while we waited.</summary>
-    public static FolderHold? TryShare(string path) => TryLock(path, exclusive: false, out _);
+    public static FolderHold? TryShare(string path) => TryLock(path, exclusive: false, wait: true, out _);
+
+    /// <summary>Waits for an exclusive hold, for a moment's work where others hold it for a moment only; null as above.</summary>
+    public static FolderHold? TryOwnSoon(string path) => TryLock(path, exclusive: true, wait: true, out _);
 
     /// <summary>An exclusive hold if nobody has one now; else null, and whether that is because the folder is in use.</summary>
-    public static FolderHold? TryOwn(string path, out bool isBusy) => TryLock(path, exclusive: true, out isBusy);
+    public static FolderHold? TryOwn(string path, out bool isBusy) => TryLock(path, exclusive: true, wait: false, out isBusy);
 
     /// <summary>Says that the folder was used just now, from which moment the collector counts its age. Without the right to write there, it stays as it is.</summary>
     public void Touch()
@@ -40,14 +43,14 @@ internal sealed class FolderHold : IDisposable
         _directory.Dispose();
     }
 
-    private static FolderHold? TryLock(string path, bool exclusive, out bool isBusy)
+    private static FolderHold? TryLock(string path, bool exclusive, bool wait, out bool isBusy)
     {
         isBusy = false;
         if (TryOpen(path) is not { } directory)
             return null;
         try
         {
-            isBusy = !Files.Lock(directory, exclusive, wait: !exclusive, path);
+            isBusy = !Files.Lock(directory, exclusive, wait, path);
             FolderHold? hold = isBusy ? null : new FolderHold(directory);
             if (hold is not null && IsStillAt(path, directory))
                 return hold;

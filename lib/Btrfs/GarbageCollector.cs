@@ -167,6 +167,8 @@ public sealed class GarbageCollector : IDisposable
     {
         string path = Path.Combine(_store.TemporaryPath, name);
         isDead = false;
+        // Who makes one holds the folder above until the new one is held.
+        using FolderHold? above = FolderHold.TryOwnSoon(_store.TemporaryPath);
         try
         {
             FolderHold? hold = FolderHold.TryOwn(path, out bool isBusy);

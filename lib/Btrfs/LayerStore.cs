@@ -145,6 +145,8 @@ public sealed class LayerStore
         {
             string id = nextId();
             string path = Path.Combine(TemporaryPath, id);
+            // Made and held in one step, as the collector sees it.
+            using FolderHold? making = FolderHold.TryShare(TemporaryPath);
             try
             {
                 Directories.Make(temporary, Encoding.ASCII.GetBytes(id), PrivateMode);
@@ -157,7 +159,7 @@ public sealed class LayerStore
             {
                 throw new PosixException(e.Call, e.Errno, path);
             }
-            // A collector may find the folder before we hold it; then it is gone, and we take another.
+            // Somebody may have taken it away all the same: then we take another.
             if (FolderHold.TryShare(path) is { } hold)
                 return new TemporaryFolder(path, hold);
         }
