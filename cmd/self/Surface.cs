@@ -8,7 +8,7 @@ namespace Layerbox.Cmd;
 internal sealed record Surface(string Path, string Description, Surface.Value[] Arguments, Surface.Choice[] Options, Surface[] Commands)
 {
     /// <summary>The first sentence, without its full stop.</summary>
-    public string Summary => Description.Split('\n')[0].TrimEnd('.');
+    public string Summary => Description.Split(". ", 2)[0].Split('\n')[0].TrimEnd('.');
 
     /// <summary>This command and all below it.</summary>
     public IEnumerable<Surface> All => [this, .. Commands.SelectMany(command => command.All)];

@@ -24,7 +24,7 @@ internal static class SubvolGc
         Option<string?> volume = new("--volume") { HelpName = "DIR", Description = "The volume: a folder on btrfs, or one that volume-make made." };
         Command command = new(
             Name,
-            "Remove layers that no handle written with --output names and no process uses, unfinished work of processes that died, and records of handles that are gone. "
+            "Remove what nothing needs any more from a volume. That is: layers that no handle written with --output names and no process uses, unfinished work of processes that died, and records of handles that are gone. "
             + "Each is a JSON line with the reason. Exit status 2 when something was found that it does not understand or cannot remove.")
         {
             dryRun, verbose, grace, volume,

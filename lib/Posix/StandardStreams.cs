@@ -47,7 +47,9 @@ public static unsafe class StandardStreams
     internal static bool WaitReadable(SafeFileHandle fd, int milliseconds)
     {
         Libc.PollFd poll = new() { Fd = (int)fd.DangerousGetHandle(), Events = POLLIN };
-        return Libc.poll(&poll, 1, milliseconds) != 0;
+        int ready = Libc.poll(&poll, 1, milliseconds);
+        // A signal ends the wait without anything to read; what else fails, the read will say.
+        return ready > 0 || (ready < 0 && PosixException.Last != Errno.EINTR);
     }
 
     /// <summary>The C library's own version, such as "2.36".</summary>

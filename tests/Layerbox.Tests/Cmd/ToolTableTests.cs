@@ -40,7 +40,9 @@ public class ToolTableTests
         Assert.Equal(name, tool.Command.Name);
         Assert.Contains(name, tool.Example, StringComparison.Ordinal);
         Assert.DoesNotContain("$ ", tool.Example, StringComparison.Ordinal);
-        AssertSentences(Surface.Of(tool));
+        Surface surface = Surface.Of(tool);
+        AssertSentences(surface);
+        Assert.InRange(surface.Summary.Length, 10, 100);
     }
 
     [Fact]
