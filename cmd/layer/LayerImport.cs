@@ -34,8 +34,13 @@ internal static class LayerImport
             throw new UsageException("--name is needed for standard input");
         Volume volume = Volume.Open(volumePath);
         using Progress progress = Progress.Start(io, progressMode);
-        CompileResult result = new LayerImporter(volume, LayerArguments.Options(noCache, progress, io))
-            .Import(name ?? Path.GetFileName(file).Split('.')[0], pin, () => file == "-" ? io.In : new FdStream(Files.Open(file, OpenFlags.ReadOnly), file, canWrite: false), file == "-" ? "standard input" : file);
+        bool isInput = file == "-";
+        CompileResult result = new LayerImporter(volume, LayerArguments.Options(noCache, progress, io)).Import(
+            name ?? Path.GetFileName(file).Split('.')[0],
+            pin,
+            () => isInput ? io.In : new FdStream(Files.Open(file, OpenFlags.ReadOnly), file, canWrite: false),
+            isInput ? 0 : Files.Status(file, followLinks: true).Size,
+            isInput ? "standard input" : file);
         using BuiltLayer layer = result.Layer;
         LayerArguments.Hand(layer, output, volume, io);
         return ExitStatus.Success;
