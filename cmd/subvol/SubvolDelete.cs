@@ -12,7 +12,7 @@ internal static class SubvolDelete
         Argument<string[]> paths = new("PATH") { Description = "The subvolumes to delete.", Arity = ArgumentArity.OneOrMore };
         Option<bool> recursive = new("--recursive", "-r") { Description = "Delete the subvolumes inside too, deepest first, read-only ones included." };
         Option<bool> dryRun = new("--dry-run", "-n") { Description = "Print what would be deleted, and delete nothing." };
-        Command command = new("subvol-delete", "Delete btrfs subvolumes and print each as a JSON line; a failure does not keep the others from being deleted.")
+        Command command = new("subvol-delete", "Delete btrfs subvolumes and print each as a JSON line. A failure does not keep the others from being deleted.")
         {
             paths, recursive, dryRun,
         };
