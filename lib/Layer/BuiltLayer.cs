@@ -1,6 +1,5 @@
 using Layerbox.Btrfs;
 using Layerbox.FileTree;
-using Layerbox.Posix;
 using Layerbox.Rootfs;
 
 namespace Layerbox.Layer;
@@ -30,6 +29,7 @@ public sealed class BuiltLayer : IDisposable
     /// The complete state. Read from the facts when they are about this very state of the subvolume, else walked. Shared: who wants to
     /// change it makes a copy.
     /// </summary>
+    /// <exception cref="LayerException">It is not the state that the handle names.</exception>
     public Tree Tree => _tree ??= ReadTree();
 
     /// <exception cref="LayerException">One sentence for each thing that can be wrong with a handle.</exception>
@@ -37,15 +37,20 @@ public sealed class BuiltLayer : IDisposable
     {
         if (handle.VolumeUuid != volume.Uuid.ToString("D"))
             throw new LayerException($"{place}: layer '{handle.Layer}' is on volume {handle.VolumeUuid}; this one, {volume.Path}, is {volume.Uuid:D}");
-        StoredLayer stored = volume.Layers.Resolve(handle.Subvolume);
-        string path = stored.SubvolumePath;
-        if (!Files.Exists(path))
-            throw new LayerException($"{place}: layer '{handle.Layer}': {path} does not exist; compile it again");
-        IDisposable hold = stored.Hold();
+        StoredLayer stored;
+        IDisposable hold;
         try
         {
-            if (!Subvolume.IsSubvolume(path))
-                throw new LayerException($"{place}: layer '{handle.Layer}': {path} is no subvolume");
+            stored = volume.Layers.Resolve(handle.Subvolume);
+            hold = stored.Hold();
+        }
+        catch (Exception e) when (e is VolumeException or InvalidDataException)
+        {
+            throw new LayerException($"{place}: layer '{handle.Layer}': {e.Message}");
+        }
+        string path = stored.SubvolumePath;
+        try
+        {
             SubvolumeInfo info = Subvolume.Info(path);
             if (info.Uuid.ToString("D") != handle.Uuid)
                 throw new LayerException($"{place}: layer '{handle.Layer}': {path} has uuid {info.Uuid:D}, not {handle.Uuid}");
@@ -69,6 +74,11 @@ public sealed class BuiltLayer : IDisposable
     {
         if (LayerFacts.Read(_stored.FactsPath, Path) is { } known && known.Facts.Uuid == Handle.Uuid && known.Facts.Transid == _transid)
             return known.Tree;
-        return RootfsReader.Read(Path);
+        Tree tree = RootfsReader.Read(Path);
+        ContentDigests.ComputeAll(tree.Walk().Where(e => e.Value.Kind == FileKind.File).Select(e => e.Value.Content!));
+        string digest = LayerSeal.Sha256(TreeDigest.Compute(tree));
+        return digest == Handle.Digest
+            ? tree
+            : throw new LayerException($"{Path}: layer '{Handle.Layer}' was changed since it was built: its digest is {digest}, not {Handle.Digest}");
     }
 }

@@ -20,8 +20,6 @@ public static class FeaturePhase
         return removals;
     }
 
-
-
     /// <summary>Commands in the order of the specification; the same command twice is run once.</summary>
     internal static IReadOnlyList<RunItem> Runs(IEnumerable<Item> items) => [.. items.OfType<RunItem>().DistinctBy(item => item.Text)];
 
@@ -49,8 +47,13 @@ public static class FeaturePhase
             return;
         }
         string wanted = ItemGraph.Wanted(requirement);
-        if (draft.Follow(requirement.Key.Path) is not { } inode)
-            throw new MissingItemException($"{item.Place}: {item.Label}: {wanted} is required, but the finished layer does not have it");
+        TreePath path = draft.Resolve(item, requirement.Key.Path);
+        if (draft.Tree.Find(path) is not { } inode)
+        {
+            if (requirement.Need == Need.LinkTarget && SymlinkItem.MayDangle(path))
+                return;
+            throw new MissingItemException($"{item.Place}: {item.Label}: {wanted} is required, but the finished layer does not have it{(requirement.Need == Need.LinkTarget ? $" ({path})" : "")}");
+        }
         bool good = requirement.Need switch
         {
             Need.Directory => inode.IsDirectory,

@@ -44,7 +44,8 @@ public sealed class ImageMetadata
             if (name == s_configName)
                 metadata.Config = ReadFile(inode, name, MetadataJson.Default.RunConfig);
             else if (name == s_mountsName)
-                metadata.Mounts = [.. ReadFile(inode, name, MetadataJson.Default.MountRecordArray).Select(Mount.From)];
+                foreach (MountRecord? record in ReadFile(inode, name, MetadataJson.Default.MountRecordArray))
+                    metadata.AddMount(Mount.From(record));
             else
                 throw new LayerException($"{Folder.Append(name)}: unknown; this folder is reserved for layerbox");
         }
@@ -132,12 +133,23 @@ public sealed record Mount(TreePath MountPoint, string Type, string Source, bool
 {
     public const string OfLayer = "layer", OfHost = "host";
 
-    internal static Mount From(MountRecord r)
+    /// <exception cref="LayerException">An image from elsewhere may hold anything: the record is not one that we would have written.</exception>
+    internal static Mount From(MountRecord? r)
     {
-        if (r.Type is not (OfLayer or OfHost))
-            throw new LayerException($"{ImageMetadata.Folder}/mounts.json: '{r.Type}' is no type of mount");
-        byte[] path = r.MountpointB64 is null ? Encoding.UTF8.GetBytes(r.Mountpoint ?? "") : Convert.FromBase64String(r.MountpointB64);
-        return new Mount(TreePath.Parse(path), r.Type, r.Source, r.IsDirectory, r.Digest, r.RuntimeSource);
+        if (r is not { Type: OfLayer or OfHost, Source.Length: > 0 } || (r.Type == OfLayer) == (r.Digest is null))
+            throw new LayerException($"{ImageMetadata.Folder}/mounts.json: a mount is not as layerbox writes it");
+        TreePath path;
+        try
+        {
+            path = TreePath.Parse(r.MountpointB64 is null ? Encoding.UTF8.GetBytes(r.Mountpoint ?? "") : Convert.FromBase64String(r.MountpointB64));
+        }
+        catch (Exception e) when (e is InvalidDataException or FormatException)
+        {
+            throw new LayerException($"{ImageMetadata.Folder}/mounts.json: a mount point is no path");
+        }
+        if (path.IsRoot)
+            throw new LayerException($"{ImageMetadata.Folder}/mounts.json: the root of the image cannot be a mount point");
+        return new Mount(path, r.Type, r.Source, r.IsDirectory, r.Digest, r.RuntimeSource);
     }
 
     internal MountRecord ToRecord()

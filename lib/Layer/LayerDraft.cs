@@ -38,6 +38,12 @@ public sealed class LayerDraft
     /// <summary>The tree of another layer. It must not be changed.</summary>
     public Func<LayerInput, Tree> OpenLayer { get; }
 
+    /// <summary>Ids that items of this layer ask for by number: what is free is chosen beside them, whoever comes first.</summary>
+    internal HashSet<uint> WantedUids { get; } = [];
+
+    /// <inheritdoc cref="WantedUids"/>
+    internal HashSet<uint> WantedGids { get; } = [];
+
     /// <summary>Members of the run configuration that items of this layer have set already.</summary>
     internal HashSet<string> ConfigMembersSet { get; } = [];
 
@@ -104,15 +110,30 @@ public sealed class LayerDraft
     {
         if (path.IsRoot)
             throw item.Error("the root of the image cannot be replaced");
-        TreePath parent = Tree.Resolve(path.Parent, followLast: true);
+        TreePath parent = Resolve(item, path.Parent);
         CheckNotProtected(item, parent.Append(path.Name));
         if (Tree.Find(parent) is not { } directory)
             throw item.Error($"{parent} does not exist");
         return directory.IsDirectory ? (directory, path.Name) : throw item.Error($"{parent} is no directory");
     }
 
+    /// <summary>Where a path leads when all links are followed.</summary>
+    /// <exception cref="LayerException">They lead in a circle.</exception>
+    public TreePath Resolve(Item item, TreePath path)
+    {
+        try
+        {
+            return Tree.Resolve(path, followLast: true);
+        }
+        catch (InvalidDataException e)
+        {
+            throw item.Error(e.Message);
+        }
+    }
+
     /// <summary>The inode a path leads to when all links are followed; null when there is none.</summary>
-    public Inode? Follow(TreePath path) => Tree.Find(Tree.Resolve(path, followLast: true));
+    /// <exception cref="LayerException">The links lead in a circle.</exception>
+    public Inode? Follow(Item item, TreePath path) => Tree.Find(Resolve(item, path));
 
     public uint Uid(Item item, string nameOrNumber) =>
         Accounts.Uid(nameOrNumber) ?? throw item.Error($"the image has no user '{nameOrNumber}'");
@@ -120,5 +141,5 @@ public sealed class LayerDraft
     public uint Gid(Item item, string nameOrNumber) =>
         Accounts.Gid(nameOrNumber) ?? throw item.Error($"the image has no group '{nameOrNumber}'");
 
-    private FileContent? ContentAt(TreePath path) => Follow(path)?.Content;
+    private FileContent? ContentAt(TreePath path) => Tree.Find(Tree.Resolve(path, followLast: true))?.Content;
 }

@@ -39,14 +39,22 @@ public sealed record LayerHandle(
         }
         if (handle is null)
             throw new LayerException($"{place}: no layer handle: null");
+        if (handle.Layer is null || handle.VolumeUuid is null || handle.Subvolume is null || handle.Uuid is null || handle.Digest is null || handle.Recipe is null)
+            throw new LayerException($"{place}: no layer handle: a member is null");
         if (handle.Subvolume.Split('/') is not ["layers", { Length: > 0 } id, "volume"] || id is "." or "..")
             throw new LayerException($"{place}: no layer handle: subvolume '{handle.Subvolume}' is not of the form layers/ID/volume");
         if (!Guid.TryParseExact(handle.Uuid, "D", out _) || !Guid.TryParseExact(handle.VolumeUuid, "D", out _))
             throw new LayerException($"{place}: no layer handle: a uuid is not of the form 8-4-4-4-12");
-        if (!handle.Digest.StartsWith("sha256:", StringComparison.Ordinal) || !handle.Recipe.StartsWith("sha256:", StringComparison.Ordinal))
+        if (!IsDigest(handle.Digest) || !IsDigest(handle.Recipe))
             throw new LayerException($"{place}: no layer handle: a digest is not of the form sha256:HEX");
         return handle;
     }
+
+    private static bool IsDigest(string text) =>
+        text.StartsWith(DigestPrefix, StringComparison.Ordinal) && text.Length == DigestPrefix.Length + 64 && text.AsSpan(DigestPrefix.Length).IndexOfAnyExcept(s_hexDigits) < 0;
+
+    private const string DigestPrefix = "sha256:";
+    private static readonly System.Buffers.SearchValues<char> s_hexDigits = System.Buffers.SearchValues.Create("0123456789abcdef");
 
     public static LayerHandle Read(string path) => Parse(WholeFile.Read(path), path);
 

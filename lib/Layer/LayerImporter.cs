@@ -42,6 +42,7 @@ public sealed class LayerImporter(Volume volume, CompileOptions options)
             using (StagedContentStore store = new(build.SubvolumePath))
             {
                 tree = Read(open, sha256, store, place);
+                CheckMetadata(tree, place);
                 foreach ((TreePath _, Inode inode) in tree.Walk())
                     inode.MadeBy = $"import {sha256}";
                 RootfsWriter.Apply(build.SubvolumePath, LayerSeal.EmptySubvolume(), tree, new RootfsWriteOptions
@@ -89,6 +90,19 @@ public sealed class LayerImporter(Volume volume, CompileOptions options)
         }
         string found = digesting.Finish();
         return found == sha256 ? tree : throw Mismatch(place, found, sha256);
+    }
+
+    // What the image says about itself is understood now, or no child of it could be compiled.
+    private static void CheckMetadata(Tree tree, string place)
+    {
+        try
+        {
+            ImageMetadata.Read(tree);
+        }
+        catch (LayerException e)
+        {
+            throw new LayerException($"{place}: {e.Message}");
+        }
     }
 
     private static LayerException Mismatch(string place, string found, string wanted) => new($"{place}: its digest is {found}, not {wanted}");

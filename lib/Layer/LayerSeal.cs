@@ -32,12 +32,21 @@ internal static class LayerSeal
     /// <summary>A layer of the same recipe that is there and sound; null when there is none.</summary>
     public static BuiltLayer? FindCached(Volume volume, string name, string recipe)
     {
-        if (volume.Layers.FindByRecipe(Digits(recipe)) is not { } stored)
-            return null;
+        foreach (StoredLayer stored in volume.Layers.ListByRecipe(Digits(recipe)))
+            if (OpenCached(volume, stored, name, recipe) is { } layer)
+                return layer;
+        return null;
+    }
+
+    private static BuiltLayer? OpenCached(Volume volume, StoredLayer stored, string name, string recipe)
+    {
         if (LayerFacts.ReadHeader(stored.FactsPath) is not { } facts || facts.Recipe != recipe)
             return null;
         try
         {
+            SubvolumeInfo info = Subvolume.Info(stored.SubvolumePath);
+            if (info.Uuid.ToString("D") != facts.Uuid || info.Changed.Transid != facts.Transid)
+                return null; // it was made writable since, and written to
             return BuiltLayer.Open(HandleOf(volume, stored, name, facts.Digest, recipe), volume, name);
         }
         catch (IOException)

@@ -31,6 +31,7 @@ internal sealed class RunPhase(string subvolume, CompileOptions options)
         {
             KnownDigest = (path, status) => IsSame(before.Find(path), status) ? Digest(draft.Tree.Find(path)) : null,
         });
+        CheckReserved(draft, before, after, runs[^1]);
         Tree wanted = after.Copy();
         HashSet<Inode> done = [];
         foreach ((TreePath path, Inode inode) in wanted.Walk())
@@ -62,6 +63,18 @@ internal sealed class RunPhase(string subvolume, CompileOptions options)
             throw run.Error(reason.Message);
         if (!result.Succeeded)
             throw run.Error($"exit status {result.Status}");
+    }
+
+    /// <summary>Commands run as root of the image: what no item may touch is compared afterwards.</summary>
+    private static void CheckReserved(LayerDraft draft, Tree before, Tree after, RunItem last)
+    {
+        foreach (TreePath reserved in draft.Metadata.Mounts.Select(m => m.MountPoint).Append(ImageMetadata.Folder))
+        {
+            List<KeyValuePair<TreePath, Inode>> was = [.. before.Walk(reserved)], now = [.. after.Walk(reserved)];
+            int same = was.Zip(now).TakeWhile(pair => pair.First.Key.Equals(pair.Second.Key) && IsSameState(pair.First.Value, pair.Second.Value)).Count();
+            if (same < Math.Max(was.Count, now.Count))
+                throw last.Error($"{(same < now.Count ? now : was)[same].Key} was changed by a command, but {reserved} is {(reserved.Equals(ImageMetadata.Folder) ? "reserved for layerbox" : "a mount point")}");
+        }
     }
 
     private static bool IsSame(Inode? before, FileStatus status) =>

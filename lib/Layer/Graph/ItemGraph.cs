@@ -42,42 +42,78 @@ public sealed class ItemGraph
     }
 
     // Links that items will make decide where other items' paths lead, so they are put into a copy of the tree first. A link may
-    // itself lie behind a link: a second round sees what the first one added.
+    // itself lie behind a link: it waits until no folder on the way to it is still to become a link.
     private Tree ViewWithLinks()
     {
         List<Provision> links = [.. _nodes.SelectMany(n => n.Provides).Where(p => p.Kind == ProvidedKind.Symlink)];
         if (links.Count == 0)
             return _base;
         Tree view = _base.Copy();
-        for (int round = 0; round < 2; round++)
+        links = [.. links.Where(l => !l.Key.Path.IsRoot).OrderBy(l => l.Key)];
+        while (links.Count > 0)
         {
-            foreach (Provision link in links.OrderBy(l => l.Key))
+            List<TreePath> folders = [.. links.Select(l => ResolveOrKeep(view, l.Key.Path.Parent))];
+            HashSet<TreePath> toCome = [.. links.Select((l, i) => folders[i].Append(l.Key.Path.Name))];
+            List<Provision> waiting = [];
+            for (int i = 0; i < links.Count; i++)
+                if (!TryPut(view, folders[i], links[i], toCome))
+                    waiting.Add(links[i]);
+            if (waiting.Count == links.Count)
             {
-                if (link.Key.Path.IsRoot)
-                    continue;
-                TreePath parent = view.Resolve(link.Key.Path.Parent, followLast: true);
-                Inode at = view.Root;
-                foreach (FileName name in parent.Names)
-                {
-                    if (at.Child(name) is not { } next)
-                        at.Add(name, next = Inode.Directory(InodeMode.Directory));
-                    if (!next.IsDirectory)
-                        break;
-                    at = next;
-                }
-                if (at.IsDirectory && at.Child(link.Key.Path.Name) is null)
-                    at.Add(link.Key.Path.Name, Inode.Symlink(link.Target!));
+                // Each waits for another one: whichever way they are taken, the graph is going to refuse them.
+                TryPut(view, folders[0], links[0], []);
+                waiting.RemoveAt(0);
             }
+            links = waiting;
         }
         return view;
     }
 
-    private (Key Key, List<TreePath> Links) Resolve(Key key, bool followLast)
+    private static bool TryPut(Tree view, TreePath folder, Provision link, HashSet<TreePath> toCome)
+    {
+        TreePath path = TreePath.Root;
+        if (folder.Names.Any(name => toCome.Contains(path = path.Append(name))))
+            return false;
+        Inode at = view.Root;
+        foreach (FileName name in folder.Names)
+        {
+            if (at.Child(name) is not { } next)
+                at.Add(name, next = Inode.Directory(InodeMode.Directory));
+            if (!next.IsDirectory)
+                return true;
+            at = next;
+        }
+        if (at.Child(link.Key.Path.Name) is null)
+            at.Add(link.Key.Path.Name, Inode.Symlink(link.Target!));
+        return true;
+    }
+
+    // A loop is reported, with the item's name, when the item's own path is resolved.
+    private static TreePath ResolveOrKeep(Tree view, TreePath path)
+    {
+        try
+        {
+            return view.Resolve(path, followLast: true);
+        }
+        catch (InvalidDataException)
+        {
+            return path;
+        }
+    }
+
+    private (Key Key, List<TreePath> Links) Resolve(Item item, Key key, bool followLast)
     {
         List<TreePath> links = [];
         if (key.Kind != KeyKind.Path || key.Path.IsRoot)
             return (key, links);
-        return (Key.OfPath(_view.Resolve(key.Path, followLast, links.Add)), links);
+        try
+        {
+            return (Key.OfPath(_view.Resolve(key.Path, followLast, links.Add)), links);
+        }
+        catch (InvalidDataException e)
+        {
+            throw item.Error(e.Message);
+        }
     }
 
     private void CollectProviders()
@@ -86,7 +122,9 @@ public sealed class ItemGraph
         {
             foreach (Provision provision in node.Provides)
             {
-                (Key key, List<TreePath> links) = Resolve(provision.Key, followLast: provision.Strength != Strength.Makes);
+                (Key key, List<TreePath> links) = Resolve(node.Item, provision.Key, followLast: provision.Strength != Strength.Makes);
+                if (key.Kind == KeyKind.Path)
+                    _draft.CheckNotProtected(node.Item, key.Path);
                 node.Links.UnionWith(links);
                 if (!_providers.TryGetValue(key, out List<Provider>? list))
                     _providers.Add(key, list = []);
@@ -108,7 +146,7 @@ public sealed class ItemGraph
             bool allSame = first.Provision.SameAs is not null && makers.All(p => p.Provision.SameAs == first.Provision.SameAs);
             if (makers.Count > 1 && !allSame)
                 throw new ConflictException($"{makers[1].Node.Item.Place}: {key} is provided by two items: '{first.Node.Item.Label}' and '{makers[1].Node.Item.Label}'{Same(makers)}");
-            if (key.Kind == KeyKind.Path && _base.Find(key.Path) is { } existing && !(first.Provision.SameAs is { } same && same == LayerDraft.SameAs(existing)))
+            if (key.Kind == KeyKind.Path && _base.Find(key.Path) is { } existing && !(first.Provision.AcceptsExisting && first.Provision.SameAs == LayerDraft.SameAs(existing)))
                 throw new ConflictException($"{first.Node.Item.Place}: {first.Node.Item.Label}: {key} exists already in the parent layer ({Describe(existing.Kind)})");
             if (key.Kind != KeyKind.Path && _draft.Has(key))
                 throw new ConflictException($"{first.Node.Item.Place}: {first.Node.Item.Label}: {key} exists already in the parent layer");
@@ -129,14 +167,11 @@ public sealed class ItemGraph
                         later.Node.After(earlier.Node);
         foreach (Node node in _nodes)
         {
-            foreach (Requirement requirement in node.Requires)
+            foreach (Requirement requirement in node.Requires.Where(r => r.Ordered))
             {
-                (Key key, List<TreePath> links) = Resolve(requirement.Key, followLast: true);
-                if (requirement.Ordered)
-                {
-                    node.Links.UnionWith(links);
-                    Require(node, requirement, key);
-                }
+                (Key key, List<TreePath> links) = Resolve(node.Item, requirement.Key, followLast: true);
+                node.Links.UnionWith(links);
+                Require(node, requirement, key);
             }
             foreach (TreePath link in node.Links)
                 if (_providers.TryGetValue(Key.OfPath(link), out List<Provider>? makers))
@@ -182,6 +217,7 @@ public sealed class ItemGraph
         Need.Directory => $"{requirement.Key} as a directory",
         Need.File => $"{requirement.Key} as a file",
         Need.Executable => $"{requirement.Key} as an executable file",
+        Need.LinkTarget => $"what the link {requirement.Key} leads to",
         _ => requirement.Key.ToString(),
     };
 

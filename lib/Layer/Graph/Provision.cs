@@ -59,7 +59,8 @@ public enum Strength
 /// <param name="Strength">Whether it is made, ensured or implied.</param>
 /// <param name="Target">Of a symlink: where it leads, verbatim.</param>
 /// <param name="SameAs">Providers that all give the same text here are not in conflict: they make the same thing.</param>
-public sealed record Provision(Key Key, ProvidedKind Kind, Strength Strength = Strength.Makes, byte[]? Target = null, string? SameAs = null)
+/// <param name="AcceptsExisting">Whether the parent may have that same thing already.</param>
+public sealed record Provision(Key Key, ProvidedKind Kind, Strength Strength = Strength.Makes, byte[]? Target = null, string? SameAs = null, bool AcceptsExisting = false)
 {
     public static Provision Directory(TreePath path) => new(Key.OfPath(path), ProvidedKind.Directory);
     public static Provision File(TreePath path) => new(Key.OfPath(path), ProvidedKind.File);
@@ -83,6 +84,8 @@ public enum Need
     File,
     /// <summary>A regular file with an x bit for everybody who may need it.</summary>
     Executable,
+    /// <summary>A link that leads to something, or to what exists only in a running system.</summary>
+    LinkTarget,
 }
 
 /// <summary>One thing that an item needs.</summary>

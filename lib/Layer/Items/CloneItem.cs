@@ -39,7 +39,7 @@ internal sealed class CloneItem : Item
     {
         _tree = draft.OpenLayer(_layer);
         _accounts = Accounts.Read(_tree);
-        _realSource = _source.IsRoot ? _source : _tree.Resolve(_source.Parent, followLast: true).Append(_source.Name);
+        _realSource = _source.IsRoot ? _source : RealPath(_source, followLast: _contentOnly);
         Inode root = _tree.Find(_realSource) ?? throw Error($"layer '{_layer.LayerName}' has no {_source}");
         if (_contentOnly && !root.IsDirectory)
             throw Error($"{_source} of layer '{_layer.LayerName}' is no directory");
@@ -78,6 +78,18 @@ internal sealed class CloneItem : Item
         }
         foreach ((Inode source, Inode inode) in copies)
             inode.ModificationTime = source.ModificationTime.ClampedTo(draft.Epoch);
+    }
+
+    private TreePath RealPath(TreePath path, bool followLast)
+    {
+        try
+        {
+            return _tree!.Resolve(path, followLast);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Error($"layer '{_layer.LayerName}': {e.Message}");
+        }
     }
 
     private IEnumerable<(TreePath To, Inode Inode)> Members()

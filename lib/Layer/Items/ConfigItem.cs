@@ -14,8 +14,8 @@ internal sealed class ConfigItem : Item
     {
         Entrypoint = spec.OptionalTexts("entrypoint"),
         Cmd = spec.OptionalTexts("cmd"),
-        Env = spec.OptionalTextMap("env"),
-        User = spec.OptionalOwner("user"),
+        Env = EnvironmentMembers.Parse(spec),
+        User = spec.OptionalUserAndGroup("user"),
         WorkingDir = spec.OptionalPath("working_dir")?.ToString(),
         StopSignal = spec.OptionalText("stop_signal"),
         ExposedPorts = Sorted(spec.OptionalTexts("exposed_ports")),
@@ -49,7 +49,7 @@ internal sealed class ConfigItem : Item
         draft.Metadata.Config = new RunConfig
         {
             Entrypoint = Once(draft, "entrypoint", _config.Entrypoint) ?? was.Entrypoint,
-            Cmd = Once(draft, "cmd", _config.Cmd) ?? (_config.Entrypoint is null ? was.Cmd : null),
+            Cmd = Once(draft, "cmd", _config.Cmd) ?? (_config.Entrypoint is null || draft.ConfigMembersSet.Contains("cmd") ? was.Cmd : null),
             Env = Merge(draft, "env", was.Env, _config.Env),
             User = Once(draft, "user", _config.User) ?? was.User,
             WorkingDir = Once(draft, "working_dir", _config.WorkingDir) ?? was.WorkingDir,

@@ -59,7 +59,7 @@ internal sealed class EnsureDirsItem : Item
         public override void Apply(LayerDraft draft)
         {
             (uint uid, uint gid) = owner.Resolve(draft, this);
-            if (draft.Follow(path) is not { } existing)
+            if (draft.Follow(this, path) is not { } existing)
             {
                 draft.Add(this, path, Inodes.Directory(mode, uid, gid, draft.Epoch));
                 return;

@@ -18,33 +18,26 @@ internal sealed class ExtractItem : Item
 
     private ExtractItem(SpecObject spec, SpecContext context) : base(spec.Place)
     {
-        _programs = [.. spec.Texts("programs").Select(p => TreePath.Parse(p)).Order()];
+        _programs = [.. spec.Paths("programs")?.Distinct().Order() ?? throw spec.Error("member 'programs' is missing")];
         if (_programs.Count == 0)
             throw spec.Error("member 'programs' is empty");
         string? layer = spec.OptionalText("layer"), root = spec.OptionalText("root");
         if (layer is null == root is null)
             throw spec.Error("exactly one of 'layer' and 'root' says where the programs come from");
         _layer = layer is null ? null : context.Sources.Layer(layer, spec.Place);
-        _host = root is null ? null : new ProgramsInput(root, context.Sources.Resolve(root, spec.Place), _programs);
+        _host = root is null ? null : new ProgramsInput(root, context.Sources.Resolve(root, spec.Place), _programs, Error);
         _source = (Input?)_layer ?? _host!;
     }
 
     public static Item Parse(SpecObject spec, SpecContext context) => new ExtractItem(spec, context);
 
     public override string Label => $"extract {_programs[0]}{(_programs.Count > 1 ? " …" : "")}";
-    public override string Text => TextOf("extract", ("programs", string.Join(' ', _programs)), ("source", _source.Digest));
+    public override string Text => TextOf("extract", ("programs", string.Join('\0', _programs)), ("source", _source.Digest));
     public override IEnumerable<Input> Inputs => [_source];
 
     public override void Prepare(LayerDraft draft)
     {
-        try
-        {
-            _closure = _host?.Closure ?? ProgramClosure.Of(new TreeProgramSource(draft.OpenLayer(_layer!)), _programs);
-        }
-        catch (LayerException e)
-        {
-            throw Error(e.Message);
-        }
+        _closure = _host?.Closure ?? ClosureOf(new TreeProgramSource(draft.OpenLayer(_layer!)), _programs, Error);
     }
 
     public override IEnumerable<Item> Expand() =>
@@ -60,7 +53,7 @@ internal sealed class ExtractItem : Item
     {
         Inode Made(Timestamp time) => source.CopyWithoutChildren().Owned(0, 0, time).With(XattrSet.Empty);
         string same = LayerDraft.SameAs(Made(default))!;
-        return new Part(this, TextOf("extracted", ("path", path.ToString()), ("same", same)), [Provision.Of(path, source) with { SameAs = same }], [Requirement.Directory(path.Parent)], (draft, item) =>
+        return new Part(this, TextOf("extracted", ("path", path.ToString()), ("same", same)), [Provision.Of(path, source) with { SameAs = same, AcceptsExisting = true }], [Requirement.Directory(path.Parent)], (draft, item) =>
         {
             // The parent may have brought the same file: the graph has made sure that it is the same.
             (Inode directory, FileName name) = draft.Locate(item, path);
@@ -69,13 +62,25 @@ internal sealed class ExtractItem : Item
         });
     }
 
+    private static SortedDictionary<TreePath, Inode> ClosureOf(ProgramSource source, IEnumerable<TreePath> programs, Func<string, LayerException> error)
+    {
+        try
+        {
+            return ProgramClosure.Of(source, programs);
+        }
+        catch (Exception e) when (e is LayerException or InvalidDataException)
+        {
+            throw error(e.Message);
+        }
+    }
+
     /// <summary>Programs of a host folder; their digest is that of all that they need.</summary>
-    private sealed class ProgramsInput(string name, string root, IReadOnlyList<TreePath> programs) : Input
+    private sealed class ProgramsInput(string name, string root, IReadOnlyList<TreePath> programs, Func<string, LayerException> error) : Input
     {
         private SortedDictionary<TreePath, Inode>? _closure;
 
         public override string Name => name;
-        public SortedDictionary<TreePath, Inode> Closure => _closure ??= ProgramClosure.Of(new HostProgramSource(root), programs);
+        public SortedDictionary<TreePath, Inode> Closure => _closure ??= ClosureOf(new HostProgramSource(root), programs, error);
 
         protected override string ComputeDigest()
         {

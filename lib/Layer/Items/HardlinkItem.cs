@@ -10,7 +10,7 @@ internal sealed class HardlinkItem : Item
     private HardlinkItem(SpecObject spec) : base(spec.Place)
     {
         _target = spec.Path("target");
-        _link = spec.Path("link");
+        _link = spec.NewPath("link");
     }
 
     public static Item Parse(SpecObject spec, SpecContext context) => new HardlinkItem(spec);
@@ -23,9 +23,10 @@ internal sealed class HardlinkItem : Item
 
     public override void Apply(LayerDraft draft)
     {
-        Inode target = draft.Follow(_target) ?? throw Error($"{_target} does not exist");
+        Inode target = draft.Follow(this, _target) ?? throw Error($"{_target} does not exist");
         if (target.IsDirectory)
             throw Error($"{_target} is a directory; directories have one name only");
+        draft.CheckNotProtected(this, draft.Resolve(this, _target));
         draft.Add(this, _link, target);
     }
 }

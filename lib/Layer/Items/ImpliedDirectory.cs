@@ -23,7 +23,7 @@ internal sealed class ImpliedDirectory(string place, TreePath path) : Item(place
 
     public override void Apply(LayerDraft draft)
     {
-        if (draft.Follow(path) is not { } existing)
+        if (draft.Follow(this, path) is not { } existing)
             draft.Add(this, path, Inodes.Directory(InodeMode.Directory, 0, 0, draft.Epoch));
         else if (!existing.IsDirectory)
             throw Error($"{path} is there, but is no directory");

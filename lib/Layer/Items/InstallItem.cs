@@ -21,7 +21,9 @@ internal sealed class InstallItem : Item
         _source = context.Sources.File(source, spec.Place);
         _dest = spec.Path("dest", out bool endsInSlash);
         if (endsInSlash)
-            _dest = _dest.Append(TreePath.Parse(System.IO.Path.GetFileName(source.TrimEnd('/'))));
+            _dest = System.IO.Path.GetFileName(source.TrimEnd('/')) is { Length: > 0 } name and not ("." or "..")
+                ? _dest.Append(new FileName(name))
+                : throw spec.Error($"member 'dest' ends in a slash, but '{source}' has no name that could come after it");
         if (_dest.IsRoot)
             throw spec.Error("member 'dest': the root of the image cannot be replaced");
         _mode = spec.OptionalMode("mode");
@@ -69,8 +71,8 @@ internal sealed class InstallItem : Item
         if (_allowDangling || !_source.Root.IsDirectory)
             yield break;
         foreach ((TreePath path, Inode inode) in _source.Tree.Walk())
-            if (inode.Kind == FileKind.Symlink && SymlinkItem.TargetPath(_dest.Append(path), inode.Target) is { } target)
-                yield return new Requirement(Key.OfPath(target), Need.Exists, Ordered: false);
+            if (inode.Kind == FileKind.Symlink)
+                yield return new Requirement(Key.OfPath(_dest.Append(path)), Need.LinkTarget, Ordered: false);
     }
 
     public override void Apply(LayerDraft draft)

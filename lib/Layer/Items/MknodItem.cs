@@ -15,7 +15,7 @@ internal sealed class MknodItem : Item
 
     private MknodItem(SpecObject spec) : base(spec.Place)
     {
-        _path = spec.Path("path");
+        _path = spec.NewPath("path");
         _type = spec.Text("type");
         if (_type is not (Char or Block or Fifo))
             throw spec.Error($"member 'type': '{_type}' is none of char, block, fifo");

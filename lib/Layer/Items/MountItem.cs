@@ -48,7 +48,7 @@ internal sealed class MountItem : Item
     public override void Apply(LayerDraft draft)
     {
         Inode point = _isDirectory ? Inode.Directory(InodeMode.Directory) : Inode.File(InodeMode.Data, new MemoryContent([]));
-        TreePath path = draft.Tree.Resolve(_mountPoint.Parent, followLast: true).Append(_mountPoint.Name);
+        TreePath path = draft.Resolve(this, _mountPoint.Parent).Append(_mountPoint.Name);
         draft.Add(this, path, point.Owned(0, 0, draft.Epoch));
         draft.Metadata.AddMount(_layer is { } layer
             ? new Mount(path, Mount.OfLayer, layer.LayerName, true, layer.Digest, _runtimeSource)

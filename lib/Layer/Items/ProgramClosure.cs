@@ -20,6 +20,13 @@ internal abstract class ProgramSource
 /// <summary>Finds the files that programs need to start: their interpreters and shared libraries, as ld.so(8) would find them in the same filesystem.</summary>
 internal sealed class ProgramClosure(ProgramSource source)
 {
+    // Built into the loaders of Debian (one pair a machine), Fedora, and all others; a library of another machine is passed over.
+    private static readonly string[] s_defaultFolders =
+    [
+        .. new[] { "x86_64-linux-gnu", "aarch64-linux-gnu", "riscv64-linux-gnu", "i386-linux-gnu", "arm-linux-gnueabihf" }.SelectMany(triplet => new[] { $"lib/{triplet}", $"usr/lib/{triplet}" }),
+        "lib64", "usr/lib64", "lib", "usr/lib",
+    ];
+
     private static readonly TreePath s_config = TreePath.Parse("etc/ld.so.conf");
 
     private readonly SortedDictionary<TreePath, Inode> _found = [];
@@ -61,7 +68,7 @@ internal sealed class ProgramClosure(ProgramSource source)
             AddNeeded(path, real, elf, []);
     }
 
-    private void AddNeeded(TreePath path, TreePath real, ElfFile elf, IReadOnlyList<string> inherited)
+    private void AddNeeded(TreePath path, TreePath real, ElfFile elf, IReadOnlyList<TreePath> inherited)
     {
         if (elf.Interpreter is { } interpreter)
             Add(TreePath.Parse(interpreter), $"{interpreter}, the loader of {path},");
@@ -69,14 +76,16 @@ internal sealed class ProgramClosure(ProgramSource source)
             AddLibrary(name, path, real, elf, inherited);
     }
 
-    private void AddLibrary(string name, TreePath neededBy, TreePath real, ElfFile elf, IReadOnlyList<string> inherited)
+    private void AddLibrary(string name, TreePath neededBy, TreePath real, ElfFile elf, IReadOnlyList<TreePath> inherited)
     {
         // ld.so(8): DT_RPATH of the object and of those that loaded it unless there is a DT_RUNPATH, then DT_RUNPATH, then the
         // configured folders, then the default ones.
-        IReadOnlyList<string> rpath = elf.RunPath.Count > 0 ? [] : [.. elf.Rpath, .. inherited];
+        // An object with a DT_RUNPATH ignores what it inherits, but those that it loads do not.
+        bool hasRunPath = elf.RunPath.Count > 0;
+        IReadOnlyList<TreePath> chain = hasRunPath ? inherited : [.. Expand(elf.Rpath, real), .. inherited];
         IEnumerable<TreePath> candidates = name.Contains('/', StringComparison.Ordinal)
             ? [TreePath.Parse(name)]
-            : rpath.Concat(elf.RunPath).Select(folder => Expand(folder, real)).Concat(Folders()).Select(folder => folder.Append(new FileName(name)));
+            : (hasRunPath ? Expand(elf.RunPath, real) : chain).Concat(Folders()).Select(folder => folder.Append(new FileName(name)));
         foreach (TreePath candidate in candidates)
         {
             if (source.Follow(candidate, out TreePath target, []) is not { Kind: FileKind.File } inode)
@@ -87,7 +96,7 @@ internal sealed class ProgramClosure(ProgramSource source)
             if (_seen.Add(candidate))
             {
                 Take(candidate);
-                AddNeeded(candidate, target, library, rpath);
+                AddNeeded(candidate, target, library, chain);
             }
             return;
         }
@@ -121,8 +130,22 @@ internal sealed class ProgramClosure(ProgramSource source)
         return (real, inode);
     }
 
-    private static TreePath Expand(string folder, TreePath real) =>
-        TreePath.Parse(folder.Replace("${ORIGIN}", "$ORIGIN", StringComparison.Ordinal).Replace("$ORIGIN", real.Parent.ToString(), StringComparison.Ordinal));
+    // A folder that climbs out of the filesystem, or cannot be one, holds no library.
+    private static List<TreePath> Expand(IEnumerable<string> folders, TreePath real)
+    {
+        List<TreePath> paths = [];
+        foreach (string folder in folders)
+        {
+            try
+            {
+                paths.Add(TreePath.Parse(folder.Replace("${ORIGIN}", "$ORIGIN", StringComparison.Ordinal).Replace("$ORIGIN", real.Parent.ToString(), StringComparison.Ordinal)));
+            }
+            catch (InvalidDataException)
+            {
+            }
+        }
+        return paths;
+    }
 
     private List<TreePath> Folders()
     {
@@ -130,7 +153,7 @@ internal sealed class ProgramClosure(ProgramSource source)
             return _folders;
         _folders = [];
         ReadConfig(s_config, depth: 0);
-        foreach (string folder in new[] { "lib64", "usr/lib64", "lib", "usr/lib" })
+        foreach (string folder in s_defaultFolders)
             _folders.Add(TreePath.Parse(folder));
         return _folders;
     }

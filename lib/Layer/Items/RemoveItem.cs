@@ -27,7 +27,7 @@ internal sealed class RemoveItem : Item
 
     public override void Apply(LayerDraft draft)
     {
-        FileTree.TreePath path = draft.Tree.Resolve(Path.Parent, followLast: true).Append(Path.Name);
+        FileTree.TreePath path = draft.Resolve(this, Path.Parent).Append(Path.Name);
         draft.CheckNotProtected(this, path);
         if (draft.Metadata.Mounts.FirstOrDefault(m => m.MountPoint.StartsWith(path)) is { } mount)
             throw Error($"{mount.MountPoint} below it is a mount point");

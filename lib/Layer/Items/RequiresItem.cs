@@ -22,22 +22,13 @@ internal sealed class RequiresItem : Item
     public static Item Parse(SpecObject spec, SpecContext context) => new RequiresItem(spec);
 
     public override string Label => "requires";
-    public override string Text => TextOf("requires", ("all", string.Join(", ", _requirements.Select(ItemGraph.Wanted))));
+    public override string Text => TextOf("requires", ("all", string.Join('\0', _requirements.Select(ItemGraph.Wanted))));
     public override IEnumerable<Requirement> Requires(LayerDraft draft) => _requirements;
     public override void Apply(LayerDraft draft) { }
 
     private void Add(SpecObject spec, string member, Need need)
     {
-        foreach (string path in spec.OptionalTexts(member) ?? [])
-        {
-            try
-            {
-                _requirements.Add(new Requirement(Key.OfPath(FileTree.TreePath.Parse(path)), need, Ordered: false));
-            }
-            catch (InvalidDataException e)
-            {
-                throw spec.Error($"member '{member}': {e.Message}");
-            }
-        }
+        foreach (FileTree.TreePath path in spec.Paths(member) ?? [])
+            _requirements.Add(new Requirement(Key.OfPath(path), need, Ordered: false));
     }
 }

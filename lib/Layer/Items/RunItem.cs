@@ -18,8 +18,10 @@ internal sealed class RunItem : Item
         _command = spec.Texts("command");
         if (_command.Count == 0 || _command[0].Length == 0)
             throw spec.Error("member 'command' is empty");
-        _environment = spec.OptionalTextMap("env") ?? new SortedDictionary<string, string>(StringComparer.Ordinal);
-        _user = spec.OptionalOwner("user") ?? "root";
+        if (_command.Any(word => word.Contains('\0', StringComparison.Ordinal)))
+            throw spec.Error("member 'command': a word holds a NUL");
+        _environment = EnvironmentMembers.Parse(spec) ?? new SortedDictionary<string, string>(StringComparer.Ordinal);
+        _user = spec.OptionalUserAndGroup("user") ?? "root";
         _workingDir = spec.OptionalPath("working_dir")?.ToString() ?? "/";
         foreach ((string name, string source) in spec.OptionalTextMap("inputs") ?? [])
         {

@@ -43,7 +43,9 @@ internal sealed class SymlinkItem : Item
     public override string Label => $"symlink {_link}";
     public override string Text => TextOf("symlink", ("link", _link.ToString()), ("target", _target.ToString()), ("owner", _owner.ToString()), ("allow_dangling", _allowDangling ? "true" : null));
 
-    public override IEnumerable<Provision> Provides(LayerDraft draft) => [Provision.Symlink(_link, Relative(_link, _target)) with { SameAs = LayerDraft.SameAs(Inode.Symlink(Relative(_link, _target))) }];
+    // The absolute form leads to the same place wherever links in the ancestors put this one.
+    public override IEnumerable<Provision> Provides(LayerDraft draft) =>
+        [Provision.Symlink(_link, [(byte)'/', .. _target.ToBytes()]) with { SameAs = LayerDraft.SameAs(Inode.Symlink(Stored(draft))) }];
 
     public override IEnumerable<Requirement> Requires(LayerDraft draft)
     {
@@ -56,24 +58,22 @@ internal sealed class SymlinkItem : Item
 
     public override void Apply(LayerDraft draft)
     {
-        // An extract, or the parent, may have brought the very same link.
+        // An extract of this layer may have brought the very same link.
+        byte[] target = Stored(draft);
         (Inode directory, FileName name) = draft.Locate(this, _link);
-        if (directory.Child(name) is { Kind: FileKind.Symlink } existing && existing.Target.AsSpan().SequenceEqual(Relative(_link, _target)))
+        if (directory.Child(name) is { Kind: FileKind.Symlink } existing && existing.Target.AsSpan().SequenceEqual(target))
             return;
         (uint uid, uint gid) = _owner.Resolve(draft, this);
-        draft.Add(this, _link, Inode.Symlink(Relative(_link, _target)).Owned(uid, gid, draft.Epoch));
+        draft.Add(this, _link, Inode.Symlink(target).Owned(uid, gid, draft.Epoch));
     }
 
-    /// <summary>Where a link leads, or null for what exists only in a running system and so may dangle.</summary>
-    internal static TreePath? TargetPath(TreePath link, ReadOnlySpan<byte> target)
-    {
-        TreePath path = TreePath.Parse(target is [(byte)'/', ..] ? target : [.. link.Parent.ToBytes(), (byte)'/', .. target]);
-        return MayDangle(path) ? null : path;
-    }
-
-    private static bool MayDangle(TreePath target) => target.StartsWith(s_run) || target.StartsWith(s_proc) || target.Equals(s_devNull);
+    /// <summary>Whether a path exists only in a running system, so that links to it may dangle in an image.</summary>
+    internal static bool MayDangle(TreePath target) => target.StartsWith(s_run) || target.StartsWith(s_proc) || target.Equals(s_devNull);
 
     private static readonly TreePath s_run = TreePath.Parse("run"), s_proc = TreePath.Parse("proc"), s_devNull = TreePath.Parse("dev/null");
+
+    // Relative to where the link really lies: ".." leaves the folder that a linked ancestor leads to, not the one that was named.
+    private byte[] Stored(LayerDraft draft) => Relative(draft.Resolve(this, _link.Parent).Append(_link.Name), _target);
 
     private static byte[] Relative(TreePath link, TreePath target)
     {

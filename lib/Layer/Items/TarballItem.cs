@@ -68,8 +68,10 @@ internal sealed class TarballItem : Item
                 yield return new Part(this, TextOf("tarball_dir", ("path", at.ToString()), ("tarball", Text)),
                     [Provision.Directory(at) with { Strength = Strength.Implies }], [Requirement.Directory(at.Parent)], (draft, item) =>
                     {
-                        if (draft.Follow(at) is not { IsDirectory: true })
+                        if (draft.Follow(item, at) is not { } existing)
                             draft.Add(item, at, Made(member, draft));
+                        else if (!existing.IsDirectory)
+                            throw item.Error($"{at} is there, but is no directory");
                     });
         }
         yield return new Part(this, Text, leaves.Select(m => Provision.Of(m.Key, m.Value)),
@@ -89,7 +91,7 @@ internal sealed class TarballItem : Item
         }
         // Its own members touch a directory; what the archive says about its time holds once they are in.
         foreach ((TreePath path, Inode member) in _members!.Walk().Skip(1))
-            if (member.IsDirectory && draft.Follow(_into.Append(path)) is { IsDirectory: true } directory && directory.MadeBy == Label)
+            if (member.IsDirectory && draft.Follow(item, _into.Append(path)) is { IsDirectory: true } directory && directory.MadeBy == Label)
                 directory.ModificationTime = member.ModificationTime.ClampedTo(draft.Epoch);
     }
 

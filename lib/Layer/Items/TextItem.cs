@@ -14,7 +14,7 @@ internal sealed class TextItem : Item
 
     private TextItem(SpecObject spec) : base(spec.Place)
     {
-        _dest = spec.Path("dest");
+        _dest = spec.NewPath("dest");
         _bytes = spec.Bytes("text");
         _mode = spec.OptionalMode("mode") ?? InodeMode.Data;
         _owner = Ownership.Parse(spec);

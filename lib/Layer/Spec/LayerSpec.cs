@@ -69,13 +69,13 @@ public sealed class LayerSpec
             Parent = spec.OptionalText("parent") is { } parent ? sources.Layer(parent, $"{path}: parent") : null,
             SourceDateEpoch = spec.OptionalNumber("source_date_epoch", long.MinValue, long.MaxValue) is { } epoch ? new Timestamp(epoch) : null,
             SelfContained = spec.Flag("self_contained", false),
-            Items = [.. ReadItems(spec, context, [Path.GetFullPath(path)])],
+            Items = [.. ReadItems(spec, context, [Path.GetFullPath(path)], [])],
         };
         spec.Finish();
         return layer;
     }
 
-    private static List<Item> ReadItems(SpecObject spec, SpecContext context, List<string> open)
+    private static List<Item> ReadItems(SpecObject spec, SpecContext context, List<string> open, HashSet<string> read)
     {
         List<Item> items = [];
         foreach (SpecObject entry in spec.OptionalObjects("features") ?? [])
@@ -85,7 +85,7 @@ public sealed class LayerSpec
             {
                 string name = entry.Text("feature");
                 entry.Finish();
-                items.AddRange(ReadFeature(name, entry.Place, context, open));
+                items.AddRange(ReadFeature(name, entry.Place, context, open, read));
                 continue;
             }
             if (!s_items.TryGetValue(kind, out var parse))
@@ -96,16 +96,19 @@ public sealed class LayerSpec
         return items;
     }
 
-    private static List<Item> ReadFeature(string name, string place, SpecContext context, List<string> open)
+    private static List<Item> ReadFeature(string name, string place, SpecContext context, List<string> open, HashSet<string> read)
     {
         string path = context.Sources.Resolve(name, place);
         string full = Path.GetFullPath(path);
         if (open.Contains(full))
             throw new SpecificationException(place, $"'{name}' includes itself: {string.Join(" -> ", open.Append(full).Select(Path.GetFileName))}");
+        // A feature that two others include is there once, as its items are.
+        if (!read.Add(full))
+            return [];
         using JsonDocument json = SpecObject.Parse(WholeFile.Read(path), path);
         SpecObject feature = new(json.RootElement, path);
         feature.OptionalText("name");
-        List<Item> items = ReadItems(feature, context with { Sources = context.Sources.In(Path.GetDirectoryName(path) ?? "") }, [.. open, full]);
+        List<Item> items = ReadItems(feature, context with { Sources = context.Sources.In(Path.GetDirectoryName(path) ?? "") }, [.. open, full], read);
         feature.Finish();
         return items;
     }

@@ -21,8 +21,20 @@ public sealed class SpecObject
         if (element.ValueKind != JsonValueKind.Object)
             throw new SpecificationException(place, $"an object is expected, not {Describe(element)}");
         foreach (JsonProperty member in element.EnumerateObject())
-            if (!_members.TryAdd(member.Name, member.Value))
+            if (!_members.TryAdd(NameOf(member), member.Value))
                 throw Error($"member '{member.Name}' is given twice");
+    }
+
+    private string NameOf(JsonProperty member)
+    {
+        try
+        {
+            return member.Name;
+        }
+        catch (InvalidOperationException)
+        {
+            throw Error("a member's name is not UTF-8");
+        }
     }
 
     public string Place { get; }
@@ -97,6 +109,23 @@ public sealed class SpecObject
         }
     }
 
+    /// <summary>A list of paths inside the image; null when there is no such member.</summary>
+    public IReadOnlyList<TreePath>? Paths(string name) => OptionalTexts(name)?.Select((path, i) =>
+    {
+        try
+        {
+            return TreePath.Parse(path);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Error($"member '{name}[{i}]': {e.Message}");
+        }
+    }).ToList();
+
+    /// <summary>A path at which something is to be made, so not the root.</summary>
+    public TreePath NewPath(string name) =>
+        Path(name) is { IsRoot: false } path ? path : throw Error($"member '{name}': the root of the image cannot be replaced");
+
     public TreePath Path(string name) => Path(name, out _);
 
     public TreePath Path(string name, out bool endsInSlash) => OptionalPath(name, out endsInSlash) ?? throw Missing(name);
@@ -118,6 +147,17 @@ public sealed class SpecObject
         if (number < least || number > most)
             throw Error($"member '{name}': {number} is not between {least} and {most}");
         return number;
+    }
+
+    /// <summary>Who a command runs as: "USER" or "USER:GROUP", each a name or a number.</summary>
+    public string? OptionalUserAndGroup(string name)
+    {
+        if (Take(name) is { ValueKind: JsonValueKind.Number })
+            return OptionalOwner(name);
+        string? text = OptionalText(name);
+        return text is null || (text.Split(':') is { Length: <= 2 } parts && parts.All(p => p.Length > 0 && !p.Contains('\n', StringComparison.Ordinal)))
+            ? text
+            : throw Error($"member '{name}': '{text}' is not of the form USER or USER:GROUP");
     }
 
     /// <summary>A user or group: a name, or a number (as JSON number or text).</summary>
