@@ -91,7 +91,8 @@ internal static class SendstreamMake
     {
         public static SentSource Open(string path, string? volume, Streams io)
         {
-            if (path != "-" && Files.Status(path, followLinks: true).IsDirectory)
+            // What is not there is left to who opens it, and words it.
+            if (path != "-" && (!Files.Exists(path) || Files.Status(path, followLinks: true).IsDirectory))
                 return new SentSource(path, null);
             BuiltLayer layer = LayerArguments.Open(path, volume, io);
             return new SentSource(layer.Path, layer);
