@@ -100,10 +100,11 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
             .Append("parent ").Append(parent?.Handle.Digest ?? "none").Append('\n')
             .Append("epoch ").Append(epoch.Seconds).Append('\n')
             .Append("self_contained ").Append(spec.SelfContained).Append('\n');
-        // Runs have an order of their own; for all other items it means nothing.
-        foreach (Item run in FeaturePhase.Runs(spec.Items))
-            text.Append(run.Text).Append('\n');
-        foreach (string item in spec.Items.Where(i => i.Phase != Phase.Run).Select(i => i.Text).Order(StringComparer.Ordinal))
+        // Removals and runs as often and in the order as they would run; of all other items equal ones are one, and the order means nothing.
+        IEnumerable<Item> first = [.. FeaturePhase.Removals(spec.Items), .. FeaturePhase.Runs(spec.Items)];
+        foreach (string item in first.Select(i => i.Text))
+            text.Append(item).Append('\n');
+        foreach (string item in spec.Items.Where(i => i.Phase == Phase.Features).Select(i => i.Text).Distinct().Order(StringComparer.Ordinal))
             text.Append(item).Append('\n');
         return LayerSeal.Sha256(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
