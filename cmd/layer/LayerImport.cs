@@ -32,11 +32,14 @@ internal static class LayerImport
             throw new UsageException($"--sha256: '{digest}' is not 64 hexadecimal digits");
         if (file == "-" && name is null)
             throw new UsageException("--name is needed for standard input");
+        string layerName = name ?? Path.GetFileName(file).Split('.')[0];
+        if (!LayerName.IsGood(layerName))
+            throw new UsageException($"{(name is null ? "give --name: " : "--name: ")}'{layerName}' is no name for a layer: {LayerName.Rule}");
         Volume volume = Volume.Open(volumePath);
         using Progress progress = Progress.Start(io, progressMode);
         bool isInput = file == "-";
         CompileResult result = new LayerImporter(volume, LayerArguments.Options(noCache, progress, io)).Import(
-            name ?? Path.GetFileName(file).Split('.')[0],
+            layerName,
             pin,
             () => isInput ? io.In : new FdStream(Files.Open(file, OpenFlags.ReadOnly), file, canWrite: false),
             isInput ? 0 : Files.Status(file, followLinks: true).Size,

@@ -15,6 +15,8 @@ internal sealed class SymlinkItem : Item
     private SymlinkItem(SpecObject spec) : base(spec.Place)
     {
         byte[] target = spec.Bytes("target");
+        if (target.Length == 0)
+            throw spec.Error("member 'target' is empty");
         _link = spec.Path("link", out bool endsInSlash);
         _allowDangling = spec.Flag("allow_dangling", false);
         _owner = Ownership.Parse(spec);

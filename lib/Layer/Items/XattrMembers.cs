@@ -8,6 +8,9 @@ internal static class XattrMembers
 {
     private static readonly byte[] s_capability = "security.capability"u8.ToArray();
 
+    /// <summary>linux/limits.h: XATTR_NAME_MAX.</summary>
+    private const int MaxName = 255;
+
     public static XattrSet Parse(SpecObject spec)
     {
         List<Xattr> xattrs = [];
@@ -15,6 +18,8 @@ internal static class XattrMembers
         {
             if (!name.Contains('.', StringComparison.Ordinal))
                 throw spec.Error($"member 'xattrs': '{name}' has no namespace, like \"user.{name}\"");
+            if (name.EndsWith('.') || name.Contains('\0', StringComparison.Ordinal) || Encoding.UTF8.GetByteCount(name) > MaxName)
+                throw spec.Error($"member 'xattrs': '{name}' is no name of an extended attribute");
             xattrs.Add(new Xattr(Encoding.UTF8.GetBytes(name), Value(spec, name, value)));
         }
         if (spec.OptionalText("setcap") is { } capabilities)

@@ -34,6 +34,9 @@ public sealed class LayerSpec
 
     private const string Include = "include";
 
+    /// <summary>What people or generators write stays far below; without a limit /dev/zero would fill the memory.</summary>
+    private const int MaxBytes = 256 * 1024 * 1024;
+
     public required string Name { get; init; }
 
     /// <summary>The handle of the parent layer; null for a layer that starts empty.</summary>
@@ -51,7 +54,7 @@ public sealed class LayerSpec
     public static IEnumerable<string> ItemKinds => s_items.Keys.Append(Include).Order(StringComparer.Ordinal);
 
     /// <exception cref="SpecificationException">Anything in it is not as it must be; the place is named.</exception>
-    public static LayerSpec Read(string path, IReadOnlyDictionary<string, string>? sourceMap = null) => Parse(WholeFile.Read(path), path, sourceMap);
+    public static LayerSpec Read(string path, IReadOnlyDictionary<string, string>? sourceMap = null) => Parse(WholeFile.Read(path, MaxBytes), path, sourceMap);
 
     /// <summary>The same from bytes; names are looked up relative to the folder of <paramref name="path"/>.</summary>
     public static LayerSpec Parse(byte[] utf8, string path, IReadOnlyDictionary<string, string>? sourceMap = null)
@@ -61,8 +64,8 @@ public sealed class LayerSpec
         Sources sources = new(Path.GetDirectoryName(path) ?? "", sourceMap);
         SpecContext context = new(sources, (spec.OptionalTexts("allow_host_mounts") ?? []).ToHashSet(StringComparer.Ordinal));
         string name = spec.Text("name");
-        if (name.Length == 0 || name.AsSpan().ContainsAny('/', '\n', '\0'))
-            throw spec.Error($"member 'name': '{name}' is no name for a layer");
+        if (!LayerName.IsGood(name))
+            throw spec.Error($"member 'name': '{name}' is no name for a layer: {LayerName.Rule}");
         LayerSpec layer = new()
         {
             Name = name,
@@ -105,7 +108,7 @@ public sealed class LayerSpec
         // A feature that two others include is there once, as its items are.
         if (!read.Add(full))
             return [];
-        using JsonDocument json = SpecObject.Parse(WholeFile.Read(path), path);
+        using JsonDocument json = SpecObject.Parse(WholeFile.Read(path, MaxBytes), path);
         SpecObject feature = new(json.RootElement, path);
         feature.OptionalText("name");
         List<Item> items = ReadItems(feature, context with { Sources = context.Sources.In(Path.GetDirectoryName(path) ?? "") }, [.. open, full], read);

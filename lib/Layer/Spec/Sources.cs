@@ -35,7 +35,12 @@ public sealed class Sources
         string folder = Path.GetDirectoryName(path) ?? "";
         SortedDictionary<string, string> result = new(StringComparer.Ordinal);
         foreach (string name in map.Names)
-            result[name] = Path.Combine(folder, map.Text(name));
+        {
+            string target = map.Text(name);
+            if (target.Length == 0 || target.Contains('\0', StringComparison.Ordinal))
+                throw map.Error($"member '{name}': '{target}' is no path");
+            result[name] = Path.Combine(folder, target);
+        }
         return result;
     }
 
@@ -44,6 +49,8 @@ public sealed class Sources
     {
         if (name.Length == 0)
             throw new SpecificationException(place, "an empty name leads nowhere");
+        if (name.Contains('\0', StringComparison.Ordinal))
+            throw new SpecificationException(place, $"'{name}' holds a NUL, which no path does");
         return _map.TryGetValue(name, out string? mapped) ? mapped : Path.Combine(_folder, name);
     }
 
@@ -57,7 +64,8 @@ public sealed class Sources
     private T Shared<T>(string name, string place, Func<string, T> make) where T : Input
     {
         string path = Resolve(name, place);
-        string key = $"{typeof(T).Name} {Path.GetFullPath(path)}";
+        // A mapped name and one that is not read links differently.
+        string key = $"{typeof(T).Name} {_map.ContainsKey(name)} {Path.GetFullPath(path)}";
         if (!_inputs.TryGetValue(key, out Input? input))
             _inputs.Add(key, input = make(path));
         return (T)input;

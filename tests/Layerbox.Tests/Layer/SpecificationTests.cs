@@ -16,8 +16,11 @@ public class SpecificationTests
     [InlineData("{}", "member 'name' is missing")]
     [InlineData("""{"name": 3}""", "member 'name': a string is expected, not the number 3")]
     [InlineData("""{"name": null}""", "member 'name': a string is expected, not null")]
-    [InlineData("""{"name": ""}""", "member 'name': '' is no name for a layer")]
-    [InlineData("""{"name": "a/b"}""", "member 'name': 'a/b' is no name for a layer")]
+    [InlineData("""{"name": ""}""", $"member 'name': '' is no name for a layer: {LayerName.Rule}")]
+    [InlineData("""{"name": ".."}""", $"member 'name': '..' is no name for a layer: {LayerName.Rule}")]
+    [InlineData("""{"name": "a/b"}""", $"member 'name': 'a/b' is no name for a layer: {LayerName.Rule}")]
+    [InlineData("""{"name": "a\u001b[31m"}""", $"member 'name': 'a\u001b[31m' is no name for a layer: {LayerName.Rule}")]
+    [InlineData("""{"name": "a", "parent": "x\u0000"}""", "parent: 'x\0' holds a NUL, which no path does")]
     [InlineData("""{"name": "a", "name": "b"}""", "member 'name' is given twice")]
     [InlineData("""{"name": "a", "nome": "b"}""", "unknown member 'nome'; known are allow_host_mounts, features, name, parent, self_contained, source_date_epoch")]
     [InlineData("""{"name": "\ud800"}""", "member 'name': half a surrogate pair; use 'name_b64' for bytes that are not UTF-8")]
@@ -56,7 +59,13 @@ public class SpecificationTests
     [InlineData("""{"item":"text","dest":"/x","text":"","xattrs":{"user.a":"0x0"}}""", "member 'xattrs': the value of 'user.a' is neither hexadecimal after 0x nor base64 after 0s")]
     [InlineData("""{"item":"text","dest":"/x","text":"","setcap":"cap_fly=ep"}""", "member 'setcap': 'cap_fly=ep' is not of the form \"cap_net_bind_service,cap_net_raw=ep\"")]
     [InlineData("""{"item":"text","dest":"/x","text":"","setcap":"cap_chown=ep","xattrs":{"security.capability":"0x00"}}""", "'setcap' and the extended attribute 'security.capability' exclude each other")]
+    [InlineData("""{"item":"text","dest":"/x","text":"","xattrs":{"user.":"b"}}""", "member 'xattrs': 'user.' is no name of an extended attribute")]
+    [InlineData("""{"item":"text","dest":"/x","text":"","xattrs":{"user.a\u0000b":"b"}}""", "member 'xattrs': 'user.a\0b' is no name of an extended attribute")]
+    [InlineData("""{"item":"symlink","target":"","link":"/x"}""", "member 'target' is empty")]
     [InlineData("""{"item":"install","source":"","dest":"/x"}""", "an empty name leads nowhere")]
+    [InlineData("""{"item":"install","source":"a\u0000b","dest":"/x"}""", "'a\0b' holds a NUL, which no path does")]
+    [InlineData("""{"item":"include","feature":"\u0000"}""", "'\0' holds a NUL, which no path does")]
+    [InlineData("""{"item":"run","command":["ls"],"inputs":{"a\u0000":"y"}}""", "member 'inputs': 'a\0' is no name for a file below /run/inputs")]
     [InlineData("""{"item":"install","source":"x","dest":"/"}""", null)]
     [InlineData("""{"item":"install","source":"..","dest":"/d/"}""", "member 'dest' ends in a slash, but '..' has no name that could come after it")]
     [InlineData("""{"item":"mknod","path":"/x","type":"sock"}""", "member 'type': 'sock' is none of char, block, fifo")]
@@ -93,6 +102,20 @@ public class SpecificationTests
     {
         byte[] json = [.. "{\"name\":\"a\",\""u8, 0xFF, .. "\":1}"u8];
         Assert.Equal("a.layer.json: a member's name is not UTF-8", Assert.Throws<SpecificationException>(() => LayerSpec.Parse(json, "a.layer.json")).Message);
+    }
+
+    [Theory]
+    [InlineData("a", true)]
+    [InlineData("…and such", true)]
+    [InlineData(".hidden", true)]
+    [InlineData(".", false)]
+    [InlineData("a\nb", false)]
+    [InlineData("\udcff", false)]
+    public void Layers_have_names_that_files_can_have(string name, bool isGood)
+    {
+        Assert.Equal(isGood, LayerName.IsGood(name));
+        Assert.True(LayerName.IsGood(new string('n', 255)));
+        Assert.False(LayerName.IsGood(new string('ä', 128)));
     }
 
     [Fact]
