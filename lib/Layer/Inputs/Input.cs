@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Layer;
 
@@ -23,7 +24,15 @@ public sealed class BlobInput(string name, string hostPath) : Input
     public override string Name => name;
     public string HostPath => hostPath;
 
-    public FdStream Open() => new(Files.Open(hostPath, OpenFlags.ReadOnly), hostPath, canWrite: false);
+    /// <summary>Read more than once, so it must be a file; not blocking, or a fifo would make us wait for its writer.</summary>
+    public FdStream Open()
+    {
+        SafeFileHandle file = Files.Open(hostPath, OpenFlags.ReadOnly | OpenFlags.NonBlocking);
+        if (Files.Status(file).IsRegular)
+            return new FdStream(file, hostPath, canWrite: false);
+        file.Dispose();
+        throw new InvalidDataException($"{hostPath}: no regular file");
+    }
 
     protected override string ComputeDigest()
     {

@@ -44,15 +44,22 @@ internal sealed class TarballItem : Item
     public override void Prepare(LayerDraft draft)
     {
         using FdStream file = _source.Open();
-        using Stream stream = Decompression.Open(file, out _);
+        // What is unpacked must be what the recipe says: the file may have changed since it was digested.
+        using DigestingStream digesting = new(file);
+        string? broken = null;
         try
         {
+            using Stream stream = Decompression.Open(digesting, out _, leaveOpen: true);
             _members = TarTree.Read(stream, draft.Store);
         }
         catch (InvalidDataException e)
         {
-            throw Error(e.Message);
+            broken = e.Message;
         }
+        if (digesting.Finish() != _source.Digest)
+            throw Error("the archive changed while it was being read");
+        if (broken is not null)
+            throw Error(broken);
     }
 
     /// <summary>A step for each directory, which only says how it is made if nobody else makes it, and one for all other members.</summary>

@@ -77,6 +77,22 @@ public sealed class TarballTests : IDisposable
             Assert.ThrowsAny<LayerException>(() => Compile("a.tar", $$""","sha256":"{{new string('0', 64)}}" """)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("cp --remove-destination gzip.tar a.tar")]
+    [InlineData("cat none.tar > a.tar")]
+    public void An_archive_that_changes_after_its_digest_was_taken_is_refused(string change)
+    {
+        LayerSpec spec = LayerSpec.Parse("""{"name":"t","features":[{"item":"tarball","source":"a.tar","into":"/"}]}"""u8.ToArray(), _folder / "t.layer.json");
+        Assert.Contains("sha256:", spec.Items[0].Text, StringComparison.Ordinal);
+        Programs.Shell($"cd '{_folder.Path}'; tar -cf gzip.tar a.tar.gz; {change}");
+        Assert.Equal($"{_folder.Path}/t.layer.json: features[0]: tarball a.tar: the archive changed while it was being read",
+            Assert.Throws<LayerException>(() => FeaturePhase.Apply(new LayerDraft(new Tree(), default, new MemoryContentStore()), spec.Items)).Message);
+    }
+
+    [Fact]
+    public void An_archive_that_is_a_fifo_is_refused_and_not_waited_for() =>
+        Assert.EndsWith("t/p: no regular file", Assert.ThrowsAny<IOException>(() => Compile("t/p")).Message, StringComparison.Ordinal);
+
     [Fact]
     public void A_missing_archive_is_named() =>
         Assert.Contains("no.tar: ", Assert.ThrowsAny<IOException>(() => Compile("no.tar")).Message, StringComparison.Ordinal);
