@@ -12,6 +12,9 @@ namespace Layerbox.Layer;
 /// </summary>
 internal sealed class RunPhase(string subvolume, CompileOptions options)
 {
+    /// <summary>Beside the subvolume, while a command runs.</summary>
+    private const string InputsName = "inputs";
+
     /// <summary>The engine for commands; the same for all, so that a layer does not depend on a choice.</summary>
     private readonly ContainerEngine _engine = new NspawnEngine();
 
@@ -48,12 +51,27 @@ internal sealed class RunPhase(string subvolume, CompileOptions options)
 
     private void Execute(RunItem run, LayerDraft draft)
     {
+        string inputs = Path.Combine(Path.GetDirectoryName(subvolume)!, InputsName);
+        Directories.MakeAll(inputs, InodeMode.Directory);
+        try
+        {
+            run.Guard(() => run.CopyInputs(inputs, draft.Epoch));
+            Execute(run, inputs, draft);
+        }
+        finally
+        {
+            Directories.RemoveAll(inputs);
+        }
+    }
+
+    private void Execute(RunItem run, string inputs, LayerDraft draft)
+    {
         ContainerResult result;
         try
         {
             using SafeFileHandle nothing = Files.Open("/dev/null", OpenFlags.ReadOnly);
             // Standard output is for the handle; what commands say is for people.
-            result = _engine.Run(run.Container(subvolume, draft) with { Input = nothing, Output = FdStream.StandardError.Handle }, options.Cancellation);
+            result = _engine.Run(run.Container(subvolume, inputs, draft) with { Input = nothing, Output = FdStream.StandardError.Handle }, options.Cancellation);
         }
         catch (ContainerException e)
         {

@@ -27,6 +27,25 @@ public sealed class FileInput(string name, string hostPath, bool followLink, str
     /// <summary>Whether the owner may execute it: the one bit of a mode that survives a checkout.</summary>
     public static bool IsProgram(Inode inode) => inode.Kind == FileKind.File && (inode.Mode & 0x40) != 0;
 
+    /// <summary>A copy of just what the digest covers; all else is the same whatever the host has.</summary>
+    /// <exception cref="InvalidDataException">There is something else than files, folders and links.</exception>
+    public Inode Plain(Timestamp time) => Plain(Root, time, root: true);
+
+    private Inode Plain(Inode inode, Timestamp time, bool root = false)
+    {
+        Inode plain = inode.Kind switch
+        {
+            FileKind.File => Inode.File(IsProgram(inode) ? InodeMode.Program : InodeMode.Data, inode.Content!),
+            FileKind.Directory => Inode.Directory(InodeMode.Directory),
+            FileKind.Symlink when !root => Inode.Symlink(inode.Target),
+            _ => throw new InvalidDataException($"'{name}' is, or holds, a {InstallItem.Kind(inode)}; files and folders of files can be used"),
+        };
+        if (inode.IsDirectory)
+            foreach ((FileName child, Inode below) in inode.Children)
+                plain.Add(child, Plain(below, time));
+        return plain.Owned(0, 0, time);
+    }
+
     private Inode Read()
     {
         string path = followLink ? RealPath.Of(hostPath) : Path.GetFullPath(hostPath);
@@ -48,7 +67,7 @@ public sealed class FileInput(string name, string hostPath, bool followLink, str
         if (Root.Kind == FileKind.File)
             return $"sha256:{Convert.ToHexStringLower(Root.Content!.Digest)}{(IsProgram(Root) ? "+x" : "")}";
         if (!Root.IsDirectory)
-            return Root.Kind.ToString();
+            return $"{Root.Kind} {Convert.ToHexStringLower(Root.Target)}";
         ContentDigests.ComputeAll(Tree.Walk().Where(e => e.Value.Kind == FileKind.File).Select(e => e.Value.Content!));
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach ((TreePath path, Inode inode) in Tree.Walk())

@@ -1,4 +1,5 @@
 using System.Text;
+using Layerbox.Posix;
 
 namespace Layerbox.Layer;
 
@@ -50,6 +51,26 @@ public abstract class Item
 
     /// <summary>An error of this item: its place and label in front.</summary>
     public LayerException Error(string message) => new($"{Place}: {Label}: {message}");
+
+    /// <summary>Does something that reads what is outside; whatever is wrong there is this item's error, place and label in front.</summary>
+    internal T Guard<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is PosixException or InvalidDataException || (e is LayerException && !e.Message.StartsWith(Place, StringComparison.Ordinal)))
+        {
+            throw Error(e.Message);
+        }
+    }
+
+    /// <inheritdoc cref="Guard{T}"/>
+    internal void Guard(Action read) => Guard(() =>
+    {
+        read();
+        return true;
+    });
 
     protected SpecificationException Wrong(string message) => new(Place, message);
 

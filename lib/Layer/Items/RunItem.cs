@@ -1,4 +1,5 @@
 using Layerbox.Nspawn;
+using Layerbox.Rootfs;
 
 namespace Layerbox.Layer;
 
@@ -25,7 +26,7 @@ internal sealed class RunItem : Item
         _workingDir = spec.OptionalPath("working_dir")?.ToString() ?? "/";
         foreach ((string name, string source) in spec.OptionalTextMap("inputs") ?? [])
         {
-            if (name.Length == 0 || name[0] == '.' || name.Contains('/', StringComparison.Ordinal))
+            if (name.Length == 0 || name[0] == '.' || name.AsSpan().ContainsAny('/', '\0') || System.Text.Encoding.UTF8.GetByteCount(name) > FileTree.FileName.MaxLength)
                 throw spec.Error($"member 'inputs': '{name}' is no name for a file below {InputsFolder}");
             _inputs[name] = context.Sources.File(source, spec.Place);
         }
@@ -45,7 +46,10 @@ internal sealed class RunItem : Item
     public override void Apply(LayerDraft draft) => throw new InvalidOperationException("run items have a phase of their own");
 
     /// <summary>The container for this command. Its environment has nothing of the host's and nothing that changes.</summary>
-    public ContainerSpec Container(string root, LayerDraft draft)
+    /// <param name="root">The layer's subvolume.</param>
+    /// <param name="inputs">The folder with the copies of the inputs.</param>
+    /// <param name="draft">For the layer's time.</param>
+    public ContainerSpec Container(string root, string inputs, LayerDraft draft)
     {
         ContainerUser user = ContainerUser.Find(root, _user);
         SortedDictionary<string, string> environment = new(StringComparer.Ordinal)
@@ -64,7 +68,19 @@ internal sealed class RunItem : Item
             Environment = [.. environment.Select(e => $"{e.Key}={e.Value}")],
             User = user,
             WorkingDirectory = _workingDir,
-            Binds = [.. _inputs.Select(i => new ContainerBind(i.Value.HostPath, $"{InputsFolder}/{i.Key}", ReadOnly: true))],
+            Binds = [.. _inputs.Keys.Select(name => new ContainerBind(Path.Combine(inputs, name), $"{InputsFolder}/{name}", ReadOnly: true))],
         };
+    }
+
+    /// <summary>
+    /// Copies the inputs into an empty folder. The command must not see the host's files themselves: their modes, owners and times are in no
+    /// digest, and they may change while it runs.
+    /// </summary>
+    public void CopyInputs(string folder, FileTree.Timestamp time)
+    {
+        FileTree.Tree tree = new(FileTree.Inode.Directory(InodeMode.Directory).Owned(0, 0, time));
+        foreach ((string name, FileInput input) in _inputs)
+            tree.Root.Add(new FileTree.FileName(name), input.Plain(time));
+        RootfsWriter.Apply(folder, LayerSeal.EmptySubvolume(), tree);
     }
 }
