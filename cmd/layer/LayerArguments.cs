@@ -20,9 +20,11 @@ internal static class LayerArguments
     {
         if (path != "-")
             return LayerHandle.Read(path);
-        using MemoryStream bytes = new();
-        io.In.CopyTo(bytes);
-        return LayerHandle.Parse(bytes.GetBuffer().AsSpan(0, (int)bytes.Length), "standard input");
+        byte[] bytes = new byte[LayerHandle.MaxBytes + 1];
+        int length = io.In.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        return length < bytes.Length
+            ? LayerHandle.Parse(bytes.AsSpan(0, length), "standard input")
+            : throw new InvalidDataException($"standard input: larger than {LayerHandle.MaxBytes} bytes");
     }
 
     public static BuiltLayer Open(string path, string? volume, Streams io)

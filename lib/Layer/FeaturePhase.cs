@@ -26,9 +26,9 @@ public static class FeaturePhase
     /// <summary>The items of the last phase: prepared, sorted, applied, and what they asked for at the end checked. The result is their order.</summary>
     public static IReadOnlyList<Item> Apply(LayerDraft draft, IEnumerable<Item> items)
     {
-        List<Item> features = [.. items.Where(item => item.Phase == Phase.Features).DistinctBy(item => item.Text)];
+        List<Item> features = [.. items.Where(item => item.Phase == Phase.Features).DistinctBy(item => item.Guard(() => item.Text))];
         foreach (Item item in features)
-            item.Prepare(draft);
+            item.Guard(() => item.Prepare(draft));
         SortedItems sorted = ItemGraph.Sort(draft, features.SelectMany(item => item.Expand()));
         foreach (Item item in sorted.Items)
             item.Apply(draft);

@@ -51,6 +51,7 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
         {
             Timestamp epoch = spec.SourceDateEpoch ?? options.SourceDateEpoch ?? default;
             BuiltLayer? parent = spec.Parent is null ? null : Open(spec.Parent);
+            DigestInputs(spec);
             string recipe = Recipe(spec, parent, epoch);
             if (!options.NoCache && LayerSeal.FindCached(volume, spec.Name, recipe) is { } cached)
                 return new CompileResult(cached, WasCached: true);
@@ -71,7 +72,11 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
         {
             Timestamp epoch = spec.SourceDateEpoch ?? options.SourceDateEpoch ?? default;
             BuiltLayer? parent = spec.Parent is null ? null : Open(spec.Parent);
-            LayerDraft draft = new(parent?.Tree.Copy() ?? NewTree(epoch), epoch, new MemoryContentStore(), layer => Open(layer).Tree);
+            DigestInputs(spec);
+            // Members of archives are not kept, but neither is there memory for all of them.
+            using TemporaryFolder temporary = volume.Layers.BeginTemporary();
+            using StagedContentStore store = new(temporary.Directory);
+            LayerDraft draft = new(parent?.Tree.Copy() ?? NewTree(epoch), epoch, store, layer => Open(layer).Tree);
             FeaturePhase.Remove(draft, spec.Items);
             return [.. FeaturePhase.Removals(spec.Items), .. FeaturePhase.Runs(spec.Items), .. FeaturePhase.Apply(draft, spec.Items)];
         }
@@ -90,9 +95,18 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
         return layer;
     }
 
-    private string Recipe(LayerSpec spec, BuiltLayer? parent, Timestamp epoch)
+    private void DigestInputs(LayerSpec spec)
     {
         options.Progress?.Invoke("digesting inputs", 0, null);
+        foreach (Item item in spec.Items)
+        {
+            options.Cancellation.ThrowIfCancellationRequested();
+            _ = item.Guard(() => item.Text);
+        }
+    }
+
+    private string Recipe(LayerSpec spec, BuiltLayer? parent, Timestamp epoch)
+    {
         StringBuilder text = new();
         text.Append("layerbox recipe ").Append(RecipeVersion).Append('\n')
             .Append("tool ").Append(options.ToolVersion).Append('\n')

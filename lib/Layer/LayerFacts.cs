@@ -20,6 +20,9 @@ namespace Layerbox.Layer;
 /// <param name="SourceDateEpoch">Seconds; the time of all that the layer made.</param>
 internal sealed record LayerFacts(string Layer, string Uuid, ulong Transid, string Digest, string Recipe, string? Parent, long SourceDateEpoch)
 {
+    /// <summary>More than the first line can have: a name has 255 bytes, of which JSON makes six each at most.</summary>
+    private const int HeaderMax = 4 * 1024;
+
     public void Write(string path, Tree tree)
     {
         using MemoryStream bytes = new();
@@ -29,8 +32,23 @@ internal sealed record LayerFacts(string Layer, string Uuid, ulong Transid, stri
         WholeFile.Write(path, bytes.GetBuffer().AsSpan(0, (int)bytes.Length));
     }
 
-    /// <summary>The first line; null when there is none that can be read.</summary>
-    public static LayerFacts? ReadHeader(string path) => Split(path)?.Facts;
+    /// <summary>The first line, which is all that is read: the tree of a large layer has many megabytes. Null when there is none that can be read.</summary>
+    public static LayerFacts? ReadHeader(string path)
+    {
+        byte[] start = new byte[HeaderMax];
+        int length;
+        try
+        {
+            using FdStream file = new(Files.Open(path, OpenFlags.ReadOnly), path, canWrite: false);
+            length = file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        }
+        catch (PosixException e) when (e.Errno == Errno.ENOENT)
+        {
+            return null;
+        }
+        int end = Array.IndexOf(start, (byte)'\n', 0, length);
+        return end < 0 ? null : Parse(start.AsSpan(0, end));
+    }
 
     /// <summary>The facts with the tree, whose contents lie below the subvolume; null when there are none.</summary>
     public static (LayerFacts Facts, Tree Tree)? Read(string path, string subvolume)
@@ -62,9 +80,14 @@ internal sealed record LayerFacts(string Layer, string Uuid, ulong Transid, stri
         int end = Array.IndexOf(bytes, (byte)'\n');
         if (end < 0)
             return null;
+        return Parse(bytes.AsSpan(0, end)) is { } facts ? (facts, bytes, end + 1) : null;
+    }
+
+    private static LayerFacts? Parse(ReadOnlySpan<byte> line)
+    {
         try
         {
-            return JsonSerializer.Deserialize(bytes.AsSpan(0, end), FactsJson.Default.LayerFacts) is { } facts ? (facts, bytes, end + 1) : null;
+            return JsonSerializer.Deserialize(line, FactsJson.Default.LayerFacts);
         }
         catch (JsonException)
         {

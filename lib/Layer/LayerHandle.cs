@@ -56,7 +56,10 @@ public sealed record LayerHandle(
     private const string DigestPrefix = "sha256:";
     private static readonly System.Buffers.SearchValues<char> s_hexDigits = System.Buffers.SearchValues.Create("0123456789abcdef");
 
-    public static LayerHandle Read(string path) => Parse(WholeFile.Read(path), path);
+    /// <summary>A handle is one short line; what is larger is something else, and need not be read to its end to know that.</summary>
+    public const int MaxBytes = 64 * 1024;
+
+    public static LayerHandle Read(string path) => Parse(WholeFile.Read(path, MaxBytes), path);
 
     /// <summary>The line with its newline.</summary>
     public byte[] ToBytes() => [.. JsonSerializer.SerializeToUtf8Bytes(this, HandleJson.Default.LayerHandle), (byte)'\n'];
