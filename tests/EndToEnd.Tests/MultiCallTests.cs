@@ -33,6 +33,20 @@ public class MultiCallTests
         Assert.Equal((0, "", ""), Executable.Shell("tool=$(\"$L\" --list | head -n 1 | awk '{print $1}'); cmp <(exec -a \"/x/$tool\" \"$L\" --help) <(\"$L\" \"$tool\" --help)"));
     }
 
+    [Theory]
+    [InlineData("\"$L\" subvol-make \"$name\"")]
+    [InlineData("ln -s \"$L\" subvol-make; ./subvol-make \"$name\"")]
+    [InlineData("exec -a subvol-make \"$L\" \"$name\"")]
+    public void Names_that_are_not_UTF8_stay_what_they_are_whatever_it_is_called_by(string call)
+    {
+        Executable.PublishedOrSkip();
+        using TempVolume volume = TempVolume.OrSkip();
+        using TempFolder folder = new();
+        (int status, string output, string errors) = Executable.Shell(
+            $$"""name='{{volume.Path}}'/$'a\xff\xe4\nb'; ({{call}}) > made && stat --format %i "$name" && grep -c path_b64 made""", folder.Path);
+        Assert.Equal((0, "256\n1\n", ""), (status, output, errors));
+    }
+
     [Fact]
     public void Runs_where_there_is_nothing_else()
     {
