@@ -78,7 +78,8 @@ public static unsafe class KernelSend
                     failure = e;
                 }
             }
-        }) { Name = ThreadName };
+        })
+        { Name = ThreadName };
         sender.Start();
         bool isTrusted;
         try

@@ -199,7 +199,8 @@ public class ContainerRunTests
         using (write)
         {
             ChildProcess tool = ChildProcess.Start(new ProgramStart(
-                Published.OrSkip(), "container-run", volume / "work", "--volume", volume.Path, "--env", mark, "--", "sh", "-c", script) { Output = write });
+                Published.OrSkip(), "container-run", volume / "work", "--volume", volume.Path, "--env", mark, "--", "sh", "-c", script)
+            { Output = write });
             write.Dispose();
             byte[] buffer = new byte[10];
             Assert.Equal("ready\n", Encoding.UTF8.GetString(buffer, 0, Files.Read(read, buffer)));
