@@ -135,6 +135,15 @@ public sealed class CompileOnDiskTests(SharedVolume shared) : DiskTest(shared), 
         Assert.False(System.IO.File.Exists(File("bad.layer")));
     }
 
+    [Theory]
+    [InlineData("""{"item":"text","dest":"/no\n/f","text":""}""", """bad.layer.json: features[0]: text /no\x0a/f: /no\x0a as a directory is required, but nothing provides it""")]
+    [InlineData("""{"item":"text","dest":"/f","text":"","user":"a\nb"}""", """bad.layer.json: features[0]: member 'user': 'a\x0ab' is no name of a user or group""")]
+    [InlineData("""{"item":"a\nb\u001b"}""", """bad.layer.json: features[0]: unknown item 'a\x0ab\x1b'; known are*""")]
+    [InlineData("""{"item":"install","source":"no\nfile","dest":"/f"}""", """no\x0afile: *: No such file or directory""")]
+    [InlineData("""{"item":"clone","layer":"no.layer","source":"/","dest":"/"}""", """no.layer: *: No such file or directory""")]
+    public void An_error_is_one_line_whatever_the_names(string item, string error) =>
+        Assert.Matches("^" + System.Text.RegularExpressions.Regex.Escape(error).Replace("\\*", ".*", StringComparison.Ordinal) + "$", Error(TryCompile("bad", item)));
+
     /// <summary>antlir's case 13; what ties our layers to a machine is a mount from the host.</summary>
     [Fact]
     public void A_self_contained_layer_has_no_host_mounts_not_even_inherited_ones()

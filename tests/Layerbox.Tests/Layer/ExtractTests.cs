@@ -79,6 +79,24 @@ public sealed class ExtractTests : IDisposable
     }
 
     [Fact]
+    public void A_damaged_program_is_refused_or_taken_but_breaks_nothing()
+    {
+        byte[] sound = File.ReadAllBytes("/bin/sh");
+        Random random = new(1);
+        Directory.CreateDirectory(_folder / "r");
+        for (int round = 0; round < 300; round++)
+        {
+            byte[] bytes = [.. sound];
+            // The header and the table of segments are where most lies can be told; the rest holds strings and their offsets.
+            for (int i = random.Next(1, 8); i > 0; i--)
+                bytes[random.Next(round % 2 == 0 ? 1024 : bytes.Length)] = (byte)random.Next(256);
+            File.WriteAllBytes(_folder / "r/p", bytes);
+            Exception? error = Record.Exception(() => Draft.Compile("""{"item":"extract","root":"r","programs":["/p"]}""", folder: _folder.Path));
+            Assert.True(error is null or LayerException, $"round {round}: {error}");
+        }
+    }
+
+    [Fact]
     public void A_layer_can_be_the_source()
     {
         Tree source = Draft.Compile(Extract("/usr/bin/env", "/usr/bin/tar"));

@@ -46,6 +46,14 @@ public sealed class RunTests(SharedVolume shared) : DiskTest(shared), IClassFixt
     }
 
     [Fact]
+    public void Check_shows_what_comes_out_differently()
+    {
+        MakeBase();
+        Tools.Result result = TryCompile("dice", """{"item":"run","command":["/bin/sh","-c","cat /proc/sys/kernel/random/uuid > /dice"]}""", """ "parent":"base.layer", """, "--check");
+        Assert.Equal((1, "M /dice content\n"), (result.Status, result.Out));
+    }
+
+    [Fact]
     public void Runs_after_removals_and_before_all_other_items_in_the_order_of_the_specification()
     {
         MakeBase();
