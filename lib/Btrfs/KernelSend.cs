@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Btrfs;
 
-/// <summary>Send streams as the kernel writes them (BTRFS_IOC_SEND); needs CAP_SYS_ADMIN.</summary>
+/// <summary>Send streams as the kernel writes them (BTRFS_IOC_SEND) but for <see cref="SendEnd"/>; needs CAP_SYS_ADMIN.</summary>
 /// <remarks>
 /// A stream never goes straight to the output: the kernel would write it at offset 0 of a file whatever is there. And a signal that meets the
 /// call while it waits, be it only SIGSTOP and SIGCONT, makes the kernel start it anew and the stream once more, behind the piece already
@@ -15,7 +15,7 @@ public static unsafe class KernelSend
 {
     // BTRFS_IOC_SEND = _IOW(0x94, 38, struct btrfs_ioctl_send_args)
     private const nuint BTRFS_IOC_SEND = 0x40489426;
-    private const ulong BTRFS_SEND_FLAG_NO_FILE_DATA = 0x1, BTRFS_SEND_FLAG_VERSION = 0x8, BTRFS_SEND_FLAG_COMPRESSED = 0x10;
+    private const ulong BTRFS_SEND_FLAG_NO_FILE_DATA = 0x1, BTRFS_SEND_FLAG_OMIT_END_CMD = 0x4, BTRFS_SEND_FLAG_VERSION = 0x8, BTRFS_SEND_FLAG_COMPRESSED = 0x10;
     private const string Call = "subvolume send";
     internal const string ThreadName = "btrfs-send";
     private const int PipeCapacity = 1 << 20, BufferSize = 256 << 10, MaxAttempts = 100;
@@ -45,7 +45,8 @@ public static unsafe class KernelSend
                 ParentRoot = parent,
                 // Version 1 is left unsaid for kernels before 6.0, which know no other and no such flag.
                 Version = protocol == 1 ? 0 : (uint)protocol,
-                Flags = (protocol == 1 ? 0 : BTRFS_SEND_FLAG_VERSION)
+                Flags = BTRFS_SEND_FLAG_OMIT_END_CMD
+                    | (protocol == 1 ? 0 : BTRFS_SEND_FLAG_VERSION)
                     | (options.Compressed ? BTRFS_SEND_FLAG_COMPRESSED : 0)
                     | (options.NoData ? BTRFS_SEND_FLAG_NO_FILE_DATA : 0),
             };
@@ -55,6 +56,7 @@ public static unsafe class KernelSend
                     throw new PosixException(Call, Errno.EINTR, path, "interrupted by signals again and again");
             }
         }
+        replayed.Write(SendEnd.Bytes(FileTimes.Of(subvolume, path), protocol));
     }
 
     // False when it was interrupted, and may be tried again.
