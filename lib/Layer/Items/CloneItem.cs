@@ -30,7 +30,7 @@ internal sealed class CloneItem : Item
 
     public static Item Parse(SpecObject spec, SpecContext context) => new CloneItem(spec, context);
 
-    public override string Label => $"clone {_dest}{(_contentOnly ? "/" : _intoExisting ? $"/{_source.Name}" : "")}";
+    public override string Label => $"clone {(_contentOnly ? _dest.IsRoot ? "/" : $"{_dest}/" : _intoExisting ? _dest.Append(_source.Name) : _dest)}";
     public override string Text => TextOf("clone", ("dest", _dest.ToString()), ("layer", _layer.Digest), ("source", _source.ToString()),
         ("content_only", _contentOnly ? "true" : null), ("into_existing", _intoExisting ? "true" : null));
     public override IEnumerable<Input> Inputs => [_layer];

@@ -45,9 +45,11 @@ public sealed class CloneTests : IDisposable
     [InlineData("mnt/srv", "/n", "clone /n: /mnt/srv of layer 'src' is a mount point; mounts cannot be cloned")]
     [InlineData(".layerbox", "/n", "clone /n: /.layerbox is reserved for layerbox")]
     [InlineData(".layerbox/config.json", "/n", "clone /n: /.layerbox/config.json is reserved for layerbox")]
+    [InlineData("d", "/m", "clone /m: /m is a mount point")]
+    [InlineData("d", "/m/", "clone /m/d: /m/d is below the mount point /m")]
     [InlineData("d/f", "/.layerbox", "clone /.layerbox: /.layerbox is reserved for layerbox")]
     public void Refuses(string source, string dest, string error) =>
-        Assert.Equal($"features[0]: {error}", Assert.ThrowsAny<LayerException>(() => Compile(source, dest)).Message.Replace(_folder / "t.layer.json: ", "", StringComparison.Ordinal));
+        Assert.Equal($"features[0]: {error}", Assert.ThrowsAny<LayerException>(() => Compile(source, dest, """, {"item":"mount","host":"/srv","mountpoint":"/m"}""")).Message.Replace(_folder / "t.layer.json: ", "", StringComparison.Ordinal));
 
     [Fact]
     public void Content_with_a_reserved_name_is_refused_at_the_root()
@@ -80,6 +82,6 @@ public sealed class CloneTests : IDisposable
 
     private static string Words(string text) => string.Join(' ', text.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries)).Replace("{ ", "{", StringComparison.Ordinal).Replace(" }", "}", StringComparison.Ordinal);
 
-    private Tree Compile(string source, string dest) =>
-        Draft.Compile($$"""{"item":"clone","layer":"src.layer","source":"{{source}}","dest":"{{dest}}"}""", Draft.Compile("""{"item":"ensure_dirs","path":"/e"}"""), _folder.Path);
+    private Tree Compile(string source, string dest, string inParent = "") =>
+        Draft.Compile($$"""{"item":"clone","layer":"src.layer","source":"{{source}}","dest":"{{dest}}"}""", Draft.Compile("""{"item":"ensure_dirs","path":"/e"}""" + inParent, more: """ "allow_host_mounts": ["/srv"], """), _folder.Path);
 }

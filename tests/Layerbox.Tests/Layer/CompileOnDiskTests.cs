@@ -136,11 +136,37 @@ public sealed class CompileOnDiskTests(SharedVolume shared) : DiskTest(shared), 
     }
 
     [Theory]
+    [InlineData("-1")]
+    [InlineData("253402300800")]
+    [InlineData("9223372036854775807")]
+    [InlineData("-9223372036854775808")]
+    public void Any_time_that_the_disk_can_hold(string epoch) =>
+        Compile("t", """{"item":"text","dest":"/f","text":""}, {"item":"symlink","link":"/l","target":"/f"}""", $"\"source_date_epoch\":{epoch},").AssertDiskIsAsModelled();
+
+    [Fact]
+    public void A_hard_linked_pair_is_parted_by_a_child()
+    {
+        Compile("p", """{"item":"text","dest":"/a","text":"1"}, {"item":"hardlink","link":"/b","target":"/a"}, {"item":"hardlink","link":"/c","target":"/a"}""");
+        Built child = Compile("c", """{"item":"remove","path":"/a"}, {"item":"text","dest":"/a","text":"2"}, {"item":"remove","path":"/c"}, {"item":"hardlink","link":"/c","target":"/a"}""", """ "parent":"p.layer", """).AssertDiskIsAsModelled();
+        Assert.Equal("2 1 2", string.Join(' ', System.IO.File.ReadAllText(child / "a"), System.IO.File.ReadAllText(child / "b"), System.IO.File.ReadAllText(child / "c")));
+    }
+
+    [Fact]
+    public void Kinds_change_places()
+    {
+        Compile("p", """{"item":"ensure_dirs","path":"/a/x"}, {"item":"text","dest":"/b","text":"1"}, {"item":"symlink","link":"/c","target":"/b"}, {"item":"mknod","path":"/d","type":"fifo"}""");
+        Compile("c", """
+            {"item":"remove","path":"/a"}, {"item":"remove","path":"/b"}, {"item":"remove","path":"/c"}, {"item":"remove","path":"/d"},
+            {"item":"symlink","link":"/a","target":"/c"}, {"item":"ensure_dirs","path":"/c/x"}, {"item":"text","dest":"/a/y","text":"z"}, {"item":"mknod","path":"/b","type":"char","major":0,"minor":0}, {"item":"text","dest":"/d","text":""}
+            """, """ "parent":"p.layer", """).AssertDiskIsAsModelled();
+    }
+
+    [Theory]
     [InlineData("""{"item":"text","dest":"/no\n/f","text":""}""", """bad.layer.json: features[0]: text /no\x0a/f: /no\x0a as a directory is required, but nothing provides it""")]
     [InlineData("""{"item":"text","dest":"/f","text":"","user":"a\nb"}""", """bad.layer.json: features[0]: member 'user': 'a\x0ab' is no name of a user or group""")]
     [InlineData("""{"item":"a\nb\u001b"}""", """bad.layer.json: features[0]: unknown item 'a\x0ab\x1b'; known are*""")]
-    [InlineData("""{"item":"install","source":"no\nfile","dest":"/f"}""", """no\x0afile: *: No such file or directory""")]
-    [InlineData("""{"item":"clone","layer":"no.layer","source":"/","dest":"/"}""", """no.layer: *: No such file or directory""")]
+    [InlineData("""{"item":"install","source":"no\nfile","dest":"/f"}""", """bad.layer.json: features[0]: install /f: no\x0afile: *: No such file or directory""")]
+    [InlineData("""{"item":"clone","layer":"no.layer","source":"/","dest":"/"}""", """bad.layer.json: features[0]: clone /: no.layer: *: No such file or directory""")]
     public void An_error_is_one_line_whatever_the_names(string item, string error) =>
         Assert.Matches("^" + System.Text.RegularExpressions.Regex.Escape(error).Replace("\\*", ".*", StringComparison.Ordinal) + "$", Error(TryCompile("bad", item)));
 

@@ -22,6 +22,8 @@ public class SpecificationTests
     [InlineData("""{"name": "a\u001b[31m"}""", $"member 'name': 'a\u001b[31m' is no name for a layer: {LayerName.Rule}")]
     [InlineData("""{"name": "a", "parent": "x\u0000"}""", "parent: 'x\0' holds a NUL, which no path does")]
     [InlineData("""{"name": "a", "name": "b"}""", "member 'name' is given twice")]
+    [InlineData("""{"name": "a", "parent": "b", "parent": "c"}""", "member 'parent' is given twice")]
+    [InlineData("""{"name": "a", "parent": ["b", "c"]}""", "member 'parent': a string is expected, not a list")]
     [InlineData("""{"name": "a", "nome": "b"}""", "unknown member 'nome'; known are allow_host_mounts, features, name, parent, self_contained, source_date_epoch")]
     [InlineData("""{"name": "\ud800"}""", "member 'name': half a surrogate pair; use 'name_b64' for bytes that are not UTF-8")]
     [InlineData("""{"name": "a", "source_date_epoch": "now"}""", "member 'source_date_epoch': a whole number is expected, not a string")]
