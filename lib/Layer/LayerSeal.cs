@@ -17,11 +17,19 @@ internal static class LayerSeal
     {
         options.Cancellation.ThrowIfCancellationRequested();
         options.Progress?.Invoke("digesting", 0, null);
-        ContentDigests.ComputeAll(made.Tree.Walk().Where(e => e.Value.Kind == FileKind.File).Select(e => e.Value.Content!));
-        string digest = Sha256(TreeDigest.Compute(made.Tree));
         // What is written later, when the kernel gets to it, would count as a change after the facts were made; and after a power cut
-        // a layer would be there whose files are not.
-        Subvolume.Sync(build.SubvolumePath);
+        // a layer would be there whose files are not. The disk is busy while the processors digest.
+        Task written = Task.Run(() => Subvolume.Sync(build.SubvolumePath));
+        string digest;
+        try
+        {
+            ContentDigests.ComputeAll(made.Tree.Walk().Where(e => e.Value.Kind == FileKind.File).Select(e => e.Value.Content!));
+            digest = Sha256(TreeDigest.Compute(made.Tree));
+        }
+        finally
+        {
+            written.GetAwaiter().GetResult();
+        }
         Subvolume.SetReadOnly(build.SubvolumePath, true);
         SubvolumeInfo info = Subvolume.Info(build.SubvolumePath);
         new LayerFacts(made.Name, info.Uuid.ToString("D"), info.Changed.Transid, digest, made.Recipe, made.ParentDigest, made.Epoch.Seconds).Write(build.FactsPath, made.Tree);

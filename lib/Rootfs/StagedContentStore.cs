@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Layerbox.FileTree;
 using Layerbox.Posix;
@@ -22,7 +21,6 @@ public sealed class StagedContentStore : ContentStore, IDisposable
 
     private readonly DiskRoot _root;
     private readonly string _folderName;
-    private readonly ConcurrentBag<IncrementalHash> _hashes = [];
     private readonly Lock _lock = new();
     private DiskDirectory? _folder;
     private SafeFileHandle? _handle;
@@ -60,16 +58,10 @@ public sealed class StagedContentStore : ContentStore, IDisposable
     internal byte[] NextName() =>
         System.Text.Encoding.ASCII.GetBytes(Interlocked.Increment(ref _number).ToString(System.Globalization.CultureInfo.InvariantCulture));
 
-    internal IncrementalHash RentHash() => _hashes.TryTake(out IncrementalHash? hash) ? hash : IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-
-    internal void ReturnHash(IncrementalHash hash) => _hashes.Add(hash);
-
     public void Dispose()
     {
         lock (_lock)
         {
-            while (_hashes.TryTake(out IncrementalHash? hash))
-                hash.Dispose();
             if (_folder is null)
                 return;
             _handle!.Dispose();

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Security.Cryptography;
 using Layerbox.FileTree;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
@@ -7,15 +6,12 @@ using Microsoft.Win32.SafeHandles;
 namespace Layerbox.Rootfs;
 
 /// <summary>
-/// Writes one staged content. Small writes are gathered, so that most files take one write(2); bytes that come in order are hashed
-/// as they pass, so that nobody has to read them again.
+/// Writes one staged content. Small writes are gathered, so that most files take one write(2). Nothing is digested on the way: later,
+/// from the page cache and by all processors, that takes less time than it would here in line.
 /// </summary>
 internal sealed class StagedContentWriter : ContentWriter
 {
     private const int BufferSize = 128 * 1024;
-    private const long NotInOrder = -1;
-
-    private static readonly byte[] s_zeros = new byte[64 * 1024];
 
     private readonly StagedContentStore _store;
     private readonly byte[] _name;
@@ -26,9 +22,6 @@ internal sealed class StagedContentWriter : ContentWriter
     private long _bufferOffset;
     private long _size;
     private long _sizeOnDisk;
-    private IncrementalHash? _hash;
-    private long _hashed;
-    private byte[]? _digest;
     private bool _isWritten;
     private bool _isDone;
 
@@ -39,7 +32,6 @@ internal sealed class StagedContentWriter : ContentWriter
         if (initial is null)
             return;
         _unchanged = initial;
-        _hashed = NotInOrder;
         ContentCopy.Write(initial, OpenFile(), Reflink.Auto);
         _size = _sizeOnDisk = initial.Size;
     }
@@ -69,8 +61,6 @@ internal sealed class StagedContentWriter : ContentWriter
         Flush();
         _isWritten |= size != _size;
         _size = size;
-        if (size < _hashed)
-            ForgetHash();
         // What was cut off must read as zeros when the file grows again.
         if (size < _sizeOnDisk)
         {
@@ -86,8 +76,6 @@ internal sealed class StagedContentWriter : ContentWriter
         Flush();
         _isWritten = true;
         ContentCopy.WriteRange(source, sourceOffset, length, OpenFile(), offset);
-        if (length > 0)
-            ForgetHash();
         _sizeOnDisk = Math.Max(_sizeOnDisk, offset + length);
         _size = Math.Max(_size, offset + length);
     }
@@ -101,39 +89,23 @@ internal sealed class StagedContentWriter : ContentWriter
             return; // what was never written reads as zeros already
         if (!Files.TryPunchHole(OpenFile(), offset, onDisk, _store.Target.Path))
             base.Clear(offset, onDisk);
-        else if (offset < _hashed)
-            ForgetHash();
     }
 
     public override FileContent Complete()
     {
-        bool isWhole = _file is null && _hashed == 0 && _bufferOffset == 0 && _buffered == _size;
-        if (isWhole)
+        bool isWhole = _file is null && _bufferOffset == 0 && _buffered == _size;
+        if (isWhole && _store.MayKeepInMemory(_buffered))
         {
-            ReadOnlySpan<byte> all = _buffer.AsSpan(0, _buffered);
-            _digest = SHA256.HashData(all);
-            _hashed = NotInOrder;
-            if (_store.MayKeepInMemory(_buffered))
-            {
-                MemoryContent small = new(all.ToArray());
-                small.SetDigest(_digest);
-                Close();
-                return small;
-            }
+            MemoryContent small = new(_buffer.AsSpan(0, _buffered).ToArray());
+            Close();
+            return small;
         }
         Flush();
         SafeFileHandle file = OpenFile();
         if (_sizeOnDisk != _size)
             Files.Truncate(file, _size, _store.Target.Path);
-        if (_hashed != NotInOrder)
-        {
-            HashZeros(_size - _hashed);
-            _digest = (_hash ??= _store.RentHash()).GetHashAndReset();
-        }
         StagedContent content = new(_store, _name, _size);
-        if (_digest is not null)
-            content.SetDigest(_digest);
-        else if (!_isWritten && _unchanged is { HasDigest: true })
+        if (!_isWritten && _unchanged is { HasDigest: true })
             content.SetDigest(_unchanged.Digest);
         Close();
         return content;
@@ -166,33 +138,6 @@ internal sealed class StagedContentWriter : ContentWriter
     {
         Files.WriteAt(OpenFile(), bytes, offset, _store.Target.Path);
         _sizeOnDisk = Math.Max(_sizeOnDisk, offset + bytes.Length);
-        if (_hashed == NotInOrder)
-            return;
-        if (offset < _hashed)
-        {
-            ForgetHash();
-            return;
-        }
-        HashZeros(offset - _hashed);
-        (_hash ??= _store.RentHash()).AppendData(bytes);
-        _hashed = offset + bytes.Length;
-    }
-
-    private void HashZeros(long count)
-    {
-        for (; count > 0; count -= s_zeros.Length)
-            (_hash ??= _store.RentHash()).AppendData(s_zeros.AsSpan(0, (int)Math.Min(count, s_zeros.Length)));
-    }
-
-    private void ForgetHash()
-    {
-        if (_hash is not null)
-        {
-            _hash.GetHashAndReset();
-            _store.ReturnHash(_hash);
-            _hash = null;
-        }
-        _hashed = NotInOrder;
     }
 
     private void Close()
@@ -202,7 +147,5 @@ internal sealed class StagedContentWriter : ContentWriter
         if (_buffer is not null)
             ArrayPool<byte>.Shared.Return(_buffer);
         _buffer = null;
-        if (_hash is not null)
-            ForgetHash();
     }
 }

@@ -123,11 +123,11 @@ public sealed class StagedContentStoreTests : IDisposable
     }
 
     [Fact]
-    public void Knows_the_digest_of_what_came_in_order_and_of_unchanged_copies()
+    public void Knows_the_digest_of_unchanged_copies()
     {
         using StagedContentStore store = new(_folder.Path);
         FileContent content = Complete(store, Bytes(400_000, 1));
-        Assert.True(content.HasDigest);
+        Assert.Equal(SHA256.HashData(Bytes(400_000, 1)), content.Digest);
         using ContentWriter copy = store.Create(content);
         Assert.True(copy.Complete().HasDigest);
         using ContentWriter changed = store.Create(content);
