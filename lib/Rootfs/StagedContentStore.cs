@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Layerbox.FileTree;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
