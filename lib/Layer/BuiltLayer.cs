@@ -56,7 +56,11 @@ public sealed class BuiltLayer : IDisposable
                 throw new LayerException($"{place}: layer '{handle.Layer}': {path} has uuid {info.Uuid:D}, not {handle.Uuid}");
             if (!info.IsReadOnly)
                 throw new LayerException($"{place}: layer '{handle.Layer}': {path} is not read-only; somebody may have changed it");
-            return new BuiltLayer(handle, stored, hold, info.Changed.Transid);
+            BuiltLayer layer = new(handle, stored, hold, info.Changed.Transid);
+            // Nobody is handed a layer that was writable in between, even if its files are not looked at here.
+            if (LayerFacts.ReadHeader(stored.FactsPath) is not { } facts || !layer.IsDescribedBy(facts))
+                layer._tree = layer.ReadTree();
+            return layer;
         }
         catch
         {
@@ -70,9 +74,11 @@ public sealed class BuiltLayer : IDisposable
 
     public void Dispose() => _hold.Dispose();
 
+    private bool IsDescribedBy(LayerFacts facts) => facts.Uuid == Handle.Uuid && facts.Transid == _transid && facts.Digest == Handle.Digest;
+
     private Tree ReadTree()
     {
-        if (LayerFacts.Read(_stored.FactsPath, Path) is { } known && known.Facts.Uuid == Handle.Uuid && known.Facts.Transid == _transid)
+        if (LayerFacts.Read(_stored.FactsPath, Path) is { } known && IsDescribedBy(known.Facts))
             return known.Tree;
         Tree tree = RootfsReader.Read(Path);
         ContentDigests.ComputeAll(tree.Walk().Where(e => e.Value.Kind == FileKind.File).Select(e => e.Value.Content!));

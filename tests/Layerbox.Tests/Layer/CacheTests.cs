@@ -107,6 +107,9 @@ public sealed class CacheTests(SharedVolume shared) : DiskTest(shared), IClassFi
         Assert.Equal($"layer-show: {File("a.layer")}: layer 'a': {built.Path} is not read-only; somebody may have changed it", Run("layer-show", File("a.layer")).FirstErrorLine);
         Programs.Shell($"btrfs property set -ts '{built.Path}' ro true");
         Assert.StartsWith($"layer-show: {built.Path}: layer 'a' was changed since it was built: its digest is sha256:", Run("layer-show", File("a.layer")).FirstErrorLine, StringComparison.Ordinal);
+        Tools.Result run = Tools.Run("container-run", "--volume", Volume, File("a.layer"), "--", "/f");
+        Assert.Equal(125, run.Status);
+        Assert.StartsWith($"container-run: {built.Path}: layer 'a' was changed since it was built: ", run.FirstErrorLine, StringComparison.Ordinal);
         Built again = Compile("a", Install).AssertDiskIsAsModelled();
         Assert.NotEqual(built.Handle.Uuid, again.Handle.Uuid);
     }
