@@ -14,6 +14,20 @@ public static class RealPath
         return Of(file);
     }
 
+    /// <summary>Made absolute, with dots and double slashes taken out as text: links stay, and nothing need be there.</summary>
+    /// <exception cref="PosixException">A relative path, and the current folder is gone.</exception>
+    public static string Textually(string path)
+    {
+        try
+        {
+            return Path.GetFullPath(path);
+        }
+        catch (FileNotFoundException)
+        {
+            throw new PosixException("getcwd", Errno.ENOENT, path);
+        }
+    }
+
     /// <summary>Of an open file; one that was removed ends in " (deleted)".</summary>
     public static string Of(SafeFileHandle file) =>
         PathText.FromBytes(Files.ReadLink(Directories.Current, Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file.DangerousGetHandle()}"))));

@@ -72,7 +72,7 @@ public sealed class LayerSpec
             Parent = spec.OptionalText("parent") is { } parent ? sources.Layer(parent, $"{path}: parent") : null,
             SourceDateEpoch = spec.OptionalNumber("source_date_epoch", long.MinValue, long.MaxValue) is { } epoch ? new Timestamp(epoch) : null,
             SelfContained = spec.Flag("self_contained", false),
-            Items = [.. ReadItems(spec, context, [Path.GetFullPath(path)], [])],
+            Items = [.. ReadItems(spec, context, [RealPath.Textually(path)], [])],
         };
         spec.Finish();
         return layer;
@@ -102,7 +102,7 @@ public sealed class LayerSpec
     private static List<Item> ReadFeature(string name, string place, SpecContext context, List<string> open, HashSet<string> read)
     {
         string path = context.Sources.Resolve(name, place);
-        string full = Path.GetFullPath(path);
+        string full = RealPath.Textually(path);
         if (open.Contains(full))
             throw new SpecificationException(place, $"'{name}' includes itself: {string.Join(" -> ", open.Append(full).Select(Path.GetFileName))}");
         // A feature that two others include is there once, as its items are.

@@ -65,7 +65,7 @@ public sealed class Sources
     {
         string path = Resolve(name, place);
         // A mapped name and one that is not read links differently.
-        string key = $"{typeof(T).Name} {_map.ContainsKey(name)} {Path.GetFullPath(path)}";
+        string key = $"{typeof(T).Name} {_map.ContainsKey(name)} {RealPath.Textually(path)}";
         if (!_inputs.TryGetValue(key, out Input? input))
             _inputs.Add(key, input = make(path));
         return (T)input;

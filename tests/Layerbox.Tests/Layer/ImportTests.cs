@@ -22,6 +22,17 @@ public sealed class ImportTests(SharedVolume shared) : DiskTest(shared), IClassF
         Assert.Equal(built.Handle, Import("t.tar.gz").Handle);
     }
 
+    [Theory]
+    [InlineData("a.tar", "..")]
+    [InlineData("a.tar", "")]
+    [InlineData("a.tar", "a/b")]
+    [InlineData(".tar", null)]
+    public void Layers_have_names_that_files_can_have(string file, string? name)
+    {
+        Tools.Result result = Run("layer-import", [File(file), "--sha256", new string('0', 64), .. name is null ? Array.Empty<string>() : ["--name", name]]);
+        Assert.Equal((2, $"layer-import: {(name is null ? "give --name" : "--name")}: '{name}' is no name for a layer: {Layerbox.Layer.LayerName.Rule}"), (result.Status, result.FirstErrorLine));
+    }
+
     /// <summary>antlir's case 17: what the kernel sends of a layer is the layer again.</summary>
     [Fact]
     public void A_layer_that_was_sent_is_the_same_when_it_is_imported()
