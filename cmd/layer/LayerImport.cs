@@ -42,7 +42,6 @@ internal static class LayerImport
             layerName,
             pin,
             () => isInput ? io.In : new FdStream(Files.Open(file, OpenFlags.ReadOnly), file, canWrite: false),
-            isInput ? 0 : Files.Status(file, followLinks: true).Size,
             isInput ? "standard input" : file);
         using BuiltLayer layer = result.Layer;
         LayerArguments.Hand(layer, output, volume, io);

@@ -134,6 +134,18 @@ public sealed class Volume
         _image.Grow(() => bytes + Reserve - Free);
     }
 
+    /// <summary>The same as far as it can be done: what is not to be had is for the writer to find out, who may need less.</summary>
+    public void MakeRoom(long bytes)
+    {
+        try
+        {
+            EnsureFree(bytes);
+        }
+        catch (VolumeException)
+        {
+        }
+    }
+
     private static VolumeException Short(string path, long wanted, long free) =>
         new(string.Create(CultureInfo.InvariantCulture, $"{path}: {wanted - free} bytes are missing: {wanted} are needed and {free} free: 'layerbox subvol-gc' removes what nobody uses"));
 }

@@ -126,14 +126,16 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
     private BuiltLayer Build(LayerSpec spec, BuiltLayer? parent, Timestamp epoch, string recipe)
     {
         LayerBuild build = volume.Layers.Begin(LayerSeal.Digits(recipe));
+        volume.MakeRoom(spec.Items.SelectMany(item => item.Inputs).Distinct().Sum(input => input.Size));
         try
         {
             Tree tree = Make(build.SubvolumePath, spec, parent, epoch);
             return LayerSeal.Seal(volume, build, new Sealed(spec.Name, tree, parent?.Handle.Digest, epoch, recipe), options);
         }
-        catch
+        catch (Exception e)
         {
             build.Dispose();
+            LayerSeal.ExplainFull(e);
             throw;
         }
     }
@@ -156,7 +158,7 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
         using (StagedContentStore store = new(path))
         {
             options.Progress?.Invoke("applying items", 0, null);
-            draft = new LayerDraft(tree, epoch, store, layer => Open(layer).Tree);
+            draft = new LayerDraft(tree, epoch, new GrowingStore(store, volume), layer => Open(layer).Tree);
             FeaturePhase.Apply(draft, spec.Items);
             if (spec.SelfContained && draft.Metadata.Mounts.FirstOrDefault(m => m.Type == Mount.OfHost) is { } mount)
                 throw new LayerException($"{spec.Name}: the layer is declared self-contained, but {mount.MountPoint} is a mount from the host");

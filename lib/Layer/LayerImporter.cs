@@ -17,31 +17,27 @@ public sealed class LayerImporter(Volume volume, CompileOptions options)
 {
     private const int RecipeVersion = 1;
 
-    /// <summary>How many times larger than its archive a filesystem may well be. Room in a sparse image costs nothing.</summary>
-    private const int Unpacked = 5;
-
     private static ReadOnlySpan<byte> SendStreamMagic => "btrfs-stream\0"u8;
 
     /// <param name="name">The layer's name.</param>
     /// <param name="sha256">The pin, "sha256:…"; when a layer of this pin is there, the file is not even read.</param>
     /// <param name="open">Opens the file.</param>
-    /// <param name="size">Bytes of the file as far as known; room for it unpacked is made beforehand.</param>
     /// <param name="place">What messages call it.</param>
     /// <exception cref="LayerException">The bytes are not those that were pinned.</exception>
     /// <exception cref="InvalidDataException">They are no archive and no stream, or a broken one.</exception>
-    public CompileResult Import(string name, string sha256, Func<Stream> open, long size, string place)
+    public CompileResult Import(string name, string sha256, Func<Stream> open, string place)
     {
         string recipe = LayerSeal.Sha256(SHA256.HashData(Encoding.UTF8.GetBytes($"layerbox import {RecipeVersion}\ntool {options.ToolVersion}\nname {name}\nsource {sha256}\n")));
         if (!options.NoCache && LayerSeal.FindCached(volume, name, recipe) is { } cached)
             return new CompileResult(cached, WasCached: true);
-        LayerBuild build = volume.Layers.Begin(LayerSeal.Digits(recipe), size * Unpacked);
+        LayerBuild build = volume.Layers.Begin(LayerSeal.Digits(recipe));
         try
         {
             Subvolume.Create(build.SubvolumePath);
             Tree tree;
             using (StagedContentStore store = new(build.SubvolumePath))
             {
-                tree = Read(open, sha256, store, place);
+                tree = Read(open, sha256, new GrowingStore(store, volume), place);
                 CheckMetadata(tree, place);
                 foreach ((TreePath _, Inode inode) in tree.Walk())
                     inode.MadeBy = $"import {sha256}";
@@ -56,9 +52,10 @@ public sealed class LayerImporter(Volume volume, CompileOptions options)
             }
             return new CompileResult(LayerSeal.Seal(volume, build, new Sealed(name, tree, null, default, recipe), options), WasCached: false);
         }
-        catch
+        catch (Exception e)
         {
             build.Dispose();
+            LayerSeal.ExplainFull(e);
             throw;
         }
     }

@@ -1,5 +1,6 @@
 using Layerbox.Btrfs;
 using Layerbox.FileTree;
+using Layerbox.Posix;
 using Layerbox.Rootfs;
 
 namespace Layerbox.Layer;
@@ -61,6 +62,13 @@ internal static class LayerSeal
         {
             return null; // gone, or meddled with, since we looked: it is built again
         }
+    }
+
+    /// <summary>Says what can be done, when a build failed for want of room.</summary>
+    public static void ExplainFull(Exception e)
+    {
+        if (e is PosixException { Errno: Errno.ENOSPC or Errno.EDQUOT })
+            throw new LayerException($"{e.Message}: 'layerbox subvol-gc' removes what nobody uses");
     }
 
     /// <summary>A state that no real directory has: a writer that is told of it corrects all that the kernel chose for a new subvolume's root.</summary>

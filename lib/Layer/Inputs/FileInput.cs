@@ -24,6 +24,8 @@ public sealed class FileInput(string name, string hostPath, bool followLink, str
     /// <summary>The same as a tree, when it is a folder.</summary>
     public Tree Tree => Root.IsDirectory ? _tree! : throw new SpecificationException(place, $"'{name}' is no folder");
 
+    public override long Size => new Tree(Root).Walk().Sum(entry => entry.Value.Content?.Size ?? 0);
+
     /// <summary>Whether the owner may execute it: the one bit of a mode that survives a checkout.</summary>
     public static bool IsProgram(Inode inode) => inode.Kind == FileKind.File && (inode.Mode & 0x40) != 0;
 
@@ -48,7 +50,7 @@ public sealed class FileInput(string name, string hostPath, bool followLink, str
 
     private Inode Read()
     {
-        string path = followLink ? RealPath.Of(hostPath) : Path.GetFullPath(hostPath);
+        string path = followLink ? RealPath.Of(hostPath) : RealPath.Textually(hostPath);
         FileStatus status = Files.Status(path);
         if (status.IsDirectory)
             return RootfsReader.Read(path).Root;

@@ -15,6 +15,9 @@ public abstract class Input
     /// <summary>"sha256:…" or another text that changes whenever what the item would take from the input changes.</summary>
     public string Digest => _digest ??= ComputeDigest();
 
+    /// <summary>About how many bytes of it may go into the layer, as far as that is known before.</summary>
+    public virtual long Size => 0;
+
     protected abstract string ComputeDigest();
 }
 
