@@ -59,9 +59,7 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
         }
         finally
         {
-            foreach (BuiltLayer layer in _opened.Values)
-                layer.Dispose();
-            _opened.Clear();
+            CloseOpened();
         }
     }
 
@@ -82,10 +80,15 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
         }
         finally
         {
-            foreach (BuiltLayer layer in _opened.Values)
-                layer.Dispose();
-            _opened.Clear();
+            CloseOpened();
         }
+    }
+
+    private void CloseOpened()
+    {
+        foreach (BuiltLayer layer in _opened.Values)
+            layer.Dispose();
+        _opened.Clear();
     }
 
     private BuiltLayer Open(LayerInput input)
@@ -126,9 +129,9 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
     private BuiltLayer Build(LayerSpec spec, BuiltLayer? parent, Timestamp epoch, string recipe)
     {
         LayerBuild build = volume.Layers.Begin(LayerSeal.Digits(recipe));
-        volume.MakeRoom(spec.Items.SelectMany(item => item.Inputs).Distinct().Sum(input => input.Size));
         try
         {
+            volume.MakeRoom(spec.Items.SelectMany(item => item.Inputs).Distinct().Sum(input => input.Size));
             Tree tree = Make(build.SubvolumePath, spec, parent, epoch);
             return LayerSeal.Seal(volume, build, new Sealed(spec.Name, tree, parent?.Handle.Digest, epoch, recipe), options);
         }
