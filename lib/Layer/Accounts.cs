@@ -15,6 +15,9 @@ public sealed class Accounts
 
     private const string Root = "root";
 
+    /// <summary>It is read as a whole.</summary>
+    private const long MaxBytes = 16 << 20;
+
     public IReadOnlyList<User> Users { get; private init; } = [];
     public IReadOnlyList<Group> Groups { get; private init; } = [];
 
@@ -47,6 +50,8 @@ public sealed class Accounts
     {
         if (tree.Find(tree.Resolve(path, followLast: true))?.Content is not { } content)
             return null;
+        if (content.Size > MaxBytes)
+            throw new LayerException($"{path}: {content.Size} bytes are too many; at most {MaxBytes} make sense");
         using Stream stream = content.Open();
         using StreamReader reader = new(stream, Encoding.Latin1);
         return reader.ReadToEnd();

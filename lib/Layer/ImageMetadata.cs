@@ -14,6 +14,9 @@ public sealed class ImageMetadata
 {
     public static TreePath Folder { get; } = TreePath.Parse(".layerbox");
 
+    /// <summary>An image from elsewhere may hold anything, and each file is read as a whole.</summary>
+    private const long MaxBytes = 16 << 20;
+
     private static readonly FileName s_configName = new("config.json");
     private static readonly FileName s_mountsName = new("mounts.json");
 
@@ -64,7 +67,9 @@ public sealed class ImageMetadata
         string where = Folder.Append(name).ToString();
         if (inode.Kind != FileKind.File)
             throw new LayerException($"{where}: a regular file is expected");
-        using Stream stream = inode.Content!.Open();
+        if (inode.Content!.Size > MaxBytes)
+            throw new LayerException($"{where}: {inode.Content.Size} bytes are too many; at most {MaxBytes} make sense");
+        using Stream stream = inode.Content.Open();
         using MemoryStream bytes = new();
         stream.CopyTo(bytes);
         if (bytes.Length == 0 || bytes.GetBuffer()[bytes.Length - 1] != '\n')

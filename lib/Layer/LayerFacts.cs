@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Layerbox.Btrfs;
 using Layerbox.FileTree;
 using Layerbox.Posix;
 using Layerbox.Rootfs;
@@ -31,6 +32,9 @@ internal sealed record LayerFacts(string Layer, string Uuid, ulong Transid, stri
         TreeJson.Write(bytes, tree);
         WholeFile.Write(path, bytes.GetBuffer().AsSpan(0, (int)bytes.Length));
     }
+
+    /// <summary>Whether the subvolume is still in the state that these facts are about, and nobody can be changing it.</summary>
+    public bool IsAbout(SubvolumeInfo info) => info.IsReadOnly && info.Uuid.ToString("D") == Uuid && info.Changed.Transid == Transid;
 
     /// <summary>The first line, which is all that is read: the tree of a large layer has many megabytes. Null when there is none that can be read.</summary>
     public static LayerFacts? ReadHeader(string path)

@@ -53,8 +53,7 @@ internal static class LayerSeal
             return null;
         try
         {
-            SubvolumeInfo info = Subvolume.Info(stored.SubvolumePath);
-            if (info.Uuid.ToString("D") != facts.Uuid || info.Changed.Transid != facts.Transid)
+            if (!facts.IsAbout(Subvolume.Info(stored.SubvolumePath)))
                 return null; // it was made writable since, and written to
             return BuiltLayer.Open(HandleOf(volume, stored, name, facts.Digest, recipe), volume, name);
         }

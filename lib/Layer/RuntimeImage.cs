@@ -70,7 +70,7 @@ public sealed class RuntimeImage : IDisposable
         {
             if (stored.TryHold() is not { } hold)
                 continue;
-            if (LayerFacts.ReadHeader(stored.FactsPath)?.Digest == mount.Digest)
+            if (LayerFacts.ReadHeader(stored.FactsPath) is { } facts && facts.Digest == mount.Digest && Subvolume.IsSubvolume(stored.SubvolumePath) && facts.IsAbout(Subvolume.Info(stored.SubvolumePath)))
             {
                 _holds.Add(hold);
                 return stored.SubvolumePath;

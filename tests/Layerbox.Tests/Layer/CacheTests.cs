@@ -1,3 +1,5 @@
+using Layerbox.Btrfs;
+using Layerbox.Layer;
 using Layerbox.Tests.Btrfs;
 
 namespace Layerbox.Tests.Layer;
@@ -96,6 +98,17 @@ public sealed class CacheTests(SharedVolume shared) : DiskTest(shared), IClassFi
         Assert.Equal("""["(Dir)", {"f": ["(File m444 d2)"]}]""", string.Concat(ShowTree("a").Split('\n').Select(l => l.Trim())));
         Compile("c", """{"item":"text","dest":"/g","text":""}""", """ "parent":"a.layer", """).AssertDiskIsAsModelled();
         Assert.Equal(built.Handle.Digest, Compile("a", Install).Handle.Digest);
+    }
+
+    [Fact]
+    public void Nor_is_it_mounted_where_another_layer_wants_it()
+    {
+        Built data = Compile("data", """{"item":"text","dest":"/f","text":"1"}"""), web = Compile("web", """{"item":"mount","mountpoint":"/m","layer":"data.layer"}""");
+        Volume volume = Layerbox.Btrfs.Volume.Open(Volume);
+        using (RuntimeImage image = RuntimeImage.Open(web.Path, volume))
+            Assert.Equal([data.Path], image.Binds.Select(bind => bind.Source));
+        Programs.Shell($"btrfs property set -ts '{data.Path}' ro false; echo 2 > '{data.Path}/g'; btrfs property set -ts '{data.Path}' ro true");
+        Assert.EndsWith("which is to be mounted there, is not on the volume: compile it again", Assert.Throws<LayerException>(() => RuntimeImage.Open(web.Path, volume)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

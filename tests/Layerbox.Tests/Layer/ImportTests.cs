@@ -47,6 +47,7 @@ public sealed class ImportTests(SharedVolume shared) : DiskTest(shared), IClassF
     [Theory]
     [InlineData("echo x > .layerbox/other", "/.layerbox/other: unknown; this folder is reserved for layerbox")]
     [InlineData("printf '{}' > .layerbox/config.json", "/.layerbox/config.json: the newline at the end is missing")]
+    [InlineData("truncate -s 20M .layerbox/config.json", "/.layerbox/config.json: 20971520 bytes are too many; at most 16777216 make sense")]
     [InlineData("mkfifo .layerbox/mounts.json", "/.layerbox/mounts.json: a regular file is expected")]
     public void Records_that_no_child_could_read_are_refused(string script, string error)
     {
