@@ -37,10 +37,12 @@ internal static partial class ImagePackage
             return ExitStatus.Success;
         }
         using Progress progress = Progress.Start(io, progressMode);
+        // Asked for before the work: from here on a signal does not end the tool before it has cleaned up.
+        CancellationToken cancellation = io.Cancellation;
         Packaged package = LayerPackage.Write(layer, format, output, done =>
         {
             progress.Report("packaging", done);
-            io.Cancellation.ThrowIfCancellationRequested();
+            cancellation.ThrowIfCancellationRequested();
         });
         (string? path, string? bytes) = PathJson.Split(output);
         io.WriteJsonLine(new Package(path, bytes, format, package.Size, package.Digest), PackageJson.Default.Package);

@@ -25,7 +25,7 @@ public static class LayerPackage
     public static Packaged Write(BuiltLayer layer, string format, string path, Action<long>? progress)
     {
         if (format == Folder)
-            return WriteFolder(layer, path);
+            return WriteFolder(layer, path, progress);
         using OutputFile output = OutputFile.Create(path, replace: false);
         using CountingStream counted = new(output.Stream, progress);
         WriteStream(layer, format, counted);
@@ -50,11 +50,11 @@ public static class LayerPackage
             TarWriter.Write(target, layer.Tree);
     }
 
-    private static Packaged WriteFolder(BuiltLayer layer, string path)
+    private static Packaged WriteFolder(BuiltLayer layer, string path, Action<long>? progress)
     {
         using (OutputDirectory output = OutputDirectory.Create(path))
         {
-            RootfsWriter.Apply(output.TemporaryPath, LayerSeal.EmptySubvolume(), layer.Tree);
+            RootfsWriter.Apply(output.TemporaryPath, LayerSeal.EmptySubvolume(), layer.Tree, new RootfsWriteOptions { Progress = made => progress?.Invoke(made.Bytes) });
             output.Commit();
         }
         long size = layer.Tree.Walk().Select(e => e.Value.Content).OfType<FileContent>().Distinct().Sum(c => c.Size);

@@ -1,4 +1,5 @@
 using Layerbox.FileTree;
+using Layerbox.Layer;
 using Layerbox.Tests.Btrfs;
 
 namespace Layerbox.Tests.Layer;
@@ -20,6 +21,18 @@ public sealed class PackageTests(SharedVolume shared) : DiskTest(shared), IClass
         string path = File($"package.{format}");
         Run("image-package", File("a.layer"), "--format", format, "--output", path).AssertSucceeded();
         return path;
+    }
+
+    [Theory]
+    [InlineData("sendstream")]
+    [InlineData("tar.gz")]
+    [InlineData("directory")]
+    public void One_that_is_interrupted_leaves_nothing_behind(string format)
+    {
+        using BuiltLayer layer = BuiltLayer.Open(MakeLayer().Handle, Layerbox.Btrfs.Volume.Open(Volume), "a");
+        using TempFolder target = new();
+        Assert.Throws<OperationCanceledException>(() => LayerPackage.Write(layer, format, target / "package", _ => throw new OperationCanceledException()));
+        Assert.Empty(Directory.GetFileSystemEntries(target.Path));
     }
 
     [Theory]
