@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 
 namespace Layerbox.Tests.EndToEnd;
@@ -43,7 +45,7 @@ public sealed class DefaultVolumeTests : IDisposable
         SkipUnlessPublished();
         string made = Make();
         // A reboot leaves the file, and nothing of the mount.
-        Programs.Run("umount", MountPoint);
+        Unmount();
         Assert.Equal(made, Must("\"$L\" layer-show a.layer"));
         Assert.Equal("", Must("\"$L\" subvol-gc --grace 0s"));
         Assert.Equal(File.ReadAllText(_home / "a.layer"), Must("\"$L\" layer-compile a.layer.json"));
@@ -59,7 +61,7 @@ public sealed class DefaultVolumeTests : IDisposable
         Assert.NotEmpty(what);
         SkipUnlessPublished();
         Make();
-        Programs.Run("umount", MountPoint);
+        Unmount();
         Programs.Run("bash", "-euc", damage, "bash", Image);
         string before = Fingerprint();
         foreach (string tool in (string[])["layer-compile a.layer.json", "layer-show a.layer", "subvol-gc", "volume-make"])
@@ -71,6 +73,29 @@ public sealed class DefaultVolumeTests : IDisposable
         Assert.Equal(before, Fingerprint());
         Assert.False(IsMounted());
         Assert.Empty(LoopDevices());
+    }
+
+    [Fact]
+    public void Is_made_after_all_when_its_maker_was_killed()
+    {
+        SkipUnlessPublished();
+        const int Count = 10;
+        long start = Stopwatch.GetTimestamp();
+        Make();
+        TimeSpan duration = Stopwatch.GetElapsedTime(start);
+        Random random = new(Count);
+        for (int i = 0; i < Count; i++)
+        {
+            Unmount();
+            Directory.Delete(_home / "cache", recursive: true);
+            double seconds = duration.TotalSeconds * (i + random.NextDouble()) / Count;
+            Run(string.Create(CultureInfo.InvariantCulture, $"timeout --signal KILL {seconds} \"$L\" layer-compile a.layer.json"));
+            Make();
+            Assert.Equal(["volume", "volume.img", "volume.lock"], Workbench.Names(_home / "cache/layerbox"));
+            Must("\"$L\" subvol-gc --grace 0s");
+            Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(MountPoint, "tmp")));
+            Assert.Single(LoopDevices());
+        }
     }
 
     private static void SkipUnlessPublished()
@@ -96,6 +121,15 @@ public sealed class DefaultVolumeTests : IDisposable
 
     private (int Status, string Out, string Err) Run(string script) =>
         Executable.Shell("unset LAYERBOX_VOLUME; export HOME=$PWD XDG_CACHE_HOME=$PWD/cache\n" + script, _home.Path);
+
+    // Containers of other tests may keep the filesystem for the moment that they live.
+    private void Unmount()
+    {
+        Programs.Run("umount", MountPoint);
+        for (int i = 0; LoopDevices().Length > 0 && i < 200; i++)
+            Thread.Sleep(50);
+        Assert.Empty(LoopDevices());
+    }
 
     private bool IsMounted() => File.ReadLines("/proc/self/mountinfo").Any(line => line.Split(' ')[4] == MountPoint);
 
