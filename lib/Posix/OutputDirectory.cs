@@ -4,7 +4,7 @@ namespace Layerbox.Posix;
 
 /// <summary>
 /// A directory that appears at its path whole or not at all: filled under a temporary name beside it, synced and renamed by
-/// <see cref="Commit"/>; removed with all that is in it when that call never comes.
+/// <see cref="Commit"/>; removed with all that is in it when that call never comes, after SIGKILL by the next one to write there.
 /// </summary>
 public sealed class OutputDirectory : IDisposable
 {
@@ -12,11 +12,12 @@ public sealed class OutputDirectory : IDisposable
 
     private readonly OutputPath _path;
     private readonly bool _replace;
+    private readonly SafeFileHandle _directory;
     private bool _isDone;
 
-    private OutputDirectory(OutputPath path, bool replace)
+    private OutputDirectory(OutputPath path, SafeFileHandle directory, bool replace)
     {
-        (_path, _replace) = (path, replace);
+        (_path, _directory, _replace) = (path, directory, replace);
         TemporaryPath = System.IO.Path.Combine(path.FolderPath, PathText.FromBytes(path.TemporaryName));
     }
 
@@ -33,8 +34,7 @@ public sealed class OutputDirectory : IDisposable
         OutputPath place = OutputPath.Open(path);
         try
         {
-            Directories.Make(place.Folder, place.TemporaryName, AllForAll);
-            return new OutputDirectory(place, replace);
+            return new OutputDirectory(place, place.Take(name => Make(place.Folder, name)), replace);
         }
         catch (PosixException e)
         {
@@ -48,8 +48,7 @@ public sealed class OutputDirectory : IDisposable
     {
         try
         {
-            using (SafeFileHandle directory = Directories.Open(_path.Folder, _path.TemporaryName))
-                Files.SyncFilesystem(directory);
+            Files.SyncFilesystem(_directory);
             if (_replace && Files.TryExchange(_path.Folder, _path.TemporaryName, _path.Name))
                 Directories.RemoveAll(_path.Folder, _path.TemporaryName);
             else
@@ -69,6 +68,13 @@ public sealed class OutputDirectory : IDisposable
         if (!_isDone)
             Directories.RemoveAll(_path.Folder, _path.TemporaryName);
         _isDone = true;
+        _directory.Dispose();
         _path.Dispose();
+    }
+
+    private static SafeFileHandle Make(SafeFileHandle folder, byte[] name)
+    {
+        Directories.Make(folder, name, AllForAll);
+        return Directories.Open(folder, name);
     }
 }

@@ -4,7 +4,7 @@ namespace Layerbox.Posix;
 
 /// <summary>
 /// A file that appears at its path whole or not at all: written without a name where the filesystem can (then even SIGKILL leaves
-/// nothing), else under a temporary name beside it; synced and put in place by <see cref="Commit"/>. Without that call nothing
+/// nothing), else under a temporary name beside it, which the next one to write there removes; synced and put in place by <see cref="Commit"/>. Without that call nothing
 /// stays. The mode follows the umask. What is no regular file (a device, a pipe) is simply written to.
 /// </summary>
 public sealed class OutputFile : IDisposable
@@ -72,7 +72,7 @@ public sealed class OutputFile : IDisposable
             if (!_isNameless || !TryLink(_path))
             {
                 if (_isNameless)
-                    Files.Link(Handle, _path.Folder, _path.TemporaryName);
+                    LinkTemporarily(_path);
                 RenameIntoPlace(_path);
             }
             _isDone = true;
@@ -96,8 +96,17 @@ public sealed class OutputFile : IDisposable
         _path.Dispose();
     }
 
+    private void LinkTemporarily(OutputPath path) => path.Take(name =>
+    {
+        // Before it has a name, so that nobody can take it for abandoned.
+        OutputPath.TryHold(Handle);
+        Files.Link(Handle, path.Folder, name);
+        return Handle;
+    });
+
     private bool TryLink(OutputPath path)
     {
+        path.RemoveAbandoned();
         try
         {
             Files.Link(Handle, path.Folder, path.Name);
@@ -160,6 +169,6 @@ public sealed class OutputFile : IDisposable
         }
     }
 
-    private static SafeFileHandle OpenNamed(OutputPath place) => Files.Open(
-        place.Folder, place.TemporaryName, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.NoFollow, ReadWriteForAll);
+    private static SafeFileHandle OpenNamed(OutputPath place) => place.Take(name => Files.Open(
+        place.Folder, name, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.NoFollow, ReadWriteForAll));
 }

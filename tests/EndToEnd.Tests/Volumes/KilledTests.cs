@@ -51,6 +51,30 @@ public class KilledTests
         return ["layer-import", "tree.tar.zst", "--sha256", digest, "--no-cache", "--progress", "none", "--output", "out.layer"];
     }
 
+    [Theory]
+    [InlineData("directory")]
+    [InlineData("tar.zst")]
+    public void Packaging(string format)
+    {
+        const int Count = 8;
+        using Workbench bench = Workbench.OrSkip();
+        bench.Must(Importing(bench));
+        string[] tool = ["image-package", "out.layer", "--format", format, "--output", "package", "--progress", "none"], beside = Workbench.Names(bench / ".");
+        long start = Stopwatch.GetTimestamp();
+        bench.Must(tool);
+        TimeSpan duration = Stopwatch.GetElapsedTime(start);
+        Random random = new(Count);
+        for (int i = 0; i < Count; i++)
+        {
+            bench.Script("rm -r package");
+            KillAfter(duration * (1.05 * (i + random.NextDouble()) / Count), bench, tool);
+            bench.Script("rm -rf package");
+            bench.Must(tool);
+            Assert.Equal([.. beside, "package"], Workbench.Names(bench / ".").OrderBy(name => name == "package"));
+        }
+        bench.AssertNothingLeaks("out.layer");
+    }
+
     private static void Kill(int count, Func<Workbench, string[]> prepare)
     {
         using Workbench bench = Workbench.OrSkip();

@@ -79,6 +79,56 @@ public sealed class OutputFileTests : IDisposable
         }
     }
 
+    // As SIGKILL leaves it: under the temporary name, and nobody holds it.
+    [Theory]
+    [InlineData("echo half > .out.layerbox-tmp")]
+    [InlineData("mkdir .out.layerbox-tmp; echo half > .out.layerbox-tmp/x")]
+    [InlineData("echo half > .out.layerbox-tmp; echo old > out")]
+    public void Removes_what_one_that_was_killed_has_left(string leaving)
+    {
+        Programs.Shell($"cd {_folder.Path}; {leaving}");
+        using (OutputFile file = OutputFile.Create(_folder / "out"))
+        {
+            file.Stream.Write("whole"u8);
+            file.Commit();
+        }
+        Assert.Equal(["out"], Names);
+        Assert.Equal("whole", Programs.Shell($"cat {_folder / "out"}"));
+        Programs.Shell($"cd {_folder.Path}; rm out; {leaving}");
+        using (OutputDirectory directory = OutputDirectory.Create(_folder / "out", replace: true))
+        {
+            Programs.Shell($"echo whole > {directory.TemporaryPath}/x");
+            directory.Commit();
+        }
+        Assert.Equal(["out"], Names);
+        Assert.Equal("whole\n", Programs.Shell($"cat {_folder / "out/x"}"));
+    }
+
+    [Fact]
+    public void Leaves_alone_what_others_are_at_work_on()
+    {
+        using OutputDirectory first = OutputDirectory.Create(_folder / "out", replace: true), second = OutputDirectory.Create(_folder / "out", replace: true);
+        Programs.Shell($"echo one > {first.TemporaryPath}/x; echo two > {second.TemporaryPath}/x");
+        second.Commit();
+        Assert.Equal("two\n", Programs.Shell($"cat {_folder / "out/x"}"));
+        first.Commit();
+        Assert.Equal("one\n", Programs.Shell($"cat {_folder / "out/x"}"));
+        Assert.Equal(["out"], Names);
+    }
+
+    [Fact]
+    public async Task Writers_of_one_file_do_not_meet()
+    {
+        const int Writers = 4, Times = 50;
+        await Task.WhenAll(Enumerable.Range(0, Writers).Select(_ => Task.Run(() =>
+        {
+            for (int i = 0; i < Times; i++)
+                WholeFile.Write(_folder / "out", "whole"u8);
+        })));
+        Assert.Equal(["out"], Names);
+        Assert.Equal("whole", Programs.Shell($"cat {_folder / "out"}"));
+    }
+
     [Fact]
     public void A_directory_appears_whole()
     {
