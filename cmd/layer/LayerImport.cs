@@ -15,17 +15,18 @@ internal static class LayerImport
         Option<string?> name = new("--name") { Description = "The layer's name; else the file's, without its endings." };
         Option<string?> output = new("--output", "-o") { Description = "Write the handle to this file too; the layer lives as long as the file does.", HelpName = "HANDLE" };
         Option<bool> noCache = new("--no-cache") { Description = "Import even when a layer of the same file is there." };
+        Option<string[]> mounts = new("--allow-host-mount") { Description = "A path of this machine that the image may have mounted when it runs. May be given several times.", HelpName = "PATH" };
         Option<string?> volume = LayerArguments.Volume();
         Option<string> progress = Progress.Option();
-        Command command = new("layer-import", "Make a layer of a pinned archive or send-stream and print its handle.") { file, sha256, name, output, noCache, volume, progress };
+        Command command = new("layer-import", "Make a layer of a pinned archive or send-stream and print its handle.") { file, sha256, name, output, noCache, mounts, volume, progress };
         return new Tool(
             command,
             "layer-import rootfs.tar.zst --sha256 $(sha256sum < rootfs.tar.zst | cut -d ' ' -f 1) --output base.layer",
             (args, io) => Run(args.GetRequiredValue(file), args.GetRequiredValue(sha256), args.GetValue(name), args.GetValue(output), args.GetValue(noCache),
-                args.GetValue(volume), args.GetValue(progress), io));
+                args.GetValue(mounts) ?? [], args.GetValue(volume), args.GetValue(progress), io));
     }
 
-    private static int Run(string file, string digest, string? name, string? output, bool noCache, string? volumePath, string? progressMode, Streams io)
+    private static int Run(string file, string digest, string? name, string? output, bool noCache, string[] mounts, string? volumePath, string? progressMode, Streams io)
     {
         string pin = "sha256:" + (digest.StartsWith("sha256:", StringComparison.Ordinal) ? digest[7..] : digest);
         if (pin.Length != 71 || !pin.Skip(7).All(char.IsAsciiHexDigitLower))
@@ -38,7 +39,7 @@ internal static class LayerImport
         Volume volume = Volume.Open(volumePath);
         using Progress progress = Progress.Start(io, progressMode);
         bool isInput = file == "-";
-        CompileResult result = new LayerImporter(volume, LayerArguments.Options(noCache, progress, io)).Import(
+        CompileResult result = new LayerImporter(volume, LayerArguments.Options(noCache, progress, io)) { AllowedHostMounts = mounts.ToHashSet(StringComparer.Ordinal) }.Import(
             layerName,
             pin,
             () => isInput ? io.In : new FdStream(Files.Open(file, OpenFlags.ReadOnly), file, canWrite: false),

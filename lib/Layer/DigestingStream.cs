@@ -11,7 +11,7 @@ namespace Layerbox.Layer;
 internal sealed class DigestingStream : ReadOnlyStream
 {
     /// <summary>How many pieces may wait for the digest; more would only take memory.</summary>
-    private const int Waiting = 16;
+    private const int Waiting = 3;
 
     private readonly Stream _inner;
     private readonly Action<long>? _progress;

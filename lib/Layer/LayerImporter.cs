@@ -17,6 +17,12 @@ public sealed class LayerImporter(Volume volume, CompileOptions options)
 {
     private const int RecipeVersion = 1;
 
+    /// <summary>
+    /// Host paths that the image may ask to have mounted. Who made an image is not who runs it: what of this machine its commands see is
+    /// for the one who imports it to say.
+    /// </summary>
+    public IReadOnlySet<string> AllowedHostMounts { get; init; } = new HashSet<string>();
+
     private static ReadOnlySpan<byte> SendStreamMagic => "btrfs-stream\0"u8;
 
     /// <param name="name">The layer's name.</param>
@@ -27,7 +33,7 @@ public sealed class LayerImporter(Volume volume, CompileOptions options)
     /// <exception cref="InvalidDataException">They are no archive and no stream, or a broken one.</exception>
     public CompileResult Import(string name, string sha256, Func<Stream> open, string place)
     {
-        string recipe = LayerSeal.Sha256(SHA256.HashData(Encoding.UTF8.GetBytes($"layerbox import {RecipeVersion}\ntool {options.ToolVersion}\nname {name}\nsource {sha256}\n")));
+        string recipe = LayerSeal.Sha256(SHA256.HashData(Encoding.UTF8.GetBytes($"layerbox import {RecipeVersion}\ntool {options.ToolVersion}\nname {name}\nsource {sha256}\n{string.Concat(AllowedHostMounts.Order(StringComparer.Ordinal).Select(path => $"mount {path}\n"))}")));
         if (!options.NoCache && LayerSeal.FindCached(volume, name, recipe) is { } cached)
             return new CompileResult(cached, WasCached: true);
         LayerBuild build = volume.Layers.Begin(LayerSeal.Digits(recipe));
@@ -74,6 +80,8 @@ public sealed class LayerImporter(Volume volume, CompileOptions options)
             using Stream stream = Decompression.Open(digesting, out _, leaveOpen: true);
             byte[] start = new byte[SendStreamMagic.Length];
             int length = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+            if (length == 0)
+                throw new InvalidDataException("empty: neither an archive nor a send-stream");
             using PrefixedStream whole = new(start.AsMemory(0, length), stream);
             tree = start.AsSpan(0, length).SequenceEqual(SendStreamMagic)
                 ? SendStreamTree.Apply(whole, null, store).Tree
@@ -90,11 +98,12 @@ public sealed class LayerImporter(Volume volume, CompileOptions options)
     }
 
     // What the image says about itself is understood now, or no child of it could be compiled.
-    private static void CheckMetadata(Tree tree, string place)
+    private void CheckMetadata(Tree tree, string place)
     {
         try
         {
-            ImageMetadata.Read(tree);
+            if (ImageMetadata.Read(tree).Mounts.FirstOrDefault(m => m.Type == Mount.OfHost && !AllowedHostMounts.Contains(m.Source)) is { } mount)
+                throw new LayerException($"{mount.MountPoint} is to show {mount.Source} of the host; allow it with --allow-host-mount if that is meant");
         }
         catch (LayerException e)
         {

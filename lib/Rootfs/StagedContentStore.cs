@@ -16,7 +16,7 @@ public sealed class StagedContentStore : ContentStore, IDisposable
     public const string FolderName = ".layerbox-stage";
 
     private const int SmallSize = 16 * 1024;
-    private const long MemoryLimit = 8 << 20;
+    private const long MemoryLimit = 12 << 20;
 
     private readonly DiskRoot _root;
     private readonly string _folderName;

@@ -6,6 +6,26 @@ namespace Layerbox.Tests.Layer;
 public sealed class ImportTests(SharedVolume shared) : DiskTest(shared), IClassFixture<SharedVolume>
 {
     [Fact]
+    public void An_image_shows_nothing_of_this_machine_unless_that_is_allowed()
+    {
+        Shell("""mkdir -p t/.layerbox t/h; echo '[{"mountpoint":"h","type":"host","source":"/etc","is_directory":true}]' > t/.layerbox/mounts.json; tar -C t -cf t.tar .""");
+        Assert.Equal($"layer-import: {File("t.tar")}: /h is to show /etc of the host; allow it with --allow-host-mount if that is meant", TryImport("t.tar").FirstErrorLine);
+        string[] import = [File("t.tar"), "--sha256", Programs.Run("sha256sum", File("t.tar"))[..64]];
+        Run("layer-import", [.. import, "--allow-host-mount", "/etc"]).AssertSucceeded();
+        Assert.Equal(2, Run("layer-import", import).Status);
+        Assert.Equal(2, Run("layer-import", [.. import, "--allow-host-mount", "/"]).Status);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("| gzip")]
+    public void Nothing_is_no_archive(string through)
+    {
+        Shell($": {through} > t.tar");
+        Assert.Equal($"layer-import: {File("t.tar")}: empty: neither an archive nor a send-stream", TryImport("t.tar").FirstErrorLine);
+    }
+
+    [Fact]
     public void An_archive_is_imported_as_it_is_once()
     {
         Shell("mkdir -p t/d; echo 1 > t/d/f; ln t/d/f t/g; chmod 6711 t/d/f; tar --owner=3 --group=4 --mtime=@7 -C t -czf t.tar.gz .");
