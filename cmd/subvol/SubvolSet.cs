@@ -20,7 +20,7 @@ internal static class SubvolSet
         Command command = new("subvol-set", "Change a btrfs subvolume and print it as a JSON line.") { path, readOnly, isDefault, quota, force };
         return new Tool(
             command,
-            "subvol-set --read-only true --quota 10G /volume/work",
+            "subvol-set --read-only true --quota 10G /volume/draft",
             (args, io) => Run(
                 args.GetRequiredValue(path),
                 new Changes(args.GetValue(readOnly), args.GetValue(isDefault), args.GetValue(quota), args.GetValue(force)),

@@ -11,7 +11,7 @@ internal static class SubvolShow
     {
         Argument<string> path = new("PATH") { Description = "The subvolume." };
         Command command = new("subvol-show", "Show a btrfs subvolume as a JSON line; root also sees whether it is the default one, and its quota.") { path };
-        return new Tool(command, "subvol-show /volume/work", (args, io) => Run(args.GetRequiredValue(path), io));
+        return new Tool(command, "subvol-show /volume/draft", (args, io) => Run(args.GetRequiredValue(path), io));
     }
 
     private static int Run(string path, Streams io)

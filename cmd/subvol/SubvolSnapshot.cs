@@ -14,7 +14,7 @@ internal static class SubvolSnapshot
         Command command = new("subvol-snapshot", "Snapshot a btrfs subvolume and print the copy as a JSON line.") { source, destination, readOnly };
         return new Tool(
             command,
-            "subvol-snapshot --read-only /volume/work /volume/work.1",
+            "subvol-snapshot --read-only /volume/draft /volume/draft.1",
             (args, io) => Run(args.GetRequiredValue(source), args.GetRequiredValue(destination), args.GetValue(readOnly), io));
     }
 
