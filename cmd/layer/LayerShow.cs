@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Layerbox.FileTree;
 using Layerbox.Layer;
+using Layerbox.Rootfs;
 
 namespace Layerbox.Cmd.Layers;
 
@@ -14,23 +15,26 @@ internal static class LayerShow
         Argument<string> handle = LayerArguments.Handle();
         Option<string> format = new("--format") { Description = "tree: short, for reading and for tests; json: a line a path; mtree: as bsdtar and mtree take it.", DefaultValueFactory = _ => TreeForm };
         format.AcceptOnlyFromAmong(TreeForm, JsonForm, MtreeForm);
+        Option<bool> clones = new("--clones") { Description = "With --format tree: show with which other files of the layer data is shared on disk." };
         Option<string?> volume = LayerArguments.Volume();
-        Command command = new("layer-show", "Show all that is in a layer.") { handle, format, volume };
+        Command command = new("layer-show", "Show all that is in a layer.") { handle, format, clones, volume };
         return new Tool(
             command,
             "layer-show web.layer\nlayer-show web.layer --format json | jq -r 'select(.made_by) | .made_by + \" /\" + .path'",
-            (args, io) => Run(args.GetRequiredValue(handle), args.GetRequiredValue(format), args.GetValue(volume), io));
+            (args, io) => Run(args.GetRequiredValue(handle), args.GetRequiredValue(format), args.GetValue(clones), args.GetValue(volume), io));
     }
 
-    private static int Run(string handle, string format, string? volume, Streams io)
+    private static int Run(string handle, string format, bool clones, string? volume, Streams io)
     {
+        if (clones && format != TreeForm)
+            throw new UsageException("--clones goes with --format tree");
         using BuiltLayer layer = LayerArguments.Open(handle, volume, io);
         if (format == JsonForm)
             TreeJson.Write(io.Out, layer.Tree);
         else if (format == MtreeForm)
             Mtree.Write(io.Out, layer.Tree);
         else
-            io.WriteLine(TreeText.Render(layer.Tree).TrimEnd('\n'));
+            io.WriteLine(TreeText.Render(layer.Tree, clones ? new TreeTextOptions { Storage = content => content is DiskContent disk ? disk.FindStorage() : [] } : null).TrimEnd('\n'));
         return ExitStatus.Success;
     }
 }

@@ -18,6 +18,9 @@ public sealed record TreeTextOptions
     /// <summary>Whether the digests of files are shown; contents whose digest is not known yet are then read.</summary>
     public bool ShowDigests { get; init; }
 
+    /// <summary>Says where the data of a file is stored; then data that files share is shown with who shares it. Null: not shown.</summary>
+    public Func<FileContent, IReadOnlyList<StoredRun>>? Storage { get; init; }
+
     /// <summary>Names of extended attributes that are left out, such as "security.selinux".</summary>
     public IReadOnlyCollection<string> HiddenXattrs { get; init; } = [];
 }
@@ -35,6 +38,7 @@ public static class TreeText
     {
         options ??= new TreeTextOptions();
         Dictionary<Inode, int> numbers = NumberSharedInodes(tree);
+        SharedStorage? shared = options.Storage is { } storage ? new SharedStorage(tree, storage) : null;
         StringBuilder text = new();
         int open = 0; // how many directories still want their bracket
         bool isFirst = true;
@@ -47,7 +51,7 @@ public static class TreeText
                 StartLine(text, isFirst ? "" : ",", at.Depth);
                 AppendQuoted(text, BytesText.Escape(at.Name)).Append(": ");
             }
-            string state = Describe(at.Inode, options);
+            string state = Describe(at.Inode, options, shared);
             if (numbers.TryGetValue(at.Inode, out int number))
                 AppendQuoted(text.Append("[["), state).Append(CultureInfo.InvariantCulture, $", {number}]");
             else
@@ -119,7 +123,7 @@ public static class TreeText
         return text.Append('"');
     }
 
-    private static string Describe(Inode inode, TreeTextOptions options)
+    private static string Describe(Inode inode, TreeTextOptions options, SharedStorage? shared)
     {
         StringBuilder text = new("(");
         text.Append(inode.Kind switch
@@ -138,7 +142,7 @@ public static class TreeText
         if (options.ShowTimes && (options.ShowDefaults || inode.ModificationTime != options.Epoch))
             text.Append(" t").Append(Describe(inode.ModificationTime));
         AppendXattrs(text, inode.Xattrs, options);
-        AppendPayload(text, inode, options);
+        AppendPayload(text, inode, options, shared);
         return text.Append(')').ToString();
     }
 
@@ -168,7 +172,7 @@ public static class TreeText
 
     private static string Escape(byte[] bytes) => BytesText.Escape(bytes).Replace("'", "\\x27", StringComparison.Ordinal);
 
-    private static void AppendPayload(StringBuilder text, Inode inode, TreeTextOptions options)
+    private static void AppendPayload(StringBuilder text, Inode inode, TreeTextOptions options, SharedStorage? shared)
     {
         if (inode.Kind == FileKind.Symlink)
             text.Append(' ').Append(BytesText.Escape(inode.Target));
@@ -176,12 +180,12 @@ public static class TreeText
             text.Append(CultureInfo.InvariantCulture, $" {inode.DeviceMajor}:{inode.DeviceMinor}");
         if (inode.Content is not { } content)
             return;
-        AppendChunks(text, content.Extents);
+        AppendChunks(text, inode, content.Extents, shared);
         if (options.ShowDigests)
             text.Append(" sha256:").Append(Convert.ToHexStringLower(content.Digest));
     }
 
-    private static void AppendChunks(StringBuilder text, IReadOnlyList<Extent> extents)
+    private static void AppendChunks(StringBuilder text, Inode inode, IReadOnlyList<Extent> extents, SharedStorage? shared)
     {
         for (int i = 0; i < extents.Count;)
         {
@@ -189,6 +193,8 @@ public static class TreeText
             for (; i < extents.Count && extents[i].IsHole == extents[first].IsHole; i++)
                 length += extents[i].Length;
             text.Append(first == 0 ? " " : "").Append(extents[first].IsHole ? 'h' : 'd').Append(length);
+            if (!extents[first].IsHole)
+                text.Append(shared?.Describe(inode, extents[first].Offset, length));
         }
     }
 }

@@ -46,6 +46,14 @@ public class DiskContent : FileContent
 
     public override IReadOnlyList<Extent> Extents => _extents ??= FindExtents();
 
+    /// <summary>Where the filesystem keeps the bytes: runs of two files with the same address are shared. Nothing where it cannot say.</summary>
+    public IReadOnlyList<StoredRun> FindStorage()
+    {
+        using SafeFileHandle file = OpenFile();
+        // The last block of a file is stored whole.
+        return [.. Files.Map(file).Where(run => run.Offset < Size).Select(run => new StoredRun(run.Offset, Math.Min(run.Length, Size - run.Offset), run.Address))];
+    }
+
     public override Stream Open() => new DiskContentStream(this, OpenFile());
 
     /// <summary>For messages: the host's path.</summary>

@@ -200,4 +200,32 @@ public sealed class CompileOnDiskTests(SharedVolume shared) : DiskTest(shared), 
         string[] lines = Programs.Run("filefrag", "-v", path).Split('\n');
         return string.Join('\n', lines.Where(l => l.Contains("..", StringComparison.Ordinal)).Select(l => l.Split(':')[2].Trim()));
     }
+
+    /// <summary>antlir's case 15: data that files share is shown with who shares it, in both directions.</summary>
+    [Fact]
+    public void Shared_data_is_shown_with_who_shares_it()
+    {
+        string sources = Path.Combine(Volume, "sources");
+        Programs.Shell($"mkdir '{sources}'; cd '{sources}'; head -c 16384 /dev/urandom >a; head -c 4096 /dev/urandom >alone");
+        Programs.Run("python3", "-c", $"""
+            import fcntl, struct
+            a, b = open("{sources}/a", "rb"), open("{sources}/b", "wb")
+            fcntl.ioctl(b, 0x4020940D, struct.pack("qQQQ", a.fileno(), 4096, 8192, 0))  # FICLONERANGE
+            b.truncate(65536)
+            """);
+        Compile("c", $$"""
+            {"item":"install","source":"{{sources}}/a","dest":"/a"}, {"item":"install","source":"{{sources}}/b","dest":"/b"},
+            {"item":"hardlink","link":"/b2","target":"/b"}, {"item":"install","source":"{{sources}}/alone","dest":"/alone"}
+            """);
+        Assert.Equal(
+            """
+            ["(Dir)", {
+              "a": ["(File m444 d16384(b,b2:0+8192@4096))"],
+              "alone": ["(File m444 d4096)"],
+              "b": [["(File m444 d8192(a:4096+8192@0)h57344)", 0]],
+              "b2": [["(File m444 d8192(a:4096+8192@0)h57344)", 0]]
+            }]
+            """, Run("layer-show", File("c.layer"), "--clones").AssertSucceeded().Out.TrimEnd('\n'));
+        Assert.Equal(2, Run("layer-show", File("c.layer"), "--clones", "--format", "json").Status);
+    }
 }
