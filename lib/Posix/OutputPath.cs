@@ -5,7 +5,7 @@ namespace Layerbox.Posix;
 
 /// <summary>
 /// Where a product is to appear: the folder's handle, the name in it, and a name beside it for the time until then. That is always the same
-/// one for a product, and whoever uses it holds a flock on what it names: so the next one finds what a killed process left, and takes it away.
+/// one for a product, and whoever uses it holds a shared flock on what it names: so the next one finds what a killed process left, and takes it away.
 /// While somebody else is at work on the same product it is a name of our own.
 /// </summary>
 internal sealed class OutputPath : IDisposable
@@ -68,12 +68,16 @@ internal sealed class OutputPath : IDisposable
         return made;
     }
 
-    /// <summary>Holds what is, or will be, under the temporary name. Where there are no locks nobody will take it for abandoned, either.</summary>
+    /// <summary>
+    /// Holds what is, or will be, under the temporary name. Where there are no locks nobody will take it for abandoned, either. The hold is
+    /// a shared one: it stays on the finished product until its last handle is closed, which a program that was just started may have a copy
+    /// of, and readers that lock what they read (.NET's do) must not be turned away meanwhile.
+    /// </summary>
     public static bool TryHold(SafeFileHandle made)
     {
         try
         {
-            return Files.Lock(made, exclusive: true, wait: false);
+            return Files.Lock(made, exclusive: false, wait: false);
         }
         catch (PosixException e) when (e.Errno is Errno.ENOLCK or Errno.EOPNOTSUPP or Errno.ENOSYS)
         {

@@ -264,8 +264,7 @@ public sealed class GcTests(SharedVolume shared) : StoreTest(shared), IClassFixt
                     Store.WriteHandle(handle, HandleOf(build.Commit()));
                 }
                 // Named by its handle alone now, or gone from everywhere at once.
-                // (.NET's own reader would take a lock of its own on the file, and fail where another has one.)
-                string line = System.Text.Encoding.UTF8.GetString(Layerbox.Posix.WholeFile.Read(handle));
+                string line = File.ReadAllText(handle);
                 Assert.Contains(Path.GetFileName(Path.GetDirectoryName(line.Split('"')[7]))!, Names("layers"));
                 if (Store.FindByRecipe(Recipe) is not { } any || any.TryHold() is not { } hold)
                     continue;

@@ -29,6 +29,21 @@ public sealed class OutputFileTests : IDisposable
         Assert.Equal(name is "link" or "dangling", Files.Status(_folder / name).IsSymlink);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Can_be_read_by_those_who_lock_as_soon_as_it_is_there(bool isReplaced)
+    {
+        if (isReplaced)
+            File.WriteAllText(_folder / "x", "old");
+        using OutputFile file = OutputFile.Create(_folder / "x");
+        file.Stream.Write("new"u8);
+        file.Commit();
+        // The handle is still open, as it is for a moment in a program that another thread is just starting.
+        Assert.Equal("new", File.ReadAllText(_folder / "x"));
+        Assert.Equal(0, Programs.Try("flock", "--shared", "--nonblock", _folder / "x", "true").Status);
+    }
+
     [Fact]
     public void Leaves_nothing_when_it_is_not_committed()
     {
