@@ -14,6 +14,7 @@ Interruption interruption = Interruption.BySignals();
 Streams io = new(FdStream.StandardInput, output, new ErrorWriter(FdStream.StandardError))
 {
     Interruption = interruption,
+    InIsTerminal = StandardStreams.IsTerminal(FdStream.StandardInput.Handle),
     OutIsTerminal = StandardStreams.IsTerminal(FdStream.StandardOutput.Handle),
     ErrColumns = StandardStreams.Columns(FdStream.StandardError.Handle),
 };

@@ -9,6 +9,12 @@ internal sealed record Streams(Stream In, Stream Out, TextWriter Err)
 {
     public Interruption Interruption { get; init; } = Interruption.ByRequest();
 
+    public bool InIsTerminal { get; init; }
+
+    /// <summary><see cref="In"/> for input that is not text: a terminal is refused.</summary>
+    /// <exception cref="UsageException">It is a terminal.</exception>
+    public Stream BinaryIn => InIsTerminal ? throw new UsageException("standard input is a terminal: name a file, or pipe something in") : In;
+
     public bool OutIsTerminal { get; init; }
 
     /// <summary><see cref="Out"/> for a product that is not text: a terminal is refused.</summary>

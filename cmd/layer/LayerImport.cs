@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Layerbox.Btrfs;
 using Layerbox.Layer;
-using Layerbox.Posix;
 
 namespace Layerbox.Cmd.Layers;
 
@@ -31,19 +30,18 @@ internal static class LayerImport
         string pin = "sha256:" + (digest.StartsWith("sha256:", StringComparison.Ordinal) ? digest[7..] : digest);
         if (pin.Length != 71 || !pin.Skip(7).All(char.IsAsciiHexDigitLower))
             throw new UsageException($"--sha256: '{digest}' is not 64 hexadecimal digits");
-        if (file == "-" && name is null)
+        if (file == InputFile.StandardInput && name is null)
             throw new UsageException("--name is needed for standard input");
         string layerName = name ?? Path.GetFileName(file).Split('.')[0];
         if (!LayerName.IsGood(layerName))
             throw new UsageException($"{(name is null ? "give --name: " : "--name: ")}'{layerName}' is no name for a layer: {LayerName.Rule}");
         Volume volume = Volume.Open(volumePath);
         using Progress progress = Progress.Start(io, progressMode);
-        bool isInput = file == "-";
         CompileResult result = new LayerImporter(volume, LayerArguments.Options(noCache, progress, io)) { AllowedHostMounts = mounts.ToHashSet(StringComparer.Ordinal) }.Import(
             layerName,
             pin,
-            () => isInput ? io.In : new FdStream(Files.Open(file, OpenFlags.ReadOnly), file, canWrite: false),
-            isInput ? "standard input" : file);
+            () => InputFile.Open(file, io),
+            InputFile.NameOf(file));
         using BuiltLayer layer = result.Layer;
         LayerArguments.Hand(layer, output, volume, io);
         return ExitStatus.Success;

@@ -148,6 +148,14 @@ public static unsafe partial class Files
         return at < 0 ? null : at;
     }
 
+    /// <summary>The handle's own position, where the next read begins. Only what can seek has one.</summary>
+    public static long Position(SafeFileHandle file)
+    {
+        const int SEEK_CUR = 1;
+        long at = Libc.lseek(file, 0, SEEK_CUR);
+        return at >= 0 ? at : throw new PosixException("seek", PosixException.Last);
+    }
+
     public static void SetMode(SafeFileHandle file, uint mode, string? path = null) =>
         PosixException.Check(Libc.fchmod(file, mode), "chmod", path);
 

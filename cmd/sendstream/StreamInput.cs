@@ -1,0 +1,74 @@
+using System.CommandLine;
+using Layerbox.Compression;
+using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Cmd.Sendstream;
+
+/// <summary>
+/// The send-streams that a tool is to read: a file or standard input, plain or compressed with gzip, zstd, xz or bzip2, which is seen from
+/// the first bytes. Pipes will do.
+/// </summary>
+internal sealed class StreamInput : IDisposable
+{
+    private StreamInput(string name, Stream bytes, CompressionKind compression, SafeFileHandle? plainFile) =>
+        (Name, Bytes, Compression, PlainFile) = (name, bytes, compression, plainFile);
+
+    /// <summary>What messages call it: the path, or "standard input".</summary>
+    public string Name { get; }
+
+    /// <summary>The streams, decompressed, read forwards.</summary>
+    public Stream Bytes { get; }
+
+    public CompressionKind Compression { get; }
+
+    /// <summary>
+    /// The file itself, when its bytes are the streams: regular, not compressed, read from its beginning. It may then be read
+    /// at any offset, or mapped. Null for anything else.
+    /// </summary>
+    public SafeFileHandle? PlainFile { get; }
+
+    /// <summary>The operand of a tool that reads one; its value is for <see cref="Open"/>.</summary>
+    public static Argument<string> Argument() => new("FILE")
+    {
+        Description = "Send-streams, plain or compressed with gzip, zstd, xz or bzip2; - for standard input.",
+        DefaultValueFactory = _ => InputFile.StandardInput,
+    };
+
+    /// <exception cref="PosixException">It cannot be opened or read.</exception>
+    /// <exception cref="UsageException">It is a terminal.</exception>
+    public static StreamInput Open(string file, Streams io)
+    {
+        Stream raw = InputFile.Open(file, io);
+        // Asked before anything is read: standard input may have been read in part by somebody else.
+        SafeFileHandle? plain = raw is FdStream { Handle: var handle } && Files.Status(handle).IsRegular && Files.Position(handle) == 0 ? handle : null;
+        bool isBorrowed = file == InputFile.StandardInput;
+        try
+        {
+            Stream bytes = Decompression.Open(raw, out CompressionKind kind, leaveOpen: isBorrowed);
+            return new StreamInput(InputFile.NameOf(file), bytes, kind, kind == CompressionKind.None ? plain : null);
+        }
+        catch
+        {
+            if (!isBorrowed)
+                raw.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Does what reads this input; what is wrong with the streams is told with the input's name before it.</summary>
+    /// <exception cref="InvalidDataException">The streams are malformed: input, offset, command and reason.</exception>
+    public T Read<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{Name}: {e.Message}", e);
+        }
+    }
+
+    public void Dispose() => Bytes.Dispose();
+}
