@@ -87,7 +87,7 @@ public sealed class LayerImporter(Volume volume, CompileOptions options)
                 ? SendStreamTree.Apply(whole, null, store).Tree
                 : TarTree.Read(whole, store);
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (e is InvalidDataException or SendStreamException)
         {
             // A file that is not the pinned one says nothing about the pinned one's format.
             string broken = digesting.Finish();

@@ -11,6 +11,9 @@ public static class EncodedData
     private const uint None = 0, Zlib = 1, Zstd = 2, FirstLzo = 3, LastLzo = 7;
     private const int SmallestLzoSector = 4096;
 
+    /// <summary>The highest compression number that exists.</summary>
+    public const uint MaxCompression = LastLzo;
+
     /// <summary>Whether a compression number is one that exists: 0 none, 1 zlib, 2 zstd, 3 to 7 LZO.</summary>
     public static bool IsKnown(uint compression) => compression <= LastLzo;
 

@@ -42,7 +42,7 @@ public sealed class SendCommand
     public bool Has(SendAttribute attribute) => (_present & (1UL << (int)attribute)) != 0;
 
     /// <summary>The value of an attribute, verbatim.</summary>
-    /// <exception cref="InvalidDataException">The command does not have it.</exception>
+    /// <exception cref="SendStreamException">The command does not have it.</exception>
     public ReadOnlySpan<byte> Bytes(SendAttribute attribute) =>
         Has(attribute) ? _buffer.AsSpan(_starts[(int)attribute], _lengths[(int)attribute]) : throw Missing(attribute);
 
@@ -63,13 +63,7 @@ public sealed class SendCommand
         new(BinaryPrimitives.ReadInt64LittleEndian(Bytes(attribute)), BinaryPrimitives.ReadUInt32LittleEndian(Bytes(attribute)[sizeof(long)..]));
 
     /// <summary>What is wrong with this command, after where it is: "offset 4136: command 15 (write): …".</summary>
-    public InvalidDataException Error(string reason, Exception? cause = null) => ErrorAt(Offset, Index, Kind, reason, cause);
-
-    internal static InvalidDataException ErrorAt(long offset, long index, SendCommandKind kind, string reason, Exception? cause = null)
-    {
-        string name = SendStreamFormat.IsKnown(kind) ? SendStreamFormat.NameOf(kind) : $"kind {(ushort)kind}";
-        return new InvalidDataException($"offset {offset}: command {index} ({name}): {reason}", cause);
-    }
+    public SendStreamException Error(SendStreamFault fault, string reason, Exception? cause = null) => new(fault, this, reason, cause);
 
     /// <summary>Makes this the view of a command whose frame was found good, and checks its attributes.</summary>
     internal void Load(byte[] buffer, int payloadStart, int payloadLength)
@@ -79,15 +73,15 @@ public sealed class SendCommand
         for (int at = 0; at < payloadLength;)
         {
             if (NextAttribute(ref at, out SendAttribute type, out int start, out int length) is { } fault)
-                throw Error(fault);
+                throw fault;
             if (!SendStreamFormat.IsKnown(type))
             {
                 if (AllowsUnknown)
                     continue;
-                throw Error($"attribute {(ushort)type} is not known");
+                throw Error(SendStreamFault.AttributeUnknown, $"attribute {(ushort)type} is not known");
             }
             if (Has(type))
-                throw Error($"{Say(type)} is given twice");
+                throw Error(SendStreamFault.AttributeRepeated, $"{Say(type)} is given twice");
             _present |= 1UL << (int)type;
             (_starts[(int)type], _lengths[(int)type]) = (payloadStart + start, length);
             CheckValue(type);
@@ -98,7 +92,8 @@ public sealed class SendCommand
     }
 
     /// <summary>Makes this stand for a command whose frame is about to be read, so that errors can name it.</summary>
-    internal void Locate(SendCommandKind kind, uint version, long offset, long index) => (Kind, Version, Offset, Index) = (kind, version, offset, index);
+    internal void Locate(SendCommandKind kind, uint version, long offset, long index) =>
+        (Kind, Version, Offset, Index, _present) = (kind, version, offset, index, 0);
 
     /// <summary>Whether attributes of unknown type are passed over.</summary>
     internal bool AllowsUnknown { get; init; }
@@ -108,34 +103,34 @@ public sealed class SendCommand
         ReadOnlySpan<byte> value = Bytes(type);
         int expected = SendStreamFormat.FixedLengthOf(type);
         if (expected != 0 && value.Length != expected)
-            throw Error($"{Say(type)} is {value.Length} bytes long, expected {expected}");
+            throw Error(SendStreamFault.AttributeLength, $"{Say(type)} is {value.Length} bytes long, expected {expected}");
         if (SendStreamFormat.IsPath(type) && value.Contains((byte)0))
-            throw Error($"{Say(type)} has a NUL byte: '{BytesText.Escape(value[..Math.Min(value.Length, SendStreamFormat.MaxPathLength)])}'");
+            throw Error(SendStreamFault.PathNul, $"{Say(type)} has a NUL byte: '{BytesText.Escape(value[..Math.Min(value.Length, SendStreamFormat.MaxPathLength)])}'");
         if (expected == SendStreamFormat.TimeLength && Time(type).Nanoseconds >= NanosecondsPerSecond)
-            throw Error($"{Say(type)} has {Time(type).Nanoseconds} nanoseconds, expected less than {NanosecondsPerSecond}");
+            throw Error(SendStreamFault.TimeInvalid, $"{Say(type)} has {Time(type).Nanoseconds} nanoseconds, expected less than {NanosecondsPerSecond}");
     }
 
     // Layout: u16 type, u16 length, value; data since version 2: u16 type, value up to the end of the command.
-    private string? NextAttribute(ref int at, out SendAttribute type, out int start, out int length)
+    private SendStreamException? NextAttribute(ref int at, out SendAttribute type, out int start, out int length)
     {
         ReadOnlySpan<byte> rest = Payload[at..];
         (type, start, length) = (default, 0, 0);
         if (rest.Length < sizeof(ushort))
-            return "1 byte left over after the attributes";
+            return Error(SendStreamFault.AttributeCut, "1 byte left over after the attributes");
         type = (SendAttribute)BinaryPrimitives.ReadUInt16LittleEndian(rest);
         bool isOpen = type == SendAttribute.Data && Version >= SendStreamFormat.FirstVersionWithOpenData;
         int header = isOpen ? sizeof(ushort) : SendStreamFormat.AttributeHeaderLength;
         if (rest.Length < header)
-            return $"{Say(type)} has no length: {rest.Length} bytes left, expected at least {header}";
+            return Error(SendStreamFault.AttributeCut, $"{Say(type)} has no length: {rest.Length} bytes left, expected at least {header}");
         length = isOpen ? rest.Length - header : BinaryPrimitives.ReadUInt16LittleEndian(rest[sizeof(ushort)..]);
         if (length > rest.Length - header)
-            return $"{Say(type)} says {length} bytes, {rest.Length - header} are left";
+            return Error(SendStreamFault.AttributeOverrun, $"{Say(type)} says {length} bytes, {rest.Length - header} are left");
         start = at + header;
         at = start + length;
         return null;
     }
 
-    private InvalidDataException Missing(SendAttribute attribute) => Error($"{Say(attribute)} is missing");
+    private SendStreamException Missing(SendAttribute attribute) => Error(SendStreamFault.AttributeMissing, $"{Say(attribute)} is missing");
 
     private static string Say(SendAttribute attribute) => $"attribute {(ushort)attribute} ({SendStreamFormat.NameOf(attribute)})";
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Layerbox.FileTree;
 using static Layerbox.SendStream.SendStreamFormat;
+using Fault = Layerbox.SendStream.SendStreamFault;
 
 namespace Layerbox.SendStream;
 
@@ -46,7 +47,7 @@ public sealed class SendStreamReader
     public ReadOnlySpan<byte> Frame => _buffer.AsSpan(_start - CommandHeaderLength - _command.PayloadLength, CommandHeaderLength + _command.PayloadLength);
 
     /// <summary>Goes on to the next command, an end command included; says false at the end of the input.</summary>
-    /// <exception cref="InvalidDataException">The input is malformed or incomplete: offset, command, what was found and expected.</exception>
+    /// <exception cref="SendStreamException">The input is malformed or incomplete: offset, command, what was found and expected.</exception>
     public bool Read()
     {
         if (!_isInStream && !ReadHeader())
@@ -66,16 +67,16 @@ public sealed class SendStreamReader
         if (bytes.IsEmpty && !isFirst)
             return false;
         if (bytes.IsEmpty)
-            throw new InvalidDataException("offset 0: the input is empty, expected the header of a send stream");
+            throw new SendStreamException(Fault.EmptyInput, 0, 0, "the input is empty, expected the header of a send stream");
         if (!bytes.StartsWith(Magic[..Math.Min(bytes.Length, Magic.Length)]))
-            throw new InvalidDataException(isFirst
-                ? $"offset 0: no send stream: {Describe(bytes)}, expected 'btrfs-stream' and a NUL byte"
-                : $"offset {Position}: bytes after the end command that are no further stream: {Describe(bytes)}");
+            throw isFirst
+                ? new SendStreamException(Fault.NotASendStream, 0, 0, $"no send stream: {Describe(bytes)}, expected 'btrfs-stream' and a NUL byte")
+                : new SendStreamException(Fault.TrailingBytes, Position, 0, $"bytes after the end command that are no further stream: {Describe(bytes)}");
         if (!isWhole)
-            throw new InvalidDataException($"offset {Position}: the header of the stream is cut: {bytes.Length} bytes, expected {HeaderLength}");
+            throw new SendStreamException(Fault.HeaderCut, Position, 0, $"the header of the stream is cut: {bytes.Length} bytes, expected {HeaderLength}");
         Version = BinaryPrimitives.ReadUInt32LittleEndian(bytes[Magic.Length..]);
         if (Version > MaxVersion)
-            throw new InvalidDataException($"offset {Position + Magic.Length}: version {Version} of send streams is not known, expected 1 to {MaxVersion}");
+            throw new SendStreamException(Fault.VersionUnknown, Position + Magic.Length, 0, $"version {Version} of send streams is not known, expected 1 to {MaxVersion}");
         Skip(HeaderLength);
         StreamCount++;
         return _isInStream = true;
@@ -86,21 +87,21 @@ public sealed class SendStreamReader
     {
         if (!Fill(CommandHeaderLength))
             throw _end == _start
-                ? new InvalidDataException($"offset {Position}: the stream ends without an end command after {_commands} commands")
-                : new InvalidDataException($"offset {Position}: command {_commands + 1}: its header is cut: {_end - _start} bytes, expected {CommandHeaderLength}");
+                ? new SendStreamException(Fault.NoEnd, Position, 0, $"the stream ends without an end command after {_commands} commands")
+                : new SendStreamException(Fault.CommandCut, Position, _commands + 1, $"its header is cut: {_end - _start} bytes, expected {CommandHeaderLength}");
         ReadOnlySpan<byte> header = _buffer.AsSpan(_start, CommandHeaderLength);
         if (header.SequenceEqual(Magic[..CommandHeaderLength]))
-            throw new InvalidDataException($"offset {Position}: command {_commands + 1}: a new stream header, expected an end command before it: "
-                + "the sender was stopped and started over");
+            throw new SendStreamException(Fault.Restarted, Position, _commands + 1,
+                "a new stream header, expected an end command before it: the sender was stopped and started over") { Restart = Position };
         uint length = BinaryPrimitives.ReadUInt32LittleEndian(header);
         SendCommandKind kind = (SendCommandKind)BinaryPrimitives.ReadUInt16LittleEndian(header[sizeof(uint)..]);
         _command.Locate(kind, Version, Position, ++_commands);
         CheckKind(kind);
         if (length > _limits.MaxCommandLength)
-            throw _command.Error($"says {length} bytes, more than the limit of {_limits.MaxCommandLength}");
+            throw _command.Error(Fault.CommandTooLong, $"says {length} bytes, more than the limit of {_limits.MaxCommandLength}");
         int frame = CommandHeaderLength + (int)length;
         if (!Fill(frame))
-            throw _command.Error($"cut: {_end - _start - CommandHeaderLength} of {length} bytes{HintAtRestart(_buffer.AsSpan(_start, _end - _start))}");
+            throw Broken(Fault.CommandCut, $"cut: {_end - _start - CommandHeaderLength} of {length} bytes", _buffer.AsSpan(_start, _end - _start));
         CheckCrc(_buffer.AsSpan(_start, frame));
         _command.Load(_buffer, _start + CommandHeaderLength, (int)length);
         Skip(frame);
@@ -111,9 +112,9 @@ public sealed class SendStreamReader
         if (_limits.AllowUnknown)
             return;
         if (!IsKnown(kind))
-            throw _command.Error("no such command is known");
+            throw _command.Error(Fault.CommandUnknown, "no such command is known");
         if (FirstVersionOf(kind) is var first && first > Math.Max(Version, 1))
-            throw _command.Error($"a command of version {first} in a stream of version {Version}");
+            throw _command.Error(Fault.CommandOfNewerVersion, $"a command of version {first} in a stream of version {Version}");
     }
 
     private void CheckCrc(Span<byte> frame)
@@ -127,15 +128,18 @@ public sealed class SendStreamReader
         BinaryPrimitives.WriteUInt32LittleEndian(field, found);
         if (found == expected)
             return;
-        string hint = found == iscsi ? ", which is the iSCSI form of CRC32C; here it starts at 0 and is not inverted" : HintAtRestart(frame);
-        throw _command.Error($"crc is 0x{found:x8}, expected 0x{expected:x8}{hint}");
+        string hint = found == iscsi ? ", which is the iSCSI form of CRC32C; here it starts at 0 and is not inverted" : "";
+        throw Broken(Fault.CrcMismatch, $"crc is 0x{found:x8}, expected 0x{expected:x8}{hint}", frame);
     }
 
     // A `btrfs send` that was stopped and continued starts over in the middle of a command, and exits with 0 (btrfs-progs #719, #1063).
-    private string HintAtRestart(ReadOnlySpan<byte> frame)
+    private SendStreamException Broken(Fault fault, string reason, ReadOnlySpan<byte> frame)
     {
         int at = frame.IndexOf(Magic);
-        return at < 0 ? "" : $"; another stream header begins at offset {Position + at}: the sender was stopped and started over";
+        return at < 0
+            ? _command.Error(fault, reason)
+            : new SendStreamException(Fault.Restarted, _command,
+                $"{reason}; another stream header begins at offset {Position + at}: the sender was stopped and started over") { Restart = Position + at };
     }
 
     private static string Describe(ReadOnlySpan<byte> bytes) => bytes switch

@@ -16,14 +16,14 @@ public static class SendStreamTree
     /// </param>
     /// <param name="contents">Takes the bytes of the files.</param>
     /// <param name="limits">What the reader puts up with.</param>
-    /// <exception cref="InvalidDataException">The stream is malformed, cut, or impossible: offset, command, path and reason.</exception>
+    /// <exception cref="SendStreamException">The stream is malformed, cut, or impossible: offset, command, path and reason.</exception>
     public static ReceivedSubvolume Apply(Stream input, Tree? parent, ContentStore contents, SendStreamLimits? limits = null)
     {
         using TreeReceiver receiver = new(contents, parent, known: null, limits);
         receiver.Receive(input);
         return receiver.Received is [var only]
             ? only
-            : throw new InvalidDataException($"the input describes {receiver.Received.Count} subvolumes, expected one");
+            : throw new SendStreamException(SendStreamFault.SubvolumeCount, 0, 0, $"the input describes {receiver.Received.Count} subvolumes, expected one");
     }
 
     /// <summary>Applies all streams of an input; later ones may build upon earlier ones.</summary>
@@ -31,7 +31,7 @@ public static class SendStreamTree
     /// <param name="known">Gives the state of a subvolume that is not part of the input, by uuid; null where there is none.</param>
     /// <param name="contents">Takes the bytes of the files.</param>
     /// <param name="limits">What the reader puts up with.</param>
-    /// <exception cref="InvalidDataException">The input is malformed, cut, or impossible: offset, command, path and reason.</exception>
+    /// <exception cref="SendStreamException">The input is malformed, cut, or impossible: offset, command, path and reason.</exception>
     public static IReadOnlyList<ReceivedSubvolume> ApplyAll(Stream input, Func<Guid, Tree?>? known, ContentStore contents, SendStreamLimits? limits = null)
     {
         using TreeReceiver receiver = new(contents, parent: null, known, limits);

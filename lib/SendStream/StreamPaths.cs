@@ -1,4 +1,5 @@
 using Layerbox.FileTree;
+using Fault = Layerbox.SendStream.SendStreamFault;
 
 namespace Layerbox.SendStream;
 
@@ -34,25 +35,25 @@ internal sealed class StreamPaths(Tree tree)
     public (Inode Folder, FileName Name, Inode Inode) Existing(SendCommand command, ReadOnlySpan<byte> path)
     {
         (Inode folder, FileName name) = Place(command, path);
-        return (folder, name, folder.Child(name) ?? throw command.Error($"{Show(path)}: no such file"));
+        return (folder, name, folder.Child(name) ?? throw command.Error(Fault.NotFound, $"{Show(path)}: no such file"));
     }
 
     /// <summary>Where a name that is not taken would stand.</summary>
     public (Inode Folder, FileName Name) Free(SendCommand command, ReadOnlySpan<byte> path)
     {
         (Inode folder, FileName name) = Place(command, path);
-        return folder.Child(name) is null ? (folder, name) : throw command.Error($"{Show(path)}: exists");
+        return folder.Child(name) is null ? (folder, name) : throw command.Error(Fault.Exists, $"{Show(path)}: exists");
     }
 
     /// <summary>Where a name stands or would stand.</summary>
     public (Inode Folder, FileName Name) Place(SendCommand command, ReadOnlySpan<byte> path)
     {
         if (path.IsEmpty)
-            throw command.Error("'' is the root of the subvolume, expected a path below it");
+            throw command.Error(Fault.PathIsRoot, "'' is the root of the subvolume, expected a path below it");
         if (path.Length > SendStreamFormat.MaxPathLength)
-            throw command.Error($"{Show(path)}: a path has at most {SendStreamFormat.MaxPathLength} bytes");
+            throw command.Error(Fault.PathTooLong, $"{Show(path)}: a path has at most {SendStreamFormat.MaxPathLength} bytes");
         if (path[0] == '/')
-            throw command.Error($"{Show(path)}: an absolute path, expected one from the root of the subvolume");
+            throw command.Error(Fault.PathAbsolute, $"{Show(path)}: an absolute path, expected one from the root of the subvolume");
         int slash = path.LastIndexOf((byte)'/');
         Inode folder = Folder(command, path, path[..Math.Max(slash, 0)]);
         return (folder, NameOf(command, path, path[(slash + 1)..]));
@@ -74,9 +75,9 @@ internal sealed class StreamPaths(Tree tree)
         foreach (Range range in folderPath[known..].Split((byte)'/'))
         {
             ReadOnlySpan<byte> upToHere = folderPath[..(known + range.End.GetOffset(folderPath.Length))];
-            at = at.Child(NameOf(command, path, folderPath[known..][range])) ?? throw command.Error($"{Show(path)}: no such directory: {Show(upToHere)}");
+            at = at.Child(NameOf(command, path, folderPath[known..][range])) ?? throw command.Error(Fault.NotFound, $"{Show(path)}: no such directory: {Show(upToHere)}");
             if (!at.IsDirectory)
-                throw command.Error($"{Show(path)}: {Show(upToHere)} is {Describe(at)}, expected a directory");
+                throw command.Error(at.Kind == FileKind.Symlink ? Fault.ThroughSymlink : Fault.NotADirectory, $"{Show(path)}: {Show(upToHere)} is {Describe(at)}, expected a directory");
         }
         (_folderPath, _folder) = (folderPath.ToArray(), at);
         return at;
@@ -85,14 +86,14 @@ internal sealed class StreamPaths(Tree tree)
     private static FileName NameOf(SendCommand command, ReadOnlySpan<byte> path, ReadOnlySpan<byte> name)
     {
         if (name.Length > FileName.MaxLength)
-            throw command.Error($"{Show(path)}: a name of {name.Length} bytes, expected at most {FileName.MaxLength}");
+            throw command.Error(Fault.NameTooLong, $"{Show(path)}: a name of {name.Length} bytes, expected at most {FileName.MaxLength}");
         try
         {
             return new FileName(name.ToArray());
         }
         catch (InvalidDataException e)
         {
-            throw command.Error($"{Show(path)}: {e.Message}", e);
+            throw command.Error(name.SequenceEqual("."u8) || name.SequenceEqual(".."u8) ? Fault.PathDots : Fault.PathInvalid, $"{Show(path)}: {e.Message}", e);
         }
     }
 

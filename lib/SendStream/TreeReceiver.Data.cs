@@ -1,6 +1,7 @@
 using System.Buffers;
 using Layerbox.FileTree;
 using A = Layerbox.SendStream.SendAttribute;
+using Fault = Layerbox.SendStream.SendStreamFault;
 
 namespace Layerbox.SendStream;
 
@@ -24,23 +25,25 @@ internal sealed partial class TreeReceiver
         Inode file = TargetFile(command);
         ulong decoded = command.UInt64(A.UnencodedLength), skipped = command.UInt64(A.UnencodedOffset), used = command.UInt64(A.UnencodedFileLength);
         if (decoded > (ulong)_limits.MaxDecodedLength)
-            throw command.Error($"{Show(command)}: says that it decodes to {decoded} bytes, more than the limit of {_limits.MaxDecodedLength}");
+            throw command.Error(Fault.DecodedTooLong, $"{Show(command)}: says that it decodes to {decoded} bytes, more than the limit of {_limits.MaxDecodedLength}");
         if (skipped > decoded || used > decoded - skipped)
-            throw command.Error($"{Show(command)}: {used} bytes from {skipped} on, of only {decoded} that it decodes to");
+            throw command.Error(Fault.EncodedRange, $"{Show(command)}: {used} bytes from {skipped} on, of only {decoded} that it decodes to");
         if (command.Has(A.Encryption) && command.UInt32(A.Encryption) is var encryption and not 0)
-            throw command.Error($"{Show(command)}: encryption {encryption} is not known, expected 0");
+            throw command.Error(Fault.EncryptionUnknown, $"{Show(command)}: encryption {encryption} is not known, expected 0");
+        uint compression = command.Has(A.Compression) ? command.UInt32(A.Compression) : 0;
+        if (!EncodedData.IsKnown(compression))
+            throw command.Error(Fault.CompressionUnknown, $"{Show(command)}: compression {compression} is not known, expected 0 to {EncodedData.MaxCompression}");
         long offset = Range(command, A.FileOffset, used);
         byte[] buffer = ArrayPool<byte>.Shared.Rent((int)decoded);
         try
         {
-            uint compression = command.Has(A.Compression) ? command.UInt32(A.Compression) : 0;
             EncodedData.Decode(compression, command.Bytes(A.Data), buffer.AsSpan(0, (int)decoded));
             if (used > 0)
                 _contents.WriterOf(file).Write(offset, buffer.AsSpan((int)skipped, (int)used));
         }
         catch (InvalidDataException e)
         {
-            throw command.Error($"{Show(command)}: {e.Message}", e);
+            throw command.Error(Fault.EncodedCorrupt, $"{Show(command)}: {e.Message}", e);
         }
         finally
         {
@@ -55,16 +58,16 @@ internal sealed partial class TreeReceiver
         long offset = Range(command, A.FileOffset, length), sourceOffset = Range(command, A.CloneOffset, length);
         Guid uuid = command.Uuid(A.CloneUuid);
         bool isOwn = uuid == _current!.Uuid;
-        Tree tree = isOwn ? _current.Tree : Known(uuid) ?? throw command.Error($"{Show(command)}: the clone's source, subvolume {uuid}, is not known");
+        Tree tree = isOwn ? _current.Tree : Known(uuid) ?? throw command.Error(Fault.CloneSourceUnknown, $"{Show(command)}: the clone's source, subvolume {uuid}, is not known");
         ReadOnlySpan<byte> path = command.Bytes(A.ClonePath);
         Inode source = isOwn ? _paths.Existing(command, path).Inode : new StreamPaths(tree).Existing(command, path).Inode;
         if (source.Kind != FileKind.File)
-            throw command.Error($"{Show(command, A.ClonePath)} is {StreamPaths.Describe(source)}, expected a regular file");
+            throw command.Error(Fault.NotAFile, $"{Show(command, A.ClonePath)} is {StreamPaths.Describe(source)}, expected a regular file");
         long size = isOwn ? _contents.SizeOf(source) : source.Content!.Size;
         if (length == 0 || sourceOffset + (long)length > size)
-            throw command.Error($"{Show(command, A.ClonePath)}: a clone of {length} bytes from {sourceOffset} on, of a file of {size}");
+            throw command.Error(Fault.CloneRange, $"{Show(command, A.ClonePath)}: a clone of {length} bytes from {sourceOffset} on, of a file of {size}");
         if (ReferenceEquals(source, file) && Math.Abs(offset - sourceOffset) < (long)length)
-            throw command.Error($"{Show(command)}: a clone of {length} bytes from {sourceOffset} to {offset} overlaps itself");
+            throw command.Error(Fault.CloneOverlap, $"{Show(command)}: a clone of {length} bytes from {sourceOffset} to {offset} overlaps itself");
         FileContent content = isOwn ? _contents.ContentOf(source) : source.Content!;
         _contents.WriterOf(file).CopyFrom(content, sourceOffset, (long)length, offset);
     }
@@ -87,7 +90,7 @@ internal sealed partial class TreeReceiver
         long offset = Range(command, A.FileOffset, length), end = offset + (long)length, size = _contents.SizeOf(file);
         if (mode is not (0 or FALLOC_FL_KEEP_SIZE or (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
             or FALLOC_FL_ZERO_RANGE or (FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)))
-            throw command.Error($"{Show(command)}: fallocate mode {mode} is not known");
+            throw command.Error(Fault.FallocateModeUnknown, $"{Show(command)}: fallocate mode {mode} is not known");
         if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0 && offset < size && length > 0)
             _contents.WriterOf(file).Clear(offset, Math.Min(end, size) - offset);
         if ((mode & FALLOC_FL_KEEP_SIZE) == 0 && end > size)
@@ -100,6 +103,6 @@ internal sealed partial class TreeReceiver
         ulong offset = command.UInt64(start);
         return offset <= SendStreamFormat.MaxFileSize && length <= SendStreamFormat.MaxFileSize - offset
             ? (long)offset
-            : throw command.Error($"{Show(command)}: {length} bytes at {SendStreamFormat.NameOf(start)} {offset} lie beyond the end of the largest file");
+            : throw command.Error(Fault.RangeTooLarge, $"{Show(command)}: {length} bytes at {SendStreamFormat.NameOf(start)} {offset} lie beyond the end of the largest file");
     }
 }

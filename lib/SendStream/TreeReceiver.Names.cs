@@ -1,5 +1,6 @@
 using Layerbox.FileTree;
 using A = Layerbox.SendStream.SendAttribute;
+using Fault = Layerbox.SendStream.SendStreamFault;
 
 namespace Layerbox.SendStream;
 
@@ -22,16 +23,16 @@ internal sealed partial class TreeReceiver
         ReadOnlySpan<byte> target = command.Bytes(A.PathLink);
         return target.Length is > 0 and <= SendStreamFormat.MaxPathLength
             ? Inode.Symlink(target.ToArray())
-            : throw command.Error($"{Show(command)}: a target of {target.Length} bytes, expected 1 to {SendStreamFormat.MaxPathLength}");
+            : throw command.Error(Fault.TargetInvalid, $"{Show(command)}: a target of {target.Length} bytes, expected 1 to {SendStreamFormat.MaxPathLength}");
     }
 
     private static Inode NewDevice(SendCommand command)
     {
         ulong mode = command.UInt64(A.Mode), number = command.UInt64(A.Rdev);
         if ((mode & S_IFMT) is not (S_IFCHR or S_IFBLK))
-            throw command.Error($"{Show(command)}: mode 0{Convert.ToString((long)mode, 8)} is that of no device");
+            throw command.Error(Fault.DeviceInvalid, $"{Show(command)}: mode 0{Convert.ToString((long)mode, 8)} is that of no device");
         if (number > uint.MaxValue)
-            throw command.Error($"{Show(command)}: {number} is no device number");
+            throw command.Error(Fault.DeviceInvalid, $"{Show(command)}: {number} is no device number");
         (uint major, uint minor) = DeviceNumber.Split((uint)number);
         return Inode.Device((mode & S_IFMT) == S_IFBLK, NewFileMode, major, minor);
     }
@@ -40,7 +41,7 @@ internal sealed partial class TreeReceiver
     {
         Inode inode = _paths.Existing(command, command.Bytes(A.PathLink)).Inode;
         if (inode.IsDirectory)
-            throw command.Error($"{Show(command, A.PathLink)} is a directory, which has one name only");
+            throw command.Error(Fault.IsADirectory, $"{Show(command, A.PathLink)} is a directory, which has one name only");
         Make(command, inode);
     }
 
@@ -48,7 +49,7 @@ internal sealed partial class TreeReceiver
     {
         (Inode folder, FileName name, Inode inode) = _paths.Existing(command, command.Bytes(A.Path));
         if (inode.IsDirectory)
-            throw command.Error($"{Show(command)} is a directory");
+            throw command.Error(Fault.IsADirectory, $"{Show(command)} is a directory");
         folder.Remove(name);
         _paths.Forget();
     }
@@ -57,9 +58,9 @@ internal sealed partial class TreeReceiver
     {
         (Inode folder, FileName name, Inode inode) = _paths.Existing(command, command.Bytes(A.Path));
         if (!inode.IsDirectory)
-            throw command.Error($"{Show(command)} is {StreamPaths.Describe(inode)}, expected a directory");
+            throw command.Error(Fault.NotADirectory, $"{Show(command)} is {StreamPaths.Describe(inode)}, expected a directory");
         if (inode.ChildCount > 0)
-            throw command.Error($"{Show(command)}: the directory is not empty");
+            throw command.Error(Fault.NotEmpty, $"{Show(command)}: the directory is not empty");
         folder.Remove(name);
         _paths.Forget();
     }
@@ -71,17 +72,17 @@ internal sealed partial class TreeReceiver
         (Inode oldFolder, FileName oldName, Inode inode) = _paths.Existing(command, from);
         (Inode newFolder, FileName newName) = _paths.Place(command, to);
         if (inode.IsDirectory && to.Length > from.Length && to.StartsWith(from) && to[from.Length] == '/')
-            throw command.Error($"{Show(command)}: a directory cannot be moved into itself, to {Show(command, A.PathTo)}");
+            throw command.Error(Fault.IntoItself, $"{Show(command)}: a directory cannot be moved into itself, to {Show(command, A.PathTo)}");
         if (newFolder.Child(newName) is { } replaced)
         {
             if (ReferenceEquals(replaced, inode))
                 return;
             if (inode.IsDirectory && !replaced.IsDirectory)
-                throw command.Error($"{Show(command, A.PathTo)} is {StreamPaths.Describe(replaced)}, which no directory can replace");
+                throw command.Error(Fault.NotADirectory, $"{Show(command, A.PathTo)} is {StreamPaths.Describe(replaced)}, which no directory can replace");
             if (!inode.IsDirectory && replaced.IsDirectory)
-                throw command.Error($"{Show(command, A.PathTo)} is a directory, which only a directory can replace");
+                throw command.Error(Fault.IsADirectory, $"{Show(command, A.PathTo)} is a directory, which only a directory can replace");
             if (replaced.ChildCount > 0)
-                throw command.Error($"{Show(command, A.PathTo)}: the directory is not empty");
+                throw command.Error(Fault.NotEmpty, $"{Show(command, A.PathTo)}: the directory is not empty");
             newFolder.Remove(newName);
         }
         oldFolder.Remove(oldName);

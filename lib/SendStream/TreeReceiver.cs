@@ -1,5 +1,6 @@
 using Layerbox.FileTree;
 using A = Layerbox.SendStream.SendAttribute;
+using Fault = Layerbox.SendStream.SendStreamFault;
 
 namespace Layerbox.SendStream;
 
@@ -44,7 +45,7 @@ internal sealed partial class TreeReceiver : IDisposable
             return;
         }
         if (_current is null && SendStreamFormat.IsKnown(command.Kind))
-            throw command.Error("the first command of a stream must be subvol or snapshot");
+            throw command.Error(Fault.NoSubvolume, "the first command of a stream must be subvol or snapshot");
         switch (command.Kind)
         {
             case SendCommandKind.Mkfile: Make(command, Inode.File(NewFileMode, OpenContents.Nothing)); break;
@@ -67,7 +68,7 @@ internal sealed partial class TreeReceiver : IDisposable
             case SendCommandKind.Clone: Clone(command); break;
             case SendCommandKind.Truncate: Truncate(command); break;
             case SendCommandKind.Fallocate: Fallocate(command); break;
-            case SendCommandKind.UpdateExtent: throw command.Error($"{Show(command)}: the stream was made without data (send --no-data)");
+            case SendCommandKind.UpdateExtent: throw command.Error(Fault.NoData, $"{Show(command)}: the stream was made without data (send --no-data)");
             case SendCommandKind.FileAttr: _ = Target(command); break; // flags of btrfs inodes are not part of the state; receive ignores them, too
             case SendCommandKind.EnableVerity: _ = TargetFile(command); break; // nor is fs-verity, which changes no byte
             case SendCommandKind.End: Finish(); break;
@@ -78,7 +79,7 @@ internal sealed partial class TreeReceiver : IDisposable
     {
         Guid uuid = command.Uuid(A.Uuid);
         if (_received.Exists(r => r.Uuid == uuid))
-            throw command.Error($"subvolume {uuid} is described twice");
+            throw command.Error(Fault.SubvolumeRepeated, $"subvolume {uuid} is described twice");
         FileName name;
         try
         {
@@ -86,7 +87,7 @@ internal sealed partial class TreeReceiver : IDisposable
         }
         catch (InvalidDataException e)
         {
-            throw command.Error($"the subvolume's name: {e.Message}", e);
+            throw command.Error(Fault.SubvolumeName, $"the subvolume's name: {e.Message}", e);
         }
         Guid? parentUuid = null;
         Tree tree;
@@ -95,7 +96,7 @@ internal sealed partial class TreeReceiver : IDisposable
         else
         {
             parentUuid = command.Uuid(A.CloneUuid);
-            Tree parent = Known(parentUuid.Value) ?? _parent ?? throw command.Error($"{Show(command)}: the parent subvolume {parentUuid} is not known");
+            Tree parent = Known(parentUuid.Value) ?? _parent ?? throw command.Error(Fault.ParentUnknown, $"{Show(command)}: the parent subvolume {parentUuid} is not known");
             _trees[parentUuid.Value] = parent;
             tree = parent.Copy();
         }
@@ -121,7 +122,7 @@ internal sealed partial class TreeReceiver : IDisposable
     private Inode TargetFile(SendCommand command)
     {
         Inode file = Target(command);
-        return file.Kind == FileKind.File ? file : throw command.Error($"{Show(command)} is {StreamPaths.Describe(file)}, expected a regular file");
+        return file.Kind == FileKind.File ? file : throw command.Error(Fault.NotAFile, $"{Show(command)} is {StreamPaths.Describe(file)}, expected a regular file");
     }
 
     private static string Show(SendCommand command, SendAttribute path = A.Path) => StreamPaths.Show(command.Bytes(path));
@@ -130,7 +131,7 @@ internal sealed partial class TreeReceiver : IDisposable
     {
         byte[] name = command.Bytes(A.XattrName).ToArray();
         if (name.Length is 0 or > SendStreamFormat.MaxXattrNameLength || name.AsSpan().Contains((byte)0))
-            throw command.Error($"{Show(command)}: {StreamPaths.Show(name)} cannot be the name of an extended attribute");
+            throw command.Error(Fault.XattrName, $"{Show(command)}: {StreamPaths.Show(name)} cannot be the name of an extended attribute");
         Inode inode = Target(command);
         inode.Xattrs = inode.Xattrs.With(name, command.Bytes(A.XattrData).ToArray());
     }
@@ -140,7 +141,7 @@ internal sealed partial class TreeReceiver : IDisposable
         byte[] name = command.Bytes(A.XattrName).ToArray();
         Inode inode = Target(command);
         if (inode.Xattrs.Find(name) is null)
-            throw command.Error($"{Show(command)}: it has no extended attribute {StreamPaths.Show(name)}");
+            throw command.Error(Fault.XattrMissing, $"{Show(command)}: it has no extended attribute {StreamPaths.Show(name)}");
         inode.Xattrs = inode.Xattrs.Without(name);
     }
 
@@ -148,10 +149,10 @@ internal sealed partial class TreeReceiver : IDisposable
     {
         Inode inode = Target(command);
         if (inode.Kind == FileKind.Symlink)
-            throw command.Error($"{Show(command)} is a symlink, which has no mode");
+            throw command.Error(Fault.IsASymlink, $"{Show(command)} is a symlink, which has no mode");
         ulong mode = command.UInt64(A.Mode);
         if (mode > PermissionBits)
-            throw command.Error($"{Show(command)}: mode 0{Convert.ToString((long)mode, 8)} has more than permission bits");
+            throw command.Error(Fault.ModeInvalid, $"{Show(command)}: mode 0{Convert.ToString((long)mode, 8)} has more than permission bits");
         inode.Mode = (uint)mode;
     }
 
@@ -164,7 +165,7 @@ internal sealed partial class TreeReceiver : IDisposable
         uint Id(SendAttribute attribute)
         {
             ulong id = command.UInt64(attribute);
-            return id < uint.MaxValue ? (uint)id : throw command.Error($"{Show(command)}: {id} cannot be a {SendStreamFormat.NameOf(attribute)}");
+            return id < uint.MaxValue ? (uint)id : throw command.Error(Fault.IdInvalid, $"{Show(command)}: {id} cannot be a {SendStreamFormat.NameOf(attribute)}");
         }
     }
 }

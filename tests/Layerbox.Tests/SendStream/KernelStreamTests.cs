@@ -108,7 +108,7 @@ public class KernelStreamTests
 
         // Without data there is nothing to make files of, but every frame is good.
         Send(folder, "no-data", volume / "first", "--no-data");
-        Assert.EndsWith("the stream was made without data (send --no-data)", Assert.Throws<InvalidDataException>(() => Apply(folder, "no-data")).Message, StringComparison.Ordinal);
+        Assert.EndsWith("the stream was made without data (send --no-data)", Assert.Throws<SendStreamException>(() => Apply(folder, "no-data")).Message, StringComparison.Ordinal);
         Assert.Contains(SendCommandKind.UpdateExtent, Commands(folder, "no-data"));
     }
 

@@ -65,7 +65,7 @@ public class MutationTests
             SendStreamTree.ApplyAll(new MemoryStream(stream), known: null, new SizeStore());
             return true;
         }
-        catch (InvalidDataException e)
+        catch (SendStreamException e)
         {
             Assert.Matches("^offset [0-9]+: ", e.Message);
             return false;

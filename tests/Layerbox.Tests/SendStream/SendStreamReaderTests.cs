@@ -127,14 +127,14 @@ public class SendStreamReaderTests
     [Theory]
     [MemberData(nameof(Malformed))]
     public void Says_what_is_wrong_and_where(string error, byte[] stream) =>
-        Assert.Equal(error, Assert.Throws<InvalidDataException>(() => Read(stream)).Message);
+        Assert.Equal(error, Assert.Throws<SendStreamException>(() => Read(stream)).Message);
 
     [Fact]
     public void Takes_no_more_memory_than_there_is_input()
     {
         byte[] stream = Join(s_header2, s_subvol, [0, 0, 0, 4, 15, 0, 0, 0, 0, 0]);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Throws<InvalidDataException>(() => Read(stream));
+        Assert.Throws<SendStreamException>(() => Read(stream));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 2 << 20);
     }
 
@@ -143,7 +143,7 @@ public class SendStreamReaderTests
     {
         byte[] stream = StreamScript.Make("subvol vol; mkfile a; write a 0 x*100; end", version: 2);
         Assert.Equal(4, Read(stream, new SendStreamLimits { MaxCommandLength = 119 }).Count);
-        InvalidDataException error = Assert.Throws<InvalidDataException>(() => Read(stream, new SendStreamLimits { MaxCommandLength = 118 }));
+        SendStreamException error = Assert.Throws<SendStreamException>(() => Read(stream, new SendStreamLimits { MaxCommandLength = 118 }));
         Assert.Equal("offset 93: command 3 (write): says 119 bytes, more than the limit of 118", error.Message);
     }
 
@@ -152,7 +152,7 @@ public class SendStreamReaderTests
     {
         byte[] stream = Join(s_header, s_subvol, Command(99, [9]), Command(3, Path("a"), Attribute(777, 1)), Command(24, Path("a"), Attribute(26, new byte[8])), s_end);
         // Command 99 holds no attributes that could be read, so only well-formed ones are passed over.
-        Assert.StartsWith("offset 66: command 2 (kind 99): 1 byte left over", Assert.Throws<InvalidDataException>(() => Read(stream, s_tolerant)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("offset 66: command 2 (kind 99): 1 byte left over", Assert.Throws<SendStreamException>(() => Read(stream, s_tolerant)).Message, StringComparison.Ordinal);
         Assert.Equal(4, Read(Join(s_header, s_subvol, Command(99, Attribute(777, 1)), Mkfile("a"), s_end), s_tolerant).Count);
     }
 
@@ -185,7 +185,7 @@ public class SendStreamReaderTests
             order.Add(attribute.Type);
         Assert.Equal([A.Data, A.FileOffset, A.Path], order);
         Assert.False(write.Has(A.Mode));
-        Assert.Equal("offset 66: command 2 (write): attribute 5 (mode) is missing", Assert.Throws<InvalidDataException>(() => write.UInt64(A.Mode)).Message);
+        Assert.Equal("offset 66: command 2 (write): attribute 5 (mode) is missing", Assert.Throws<SendStreamException>(() => write.UInt64(A.Mode)).Message);
     }
 
     [Theory]

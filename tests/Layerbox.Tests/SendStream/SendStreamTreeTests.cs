@@ -19,8 +19,8 @@ public class SendStreamTreeTests
 
     private static string PathsOf(Tree tree) => string.Join(' ', tree.Walk().Skip(1).Select(e => e.Key.ToString()));
 
-    private static InvalidDataException Fails(byte[] stream, Tree? parent = null) =>
-        Assert.Throws<InvalidDataException>(() => SendStreamTree.Apply(new MemoryStream(stream), parent, new MemoryContentStore()));
+    private static SendStreamException Fails(byte[] stream, Tree? parent = null) =>
+        Assert.Throws<SendStreamException>(() => SendStreamTree.Apply(new MemoryStream(stream), parent, new MemoryContentStore()));
 
     // What no filesystem would do. The last command of each script is the impossible one.
     [Theory]
@@ -119,7 +119,7 @@ public class SendStreamTreeTests
     [InlineData("subvol a/b; end", "offset 17: command 1 (subvol): the subvolume's name: 'a/b' cannot be the name of a file")]
     [InlineData("subvol ..; end", "offset 17: command 1 (subvol): the subvolume's name: '..' cannot be the name of a file")]
     [InlineData("snapshot vol; end", "offset 17: command 1 (snapshot): 'vol': the parent subvolume 11111111-1111-1111-1111-111111111111 is not known")]
-    [InlineData("subvol a; subvol b 12; end", "the input describes 2 subvolumes, expected one")]
+    [InlineData("subvol a; subvol b 12; end", "offset 0: the input describes 2 subvolumes, expected one")]
     [InlineData("subvol vol", "offset 66: the stream ends without an end command after 1 commands")]
     public void Refuses_streams_that_are_not_one_subvolume(string script, string error) => Assert.Equal(error, Fails(StreamScript.Make(script)).Message);
 
@@ -213,7 +213,7 @@ public class SendStreamTreeTests
         string files = string.Join("; ", Enumerable.Range(0, 100).Select(i => string.Create(CultureInfo.InvariantCulture, $"mkfile f{i}; write f{i} 0 x; write f{i} 1 y; truncate f{i} 2")));
         SendStreamTree.Apply(new MemoryStream(StreamScript.Make($"subvol vol; mkfile empty; truncate empty 0; {files}; mkfile gone; write gone 0 x; unlink gone; end")), null, store);
         Assert.Equal((101, 100, 0), (store.Created, store.Completed, store.Open));
-        Assert.Throws<InvalidDataException>(() => SendStreamTree.Apply(new MemoryStream(StreamScript.Make("subvol vol; mkfile a; write a 0 x; unlink b; end")), null, store));
+        Assert.Throws<SendStreamException>(() => SendStreamTree.Apply(new MemoryStream(StreamScript.Make("subvol vol; mkfile a; write a 0 x; unlink b; end")), null, store));
         Assert.Equal((102, 100, 0), (store.Created, store.Completed, store.Open));
     }
 
