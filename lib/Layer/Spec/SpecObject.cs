@@ -45,6 +45,10 @@ public sealed class SpecObject
     /// <exception cref="SpecificationException">The text is no JSON; the line and column are named.</exception>
     public static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string place)
     {
+        if (utf8.Span.StartsWith("\uFEFF"u8))
+            throw new SpecificationException(place, "line 1, column 1: begins with a byte order mark, which JSON does not have");
+        if (!utf8.Span.ContainsAnyExcept(" \t\r\n"u8))
+            throw new SpecificationException(place, "empty, expected a JSON object");
         try
         {
             return JsonDocument.Parse(utf8, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });

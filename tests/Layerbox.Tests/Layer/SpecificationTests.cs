@@ -9,7 +9,8 @@ public class SpecificationTests
     private const string Modes = "octal (\"0755\") or additive symbolic (\"u+rwx,og+rx\") is";
 
     [Theory]
-    [InlineData("", "line 1, column 1: The input does not contain any JSON tokens. Expected the input to start with a valid JSON token, when isFinalBlock is true")]
+    [InlineData("", "empty, expected a JSON object")]
+    [InlineData("\uFEFF{}", "line 1, column 1: begins with a byte order mark, which JSON does not have")]
     [InlineData("{\n  \"name\": web}", "line 2, column 11: 'w' is an invalid start of a value")]
     [InlineData("{} x", "line 1, column 4: 'x' is invalid after a single JSON value. Expected end of data")]
     [InlineData("[]", "an object is expected, not a list")]
