@@ -1,0 +1,77 @@
+# Sourced by check-sendstreams. $name, $tree and $needs are of the list of streams; a check works in an empty folder and fails, or not.
+checks=(plain text copy tree tar apply normalised proto_1 proto_2 zstd zlib none repaired canonical)
+
+# applies CHECK: says yes when the check has a meaning for the stream.
+applies() {
+  case $1:$name in
+    text:*-restarted | repaired:*-restarted) [[ $1 != text ]] || return 0 ;;
+    *:*-restarted | repaired:*) return 0 ;;
+    text:* | copy:*) ;;
+    *) [[ $tree != - ]] || return 0 ;;
+  esac
+  echo yes
+}
+
+# chain: the files of the streams up to this one, in the order in which they are received.
+chain() { printf '%s.stream\n' ${needs//,/ } "$name" | sed "s|^|$streams/|"; }
+
+# same FILE FILE: two listings are equal; else says where they are not.
+same() { cmp --quiet "$1" "$2" || diff <(jq --compact-output --sort-keys . "$1") <(jq --compact-output --sort-keys . "$2"); }
+
+# is_tree FOLDER [FILTER]: what is in the folder is what was sent; both listings go through the filter.
+is_tree() {
+  "$parts/list-tree" "$1" | ${2-cat} >found
+  ${2-cat} <"$streams/$tree.tree" >sent
+  same sent found
+}
+
+# btrfs receive leaves the root with the time of the last change in it.
+without_root_time() { sed '1s/"mtime":{[^}]*}//'; }
+
+# received COMMAND...: each stream of the chain goes through the command, and what comes out is received; the last subvolume is what was sent.
+received() {
+  local file
+  mkdir "$volume/received"
+  for file in $(chain); do
+    "$@" "$file" >stream
+    btrfs -q receive -f stream "$volume/received"
+  done
+  is_tree "$volume/$(btrfs subvolume list --sort=rootid "$volume" | tail -n 1 | sed 's/.* path //')" without_root_time
+}
+
+clear_away() {
+  rm -f -- "$work"/{report,found,sent,stream}
+  [[ ! -e $volume/received ]] || btrfs -q subvolume delete "$volume"/received/*
+  rm -rf --one-file-system -- "${volume:?}"/*
+}
+
+# Not of ours: were this to fail, the corpus would be wrong.
+check_plain() { received cat; }
+check_text() { "$L" sendstream-parse --format text "$streams/$name.stream" | cmp - "$streams/$name.dump"; }
+check_copy() { "$L" sendstream-rewrite "$streams/$name.stream" | cmp - "$streams/$name.stream"; }
+check_tree() {
+  chain | xargs cat | "$L" sendstream-parse --format tree-json - >found
+  same "$streams/$tree.tree" found
+}
+
+rewrite() { received "$L" sendstream-rewrite "$@"; }
+check_normalised() { rewrite --normalise; }
+check_proto_1() { rewrite --proto 1; }
+check_proto_2() { rewrite --proto 2; }
+check_zstd() { rewrite --compress zstd; }
+check_zlib() { rewrite --compress zlib; }
+check_none() { rewrite --compress none; }
+check_repaired() { rewrite --repair; }
+
+# A tar has no sockets.
+without_sockets() { grep --invert-match '"type":"socket"'; }
+check_tar() {
+  mkdir "$volume/unpacked"
+  chain | xargs cat | "$L" sendstream-tar - | tar --extract --directory "$volume/unpacked" --numeric-owner --same-permissions --xattrs --xattrs-include '*'
+  is_tree "$volume/unpacked" without_sockets
+}
+check_apply() {
+  mkdir "$volume/applied"
+  chain | xargs cat | "$L" sendstream-apply "$volume/applied" -
+  is_tree "$volume/applied"
+}
