@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Layerbox.Compression;
 using Layerbox.Posix;
+using Layerbox.SendStream;
 using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Cmd.Sendstream;
@@ -64,7 +65,7 @@ internal sealed class StreamInput : IDisposable
         {
             return read();
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (e is SendStreamException or InvalidDataException)
         {
             throw new InvalidDataException($"{Name}: {e.Message}", e);
         }

@@ -24,6 +24,9 @@ public sealed class SendStreamException : IOException
     /// <summary>What is wrong, for programs.</summary>
     public SendStreamFault Fault { get; }
 
+    /// <summary>Whether nothing behind it can be read; else a reader can go on with the next command.</summary>
+    public bool EndsReading => Fault <= SendStreamFault.CrcMismatch;
+
     /// <summary>Where in the input, in bytes: the beginning of the command, if it is one.</summary>
     public long Offset { get; }
 
@@ -39,7 +42,7 @@ public sealed class SendStreamException : IOException
     /// <summary>The message without the place.</summary>
     public string Reason { get; }
 
-    /// <summary>Where the header of another stream begins in the midst of this one, in bytes, if one was seen: it is complete, this one is not.</summary>
+    /// <summary>Where the header of another stream begins in the midst of this one, in bytes, if one was seen: that one is whole.</summary>
     public long? Restart { get; internal init; }
 
     private static string Name(SendCommandKind kind) => SendStreamFormat.IsKnown(kind) ? SendStreamFormat.NameOf(kind) : $"kind {(ushort)kind}";

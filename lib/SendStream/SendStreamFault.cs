@@ -5,7 +5,7 @@ namespace Layerbox.SendStream;
 /// <summary>What can be wrong with a send stream. Programs see the names in snake_case ("crc_mismatch"), as docs/sendstream-check.md lists them.</summary>
 public enum SendStreamFault
 {
-    // Frames: nothing after them can be read.
+    // Headers and frames: nothing behind such a fault can be read.
     EmptyInput,
     NotASendStream,
     HeaderCut,
@@ -15,11 +15,11 @@ public enum SendStreamFault
     Restarted,
     CommandCut,
     CommandTooLong,
-    CommandUnknown,
-    CommandOfNewerVersion,
     CrcMismatch,
 
-    // Attributes of a command.
+    // A command as such, and its attributes.
+    CommandUnknown,
+    CommandOfNewerVersion,
     AttributeCut,
     AttributeOverrun,
     AttributeUnknown,

@@ -47,14 +47,15 @@ public sealed class SendStreamReader
     public ReadOnlySpan<byte> Frame => _buffer.AsSpan(_start - CommandHeaderLength - _command.PayloadLength, CommandHeaderLength + _command.PayloadLength);
 
     /// <summary>Goes on to the next command, an end command included; says false at the end of the input.</summary>
-    /// <exception cref="SendStreamException">The input is malformed or incomplete: offset, command, what was found and expected.</exception>
+    /// <exception cref="SendStreamException">
+    /// The input is malformed or incomplete: offset, command, what was found and expected. Unless it <see cref="SendStreamException.EndsReading"/>,
+    /// the next call comes to the command behind the faulty one.
+    /// </exception>
     public bool Read()
     {
         if (!_isInStream && !ReadHeader())
             return false;
         ReadCommand();
-        if (_command.Kind == SendCommandKind.End)
-            _isInStream = false;
         return true;
     }
 
@@ -96,15 +97,16 @@ public sealed class SendStreamReader
         uint length = BinaryPrimitives.ReadUInt32LittleEndian(header);
         SendCommandKind kind = (SendCommandKind)BinaryPrimitives.ReadUInt16LittleEndian(header[sizeof(uint)..]);
         _command.Locate(kind, Version, Position, ++_commands);
-        CheckKind(kind);
         if (length > _limits.MaxCommandLength)
-            throw _command.Error(Fault.CommandTooLong, $"says {length} bytes, more than the limit of {_limits.MaxCommandLength}");
+            throw Broken(Fault.CommandTooLong, $"says {length} bytes, more than the limit of {_limits.MaxCommandLength}", CommandHeaderLength);
         int frame = CommandHeaderLength + (int)length;
         if (!Fill(frame))
-            throw Broken(Fault.CommandCut, $"cut: {_end - _start - CommandHeaderLength} of {length} bytes", _buffer.AsSpan(_start, _end - _start));
+            throw Broken(Fault.CommandCut, $"cut: {_end - _start - CommandHeaderLength} of {length} bytes", frame);
         CheckCrc(_buffer.AsSpan(_start, frame));
-        _command.Load(_buffer, _start + CommandHeaderLength, (int)length);
         Skip(frame);
+        _isInStream = kind != SendCommandKind.End;
+        CheckKind(kind);
+        _command.Load(_buffer, _start - (int)length, (int)length);
     }
 
     private void CheckKind(SendCommandKind kind)
@@ -129,13 +131,15 @@ public sealed class SendStreamReader
         if (found == expected)
             return;
         string hint = found == iscsi ? ", which is the iSCSI form of CRC32C; here it starts at 0 and is not inverted" : "";
-        throw Broken(Fault.CrcMismatch, $"crc is 0x{found:x8}, expected 0x{expected:x8}{hint}", frame);
+        throw Broken(Fault.CrcMismatch, $"crc is 0x{found:x8}, expected 0x{expected:x8}{hint}", frame.Length);
     }
 
     // A `btrfs send` that was stopped and continued starts over in the middle of a command, and exits with 0 (btrfs-progs #719, #1063).
-    private SendStreamException Broken(Fault fault, string reason, ReadOnlySpan<byte> frame)
+    private SendStreamException Broken(Fault fault, string reason, int frame)
     {
-        int at = frame.IndexOf(Magic);
+        int end = frame + Magic.Length - 1; // the header may begin with the frame's last byte
+        Fill(end);
+        int at = _buffer.AsSpan(_start, Math.Min(_end - _start, end)).IndexOf(Magic);
         return at < 0
             ? _command.Error(fault, reason)
             : new SendStreamException(Fault.Restarted, _command,

@@ -130,6 +130,38 @@ public class SendStreamReaderTests
         Assert.Equal(error, Assert.Throws<SendStreamException>(() => Read(stream)).Message);
 
     [Fact]
+    public void Goes_on_behind_a_faulty_command()
+    {
+        byte[] stream = Join(s_header, s_subvol, Command(3, Path("a"), [15]), Command(99), Mkfile("b"), Command(21, Attribute(777)), s_header, s_subvol, s_end);
+        SendStreamReader reader = new(new MemoryStream(stream));
+        List<string> read = [];
+        for (bool isMore = true; isMore;)
+        {
+            try
+            {
+                isMore = reader.Read();
+                read.Add(isMore ? SendStreamFormat.NameOf(reader.Command.Kind) : "done");
+            }
+            catch (SendStreamException e) when (!e.EndsReading)
+            {
+                read.Add($"{e.Fault.Code()} {e.Index}");
+            }
+        }
+        Assert.Equal(["subvol", "attribute_cut 2", "command_unknown 3", "mkfile", "attribute_unknown 5", "subvol", "end", "done"], read);
+    }
+
+    [Fact]
+    public void Finds_where_a_restarted_stream_begins_wherever_the_first_was_cut()
+    {
+        byte[] whole = Join(s_header, s_subvol, Mkfile("a"), s_end);
+        for (int cut = SendStreamFormat.HeaderLength; cut < whole.Length - s_end.Length; cut++)
+        {
+            SendStreamException error = Assert.Throws<SendStreamException>(() => Read(Join(whole[..cut], whole)));
+            Assert.Equal((cut, SendStreamFault.Restarted, (long?)cut), (cut, error.Fault, error.Restart));
+        }
+    }
+
+    [Fact]
     public void Takes_no_more_memory_than_there_is_input()
     {
         byte[] stream = Join(s_header2, s_subvol, [0, 0, 0, 4, 15, 0, 0, 0, 0, 0]);
