@@ -1,5 +1,5 @@
 # Sourced by check-sendstreams. $name, $tree and $needs are of the list of streams; a check works in an empty folder and fails, or not.
-checks=(plain text copy tree tar apply normalised proto_1 proto_2 zstd zlib none repaired canonical)
+checks=(plain text copy tree tar apply normalised proto_1 proto_2 zstd zlib none repaired canonical canonical_step)
 
 # applies CHECK: says yes when the check has a meaning for the stream.
 applies() {
@@ -7,6 +7,7 @@ applies() {
     text:*-restarted | repaired:*-restarted) [[ $1 != text ]] || return 0 ;;
     *:*-restarted | repaired:*) return 0 ;;
     text:* | copy:*) ;;
+    canonical_step:*) [[ $tree != - && -n $needs ]] || return 0 ;;
     *) [[ $tree != - ]] || return 0 ;;
   esac
   echo yes
@@ -36,18 +37,20 @@ received() {
     "$@" "$file" >stream
     btrfs -q receive -f stream "$volume/received"
   done
-  is_tree "$volume/$(btrfs subvolume list --sort=rootid "$volume" | tail -n 1 | sed 's/.* path //')" without_root_time
+  is_tree "$(newest)" without_root_time
 }
 
+# newest [N]: the subvolume that was made last, or N before it.
+newest() { btrfs subvolume list --sort=rootid "$volume" | tail -n $((1 + ${1-0})) | sed "1!d;s|.* path |$volume/|"; }
+
 clear_away() {
-  rm -f -- "$work"/{report,found,sent,stream}
-  [[ ! -e $volume/received ]] || btrfs -q subvolume delete "$volume"/received/*
-  rm -rf --one-file-system -- "${volume:?}"/*
+  find "$volume" -mindepth 2 -maxdepth 2 -inum 256 -exec btrfs -q subvolume delete {} +
+  rm -rf --one-file-system -- "$work"/{report,found,sent,stream} "${volume:?}"/*
 }
 
 # Not of ours: were this to fail, the corpus would be wrong.
 check_plain() { received cat; }
-check_text() { "$L" sendstream-parse --format text "$streams/$name.stream" | cmp - "$streams/$name.dump"; }
+check_text() { "$L" sendstream-parse --format text --first "$streams/$name.stream" | cmp - "$streams/$name.dump"; }
 check_copy() { "$L" sendstream-rewrite "$streams/$name.stream" | cmp - "$streams/$name.stream"; }
 check_tree() {
   chain | xargs cat | "$L" sendstream-parse --format tree-json - >found
@@ -74,4 +77,32 @@ check_apply() {
   mkdir "$volume/applied"
   chain | xargs cat | "$L" sendstream-apply "$volume/applied" -
   is_tree "$volume/applied"
+}
+
+# A canonical stream gives the root its time, too.
+check_canonical() {
+  received cat
+  local from
+  from=$(newest)
+  mkdir "$volume/canonical"
+  "$L" sendstream-make --canonical "$from" >stream
+  btrfs -q receive -f stream "$volume/canonical"
+  is_other "$from"
+}
+check_canonical_step() {
+  received cat
+  local from parent
+  from=$(newest) parent=$(newest 1)
+  mkdir "$volume/canonical"
+  "$L" sendstream-make --canonical "$parent" | btrfs -q receive "$volume/canonical"
+  "$L" sendstream-make --canonical --parent "$parent" "$from" >stream
+  btrfs -q receive -f stream "$volume/canonical"
+  is_other "$from"
+}
+
+# is_other FOLDER: the newest subvolume has what is in the folder.
+is_other() {
+  "$parts/list-tree" "$1" >sent
+  "$parts/list-tree" "$(newest)" >found
+  same sent found
 }
