@@ -7,22 +7,19 @@ namespace Layerbox.Cmd.Layers;
 /// <summary>layer-diff: what differs between two layers, path by path.</summary>
 internal static class LayerDiff
 {
-    private const string TextForm = "text", JsonForm = "json";
-
     public static Tool Declare()
     {
         Argument<string> a = LayerArguments.Handle("A"), b = LayerArguments.Handle("B");
-        Option<string> format = new("--format") { Description = "text: a line a path; json: the same with old and new values.", DefaultValueFactory = _ => TextForm };
-        format.AcceptOnlyFromAmong(TextForm, JsonForm);
+        Option<string> format = Difference.Format();
         Option<string?> volume = LayerArguments.Volume();
         Command command = new("layer-diff", "Show what differs between two layers. Exit status 1 when something does.") { a, b, format, volume };
         return new Tool(
             command,
             "layer-diff old.layer new.layer",
-            (args, io) => Run(args.GetRequiredValue(a), args.GetRequiredValue(b), args.GetRequiredValue(format), args.GetValue(volume), io));
+            (args, io) => Run(args.GetRequiredValue(a), args.GetRequiredValue(b), args.GetValue(format), args.GetValue(volume), io));
     }
 
-    private static int Run(string a, string b, string format, string? volume, Streams io)
+    private static int Run(string a, string b, string? format, string? volume, Streams io)
     {
         if (a == "-" && b == "-")
             throw new UsageException("only one of the two can come from standard input");
@@ -30,12 +27,6 @@ internal static class LayerDiff
         using BuiltLayer now = LayerArguments.Open(b, volume, io);
         if (old.Handle.Digest == now.Handle.Digest)
             return ExitStatus.Success;
-        IReadOnlyList<TreeChange> changes = TreeDifference.Compare(old.Tree, now.Tree);
-        if (format == JsonForm)
-            TreeDifferenceText.WriteJson(io.Out, changes);
-        else
-            foreach (TreeChange change in changes)
-                io.WriteLine(TreeDifferenceText.Line(change));
-        return changes.Count == 0 ? ExitStatus.Success : ExitStatus.No;
+        return Difference.Write(TreeDifference.Compare(old.Tree, now.Tree), format, io);
     }
 }

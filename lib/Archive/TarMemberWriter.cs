@@ -15,6 +15,8 @@ public sealed class TarMemberWriter : IDisposable
 
     private static ReadOnlySpan<byte> ExtendedHeaderName => "././@PaxHeader"u8;
 
+    private static readonly Inode Marker = Inode.File(0, new MemoryContent([]));
+
     private readonly TarOutput _output;
     private readonly TarWriterOptions _options;
     private readonly PaxRecords _records = new();
@@ -38,7 +40,7 @@ public sealed class TarMemberWriter : IDisposable
             throw new InvalidDataException($"{path}: a tar archive cannot hold a socket");
         }
         FileContent? content = inode.Content;
-        WriteHeaders(path, inode, TypeOf(inode.Kind), inode.Target, content?.Size ?? 0, inode.Xattrs);
+        WriteHeaders(path, NameOf(path, inode), inode, TypeOf(inode.Kind), inode.Target, content?.Size ?? 0, inode.Xattrs);
         if (content is not null)
             WriteContent(path, content);
         EndMember();
@@ -49,7 +51,15 @@ public sealed class TarMemberWriter : IDisposable
     {
         if (inode.Kind == FileKind.Socket && _options.SkipSockets)
             return;
-        WriteHeaders(path, inode, (byte)'1', first.ToBytes(), 0, XattrSet.Empty);
+        WriteHeaders(path, NameOf(path, inode), inode, (byte)'1', first.ToBytes(), 0, XattrSet.Empty);
+        EndMember();
+    }
+
+    /// <summary>Writes an empty file that stands for something: of mode 0, root's, with time 0; its name may be longer than a file's can be.</summary>
+    internal void AddMarker(TreePath directory, ReadOnlySpan<byte> name)
+    {
+        byte[] path = directory.IsRoot ? name.ToArray() : [.. directory.ToBytes(), (byte)'/', .. name];
+        WriteHeaders(directory, path, Marker, TypeOf(FileKind.File), [], 0, XattrSet.Empty);
         EndMember();
     }
 
@@ -82,9 +92,8 @@ public sealed class TarMemberWriter : IDisposable
     private static byte[] NameOf(TreePath path, Inode inode) =>
         path.IsRoot ? "./"u8.ToArray() : inode.IsDirectory ? [.. path.ToBytes(), (byte)'/'] : path.ToBytes();
 
-    private void WriteHeaders(TreePath path, Inode inode, byte type, byte[] link, long size, XattrSet xattrs)
+    private void WriteHeaders(TreePath path, byte[] name, Inode inode, byte type, byte[] link, long size, XattrSet xattrs)
     {
-        byte[] name = NameOf(path, inode);
         bool hasPrefix = TrySplit(name, out int split);
         Timestamp time = _options.LatestTime is { } latest ? inode.ModificationTime.ClampedTo(latest) : inode.ModificationTime;
         AddRecords(hasPrefix ? [] : name, link, size, inode, time, xattrs);

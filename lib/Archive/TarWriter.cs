@@ -39,9 +39,22 @@ public static class TarWriter
     public static void Write(Stream destination, Tree tree, TarWriterOptions? options = null)
     {
         using TarMemberWriter members = new(destination, options);
-        Dictionary<Inode, TreePath> linked = [];
+        WriteMembers(members, tree, _ => true, null);
+        members.Finish();
+    }
+
+    /// <summary>Writes those inodes that are chosen, with all their names.</summary>
+    /// <param name="members">Takes them.</param>
+    /// <param name="tree">The tree that they are in.</param>
+    /// <param name="isWritten">Says which; the same at every name of an inode.</param>
+    /// <param name="afterMember">Told each path that was written.</param>
+    internal static void WriteMembers(TarMemberWriter members, Tree tree, Func<Inode, bool> isWritten, Action<TreePath, Inode>? afterMember)
+    {
+        Dictionary<Inode, TreePath> linked = new(ReferenceEqualityComparer.Instance);
         foreach ((TreePath path, Inode inode) in tree.Walk())
         {
+            if (!isWritten(inode))
+                continue;
             if (inode.Links <= 1)
                 members.Add(path, inode);
             else if (linked.TryGetValue(inode, out TreePath? first))
@@ -51,7 +64,7 @@ public static class TarWriter
                 linked.Add(inode, path);
                 members.Add(path, inode);
             }
+            afterMember?.Invoke(path, inode);
         }
-        members.Finish();
     }
 }

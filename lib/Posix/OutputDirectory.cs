@@ -27,14 +27,15 @@ public sealed class OutputDirectory : IDisposable
     /// <summary>Starts a directory.</summary>
     /// <param name="path">Where it is to appear; the folder above must exist.</param>
     /// <param name="replace">Whether what is there is replaced, in one step; else that is EEXIST, now or at the end.</param>
-    public static OutputDirectory Create(string path, bool replace = false)
+    /// <param name="make">Makes an empty directory of some other kind, such as a subvolume, at the path that it is given, or fails with EEXIST.</param>
+    public static OutputDirectory Create(string path, bool replace = false, Action<string>? make = null)
     {
         if (!replace && Files.Exists(path))
             throw new PosixException("create", Errno.EEXIST, path);
         OutputPath place = OutputPath.Open(path);
         try
         {
-            return new OutputDirectory(place, place.Take(name => Make(place.Folder, name)), replace);
+            return new OutputDirectory(place, place.Take(name => Make(place, name, make)), replace);
         }
         catch (PosixException e)
         {
@@ -72,9 +73,12 @@ public sealed class OutputDirectory : IDisposable
         _path.Dispose();
     }
 
-    private static SafeFileHandle Make(SafeFileHandle folder, byte[] name)
+    private static SafeFileHandle Make(OutputPath place, byte[] name, Action<string>? make)
     {
-        Directories.Make(folder, name, AllForAll);
-        return Directories.Open(folder, name);
+        if (make is null)
+            Directories.Make(place.Folder, name, AllForAll);
+        else
+            make(System.IO.Path.Combine(place.FolderPath, PathText.FromBytes(name)));
+        return Directories.Open(place.Folder, name);
     }
 }

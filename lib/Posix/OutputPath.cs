@@ -134,7 +134,7 @@ internal sealed class OutputPath : IDisposable
         }
     }
 
-    public PosixException Failure(PosixException e) => new(e.Call, e.Errno, Path);
+    public PosixException Failure(PosixException e) => new(e.Call, e.Errno, Path, e.Meaning);
 
     private static (byte[] Above, byte[] Name) Split(byte[] path)
     {

@@ -13,6 +13,9 @@ public sealed class PosixException(string call, Errno errno, string? path = null
     public Errno Errno { get; } = errno;
     public string? Path { get; } = path;
 
+    /// <summary>What the caller knew better than the C library; null when nothing.</summary>
+    public string? Meaning { get; } = reason;
+
     /// <summary>The C library's wording for an error number.</summary>
     public static unsafe string Reason(Errno errno) => Marshal.PtrToStringUTF8((nint)Libc.strerror((int)errno))!;
 

@@ -1,0 +1,72 @@
+using System.CommandLine;
+using Layerbox.FileTree;
+using Layerbox.Posix;
+using Layerbox.SendStream;
+
+namespace Layerbox.Cmd.Sendstream;
+
+/// <summary>
+/// The subvolumes that several inputs describe one after the other, such as a full stream and the incremental ones upon it. All of it is
+/// held as a model: what a tool writes, it writes after everything was read and found good.
+/// </summary>
+internal sealed class StreamChain
+{
+    public const string OneStandardInput = "standard input can be read once only";
+
+    private readonly List<ReceivedSubvolume> _subvolumes = [];
+
+    private StreamChain() { }
+
+    /// <summary>In the order of the inputs.</summary>
+    public IReadOnlyList<ReceivedSubvolume> Subvolumes => _subvolumes;
+
+    /// <summary>The operand of a tool that reads a chain.</summary>
+    public static Argument<string[]> Files() => new("FILE")
+    {
+        Description = "Send-streams, plain or compressed with gzip, zstd, xz or bzip2; each may build upon those before it. - or none: standard input.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    public static Option<string> Subvolume() => new("--subvolume") { Description = "Which of the subvolumes is meant; else the last one.", HelpName = "NAME|UUID" };
+
+    /// <summary>Reads the inputs.</summary>
+    /// <param name="files">Operands; none is standard input.</param>
+    /// <param name="known">Gives the state of a subvolume that no input describes.</param>
+    /// <param name="io">Where standard input comes from.</param>
+    /// <exception cref="InvalidDataException">A stream is malformed or impossible: input, offset, command and reason.</exception>
+    public static StreamChain Read(IReadOnlyList<string> files, Func<Guid, Tree?>? known, Streams io)
+    {
+        if (files.Count(file => file == InputFile.StandardInput) > 1)
+            throw new UsageException(OneStandardInput);
+        StreamChain chain = new();
+        foreach (string file in files.Count == 0 ? [InputFile.StandardInput] : files)
+        {
+            using StreamInput input = StreamInput.Open(file, io);
+            chain._subvolumes.AddRange(input.Read(() => SendStreamTree.ApplyAll(input.Bytes, uuid => chain.Find(uuid)?.Tree ?? known?.Invoke(uuid), new MemoryContentStore())));
+        }
+        return chain;
+    }
+
+    /// <summary>The subvolume that is meant: the last one, or that of a name or uuid.</summary>
+    /// <exception cref="InvalidDataException">There is none, or there are several of the name.</exception>
+    public ReceivedSubvolume Select(string? nameOrUuid)
+    {
+        if (nameOrUuid is null)
+            return _subvolumes is [.., var last] ? last : throw new InvalidDataException("the input describes no subvolume");
+        byte[] name = PathText.ToBytes(nameOrUuid);
+        List<ReceivedSubvolume> found = Guid.TryParseExact(nameOrUuid, "D", out Guid uuid) && Find(uuid) is { } one
+            ? [one]
+            : _subvolumes.FindAll(subvolume => subvolume.Name.Bytes.SequenceEqual(name));
+        return found switch
+        {
+            [var only] => only,
+            [] => throw new InvalidDataException($"{nameOrUuid}: the input describes no such subvolume, only {string.Join(", ", _subvolumes.Select(subvolume => subvolume.Name))}"),
+            _ => throw new InvalidDataException($"{nameOrUuid}: several subvolumes have this name: {string.Join(", ", found.Select(subvolume => subvolume.Uuid))}"),
+        };
+    }
+
+    /// <summary>The subvolume whose changes an incremental stream told; null for a full one, and where no input describes the parent.</summary>
+    public ReceivedSubvolume? ParentOf(ReceivedSubvolume subvolume) => subvolume.ParentUuid is { } uuid ? Find(uuid) : null;
+
+    private ReceivedSubvolume? Find(Guid uuid) => _subvolumes.Find(subvolume => subvolume.Uuid == uuid);
+}

@@ -1,0 +1,83 @@
+using Layerbox.Archive;
+using Layerbox.Compression;
+using Layerbox.FileTree;
+using Layerbox.Tests.Archive;
+using Layerbox.Tests.Rootfs;
+
+namespace Layerbox.Tests.SendStream;
+
+/// <summary>sendstream-tar, from the outside.</summary>
+public sealed class SendstreamTarTests : IDisposable
+{
+    private readonly StreamFiles _files = new();
+
+    public void Dispose() => _files.Dispose();
+
+    [Fact]
+    public void Writes_the_last_subvolume_or_the_one_that_is_named()
+    {
+        byte[] chain = [.. File.ReadAllBytes(_files / "full"), .. File.ReadAllBytes(_files / "changes")];
+        Tree full = StreamFiles.State(StreamFiles.Full), changed = StreamFiles.State(StreamFiles.Full, StreamFiles.Changes);
+        AssertTar(full, Tools.Run("sendstream-tar", _files / "full"));
+        AssertTar(full, Tools.RunWithInput(Zstd(File.ReadAllBytes(_files / "full")), "sendstream-tar"));
+        AssertTar(changed, Tools.Run("sendstream-tar", _files / "full", _files / "changes"));
+        AssertTar(changed, Tools.RunWithInput(chain, "sendstream-tar", "-"));
+        AssertTar(changed, Tools.RunWithInput(File.ReadAllBytes(_files / "changes"), "sendstream-tar", _files / "full", "-"));
+        AssertTar(full, Tools.RunWithInput(chain, "sendstream-tar", "--subvolume", "vol"));
+        AssertTar(full, Tools.RunWithInput(chain, "sendstream-tar", "--subvolume", StreamScript.Uuid("11").ToString()));
+        Tools.RunWithInput(chain, "sendstream-tar", "--output", _files / "out/a.tar").AssertSucceeded();
+        Assert.Equal(Tools.RunWithInput(chain, "sendstream-tar").Bytes, File.ReadAllBytes(_files / "out/a.tar"));
+    }
+
+    [Fact]
+    public void Changes_are_a_layer_upon_the_parent()
+    {
+        Tree full = StreamFiles.State(StreamFiles.Full), changed = StreamFiles.State(StreamFiles.Full, StreamFiles.Changes);
+        byte[] layer = Tools.Run("sendstream-tar", "--changes", _files / "full", _files / "changes").AssertSucceeded().Bytes;
+        TreeLines.AssertEqual(changed, LayerApplier.Apply(full, layer));
+    }
+
+    [Fact]
+    public void Real_tar_unpacks_what_the_stream_describes()
+    {
+        using TempFolder folder = new();
+        File.WriteAllBytes(folder / "a.tar", Tools.Run("sendstream-tar", _files / "full", _files / "changes").Bytes);
+        Directory.CreateDirectory(folder / "x");
+        Programs.Run("tar", "--xattrs", "--xattrs-include=*", "--no-same-owner", "-xpf", folder / "a.tar", "-C", folder / "x");
+        Tree unpacked = Layerbox.Rootfs.RootfsReader.Read(folder / "x");
+        foreach ((_, Inode inode) in unpacked.Walk())
+            (inode.Uid, inode.Gid) = (0, 0);
+        TreeLines.AssertEqual(StreamFiles.State(StreamFiles.Full, StreamFiles.Changes), unpacked);
+    }
+
+    [Theory]
+    [InlineData("mksock s", "/s: a tar archive cannot hold a socket", "")]
+    [InlineData("mkfile a; write b 0 x", "FULL: offset 93: command 3 (write): 'b': no such file", "")]
+    [InlineData("", "'vol' is no incremental stream's: it has no parent that it could differ from", "--changes")]
+    [InlineData("", "nope: the input describes no such subvolume, only vol", "--subvolume nope")]
+    public void Says_what_is_wrong(string script, string error, string options)
+    {
+        string file = _files.Make("bad", $"subvol vol; {script}; end");
+        Tools.Result result = Tools.Run(["sendstream-tar", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), file, "--output", _files / "out/tar"]);
+        Assert.Equal((2, $"sendstream-tar: {error.Replace("FULL", file, StringComparison.Ordinal)}"), (result.Status, result.FirstErrorLine));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_files / "out"));
+    }
+
+    [Fact]
+    public void Sockets_can_be_left_out()
+    {
+        string file = _files.Make("sock", "subvol vol; mksock s; mkfile a; end");
+        Assert.Equal(["/", "/a"], TarReader.Read(new MemoryStream(Tools.Run("sendstream-tar", "--skip-sockets", file).Bytes), new MemoryContentStore()).Select(entry => entry.Path.ToString()));
+    }
+
+    private static void AssertTar(Tree expected, Tools.Result result) =>
+        TreeLines.AssertEqual(expected, TarTree.Read(new MemoryStream(result.AssertSucceeded().Bytes), new MemoryContentStore()));
+
+    private static byte[] Zstd(byte[] bytes)
+    {
+        using MemoryStream output = new();
+        using (Stream compressed = Compressed.OpenWrite(output, CompressionKind.Zstd, leaveOpen: true))
+            compressed.Write(bytes);
+        return output.ToArray();
+    }
+}
