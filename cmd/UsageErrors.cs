@@ -81,7 +81,7 @@ internal static class UsageErrors
                 type = type is null ? null : Nullable.GetUnderlyingType(type) ?? type;
                 return type == typeof(int) || type == typeof(long) || type == typeof(uint) || type == typeof(ulong)
                     ? "a whole number in range"
-                    : type == typeof(double) ? "a number" : "valid";
+                    : type == typeof(double) ? "a number" : type == typeof(Guid) ? "a uuid" : "valid";
             }
         }
 

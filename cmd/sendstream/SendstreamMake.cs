@@ -2,8 +2,6 @@ using System.CommandLine;
 using Layerbox.Btrfs;
 using Layerbox.Cmd.Layers;
 using Layerbox.FileTree;
-using Layerbox.Layer;
-using Layerbox.Posix;
 using Layerbox.Rootfs;
 using Layerbox.SendStream;
 
@@ -15,7 +13,11 @@ internal static class SendstreamMake
     public static Tool Declare()
     {
         Argument<string> subvolume = new("SUBVOL|HANDLE") { Description = "A read-only subvolume, or the handle of a layer; with --canonical any folder." };
-        Option<string> parent = new("--parent", "-p") { Description = "Write only the difference to this read-only subvolume, which the receiver has.", HelpName = "SUBVOL" };
+        Option<string> parent = new("--parent", "-p")
+        {
+            Description = "Write only the difference to this read-only subvolume, which the receiver has; with --canonical to any folder or layer.",
+            HelpName = "SUBVOL",
+        };
         Option<string[]> cloneSources = new("--clone-source", "-c")
         {
             Description = "A read-only subvolume that the receiver has, to clone extents from. May be given several times.",
@@ -29,78 +31,106 @@ internal static class SendstreamMake
         {
             Description = "Write the stream from the files themselves: same bytes for the same content on any machine, and nothing but reading is needed.",
         };
+        Option<bool> reflinks = new("--reflinks")
+        {
+            Description = "With --canonical: send data that files share on disk once, as clones. The bytes of the stream then follow from the sharing, too.",
+        };
+        Option<Guid?> parentUuid = new("--parent-uuid")
+        {
+            Description = "With --canonical: the uuid by which the receiver knows the parent. Without it: that of the parent's canonical stream.",
+            HelpName = "UUID",
+        };
+        Option<ulong?> parentTransid = new("--parent-transid") { Description = "The transaction that goes with --parent-uuid; receivers do not look at it.", HelpName = "N" };
         Option<string?> volume = LayerArguments.Volume();
+        Option<string> progress = Progress.Option();
         Command command = new("sendstream-make", "Write the send stream of a read-only btrfs subvolume to standard output.")
         {
-            subvolume, parent, cloneSources, protocol, compressed, noData, canonical, volume,
+            subvolume, parent, cloneSources, protocol, compressed, noData, canonical, reflinks, parentUuid, parentTransid, volume, progress,
         };
         return new Tool(
             command,
-            "sendstream-make /volume/web.1 > web.1.sendstream\nsendstream-make --parent /volume/web.1 /volume/web.2 | btrfs receive /backup\nsendstream-make --canonical web.layer | sha256sum",
-            (args, io) => Run(
-                args.GetRequiredValue(subvolume),
-                args.GetValue(canonical),
-                args.GetValue(volume),
-                new SendOptions
+            """
+            sendstream-make /volume/web.1 > web.1.sendstream
+            sendstream-make --parent /volume/web.1 /volume/web.2 | btrfs receive /backup
+            sendstream-make --canonical web.layer | sha256sum
+            sendstream-make --canonical old.tree > old.sendstream
+            sendstream-make --canonical --parent old.tree new.tree | zstd > old-to-new.sendstream.zst
+            """,
+            (args, io) =>
+            {
+                SendOptions options = new()
                 {
                     Parent = args.GetValue(parent),
                     CloneSources = args.GetValue(cloneSources) ?? [],
                     Protocol = args.GetValue(protocol) switch { "1" => 1, "2" => 2, _ => null },
                     Compressed = args.GetValue(compressed),
                     NoData = args.GetValue(noData),
-                },
-                io));
+                };
+                bool namesParent = args.GetValue(parentUuid) is not null || args.GetValue(parentTransid) is not null;
+                if (namesParent && options.Parent is null)
+                    throw new UsageException("--parent-uuid and --parent-transid go with --parent");
+                if (args.GetValue(canonical))
+                {
+                    CanonicalSendOptions canonicalOptions = new()
+                    {
+                        Version = options.Protocol == 2 ? 2u : 1u,
+                        ParentUuid = args.GetValue(parentUuid),
+                        ParentTransid = args.GetValue(parentTransid) ?? CanonicalSendStream.Transid,
+                    };
+                    if (options.CloneSources.Count > 0 || options.Compressed || options.NoData)
+                        throw new UsageException("--canonical writes data from the files: --clone-source, --compressed and --no-data do not go with it");
+                    using Progress reporting = Progress.Start(io, args.GetValue(progress));
+                    return MakeCanonical(args.GetRequiredValue(subvolume), options.Parent, args.GetValue(reflinks), args.GetValue(volume), canonicalOptions, reporting, io);
+                }
+                if (namesParent || args.GetValue(reflinks))
+                    throw new UsageException("--reflinks, --parent-uuid and --parent-transid go with --canonical");
+                if (options is { Compressed: true, Protocol: 1 })
+                    throw new UsageException("--compressed needs --proto 2");
+                return Make(args.GetRequiredValue(subvolume), args.GetValue(volume), options, io);
+            });
     }
 
-    private static int Run(string subvolume, bool canonical, string? volume, SendOptions options, Streams io)
+    private static int Make(string subvolume, string? volume, SendOptions options, Streams io)
     {
-        if (options is { Compressed: true, Protocol: 1 })
-            throw new UsageException("--compressed needs --proto 2");
         using SentSource source = SentSource.Open(subvolume, volume, io);
-        if (!canonical)
+        List<SentSource> others = [];
+        try
         {
-            List<SentSource> others = [];
-            try
+            string Path(string named)
             {
-                string Path(string named)
-                {
-                    others.Add(SentSource.Open(named, volume, io));
-                    return others[^1].Path;
-                }
+                others.Add(SentSource.Open(named, volume, io));
+                return others[^1].Path;
+            }
 
-                KernelSend.Send(source.Path, io.BinaryOut, options with
-                {
-                    Parent = options.Parent is { } parent ? Path(parent) : null,
-                    CloneSources = [.. options.CloneSources.Select(Path)],
-                });
-            }
-            finally
+            KernelSend.Send(source.Path, io.BinaryOut, options with
             {
-                others.ForEach(other => other.Dispose());
-            }
-            return ExitStatus.Success;
+                Parent = options.Parent is { } parent ? Path(parent) : null,
+                CloneSources = [.. options.CloneSources.Select(Path)],
+            });
         }
-        if (options.Parent is not null || options.CloneSources.Count > 0 || options.Compressed || options.NoData)
-            throw new UsageException("--canonical writes full streams with data: --parent, --clone-source, --compressed and --no-data do not go with it");
-        CanonicalSendStream.Write(io.BinaryOut, source.Tree, source.Name, options.Protocol == 2 ? 2u : 1u);
+        finally
+        {
+            others.ForEach(other => other.Dispose());
+        }
         return ExitStatus.Success;
     }
 
-    /// <summary>What is sent: a folder by its path, or a layer by its handle, which is held meanwhile.</summary>
-    private sealed class SentSource(string path, BuiltLayer? layer) : IDisposable
+    private static int MakeCanonical(
+        string name, string? parentName, bool reflinks, string? volume, CanonicalSendOptions options, Progress progress, Streams io)
     {
-        public static SentSource Open(string path, string? volume, Streams io)
+        using SentSource source = SentSource.Open(name, volume, io);
+        using SentSource? parent = parentName is null ? null : SentSource.Open(parentName, volume, io);
+        // The streams' uuids are digests of all that is in the trees: on all processors, before anything is written.
+        List<FileContent> contents = [.. new[] { source.Tree, parent?.Tree }.OfType<Tree>().SelectMany(tree => tree.Walk()).Select(e => e.Value.Content).OfType<FileContent>()];
+        ContentDigests.ComputeAll(contents, (files, _) => progress.Report("reading", files, unit: "files"));
+        CanonicalSendStream.Write(io.BinaryOut, source.Tree, source.Name, options with
         {
-            // What is not there is left to who opens it, and words it.
-            if (path != "-" && (!Files.Exists(path) || Files.Status(path, followLinks: true).IsDirectory))
-                return new SentSource(path, null);
-            BuiltLayer layer = LayerArguments.Open(path, volume, io);
-            return new SentSource(layer.Path, layer);
-        }
-
-        public string Path => path;
-        public string Name => layer?.Handle.Layer ?? System.IO.Path.GetFileName(RealPath.Of(path));
-        public Tree Tree => layer?.Tree ?? RootfsReader.Read(path);
-        public void Dispose() => layer?.Dispose();
+            Parent = parent?.Tree,
+            Storage = reflinks ? StorageOf : null,
+            ParentStorage = reflinks && parent is not null && parent.IsOnFilesystemOf(source) ? StorageOf : null,
+        });
+        return ExitStatus.Success;
     }
+
+    private static IReadOnlyList<StoredRun> StorageOf(FileContent content) => content is DiskContent disk ? disk.FindStorage() : [];
 }

@@ -27,6 +27,10 @@ public abstract class FileContent
     /// <summary>Tells the content a digest that was computed elsewhere over the same bytes.</summary>
     public void SetDigest(byte[] sha256) => _digest = sha256;
 
+    /// <summary>Whether the bytes are the same: by digest, but for contents that are the same object or differ in size.</summary>
+    public bool HasSameBytes(FileContent other) =>
+        ReferenceEquals(this, other) || (Size == other.Size && Digest.AsSpan().SequenceEqual(other.Digest));
+
     /// <summary>How the digest is computed when nobody knew it; sources that can read faster than through a stream override it.</summary>
     protected virtual byte[] ComputeDigest()
     {

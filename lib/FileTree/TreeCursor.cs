@@ -7,8 +7,7 @@ namespace Layerbox.FileTree;
 public sealed class TreeCursor
 {
     private readonly Stack<Level> _open = new();
-    private byte[] _path = new byte[256];
-    private int _pathLength;
+    private readonly PathBuffer _path = new();
     private bool _started;
 
     public TreeCursor(Tree tree) => Inode = tree.Root;
@@ -17,7 +16,7 @@ public sealed class TreeCursor
     public Inode Inode { get; private set; }
 
     /// <summary>The path reached, without a leading slash ("usr/bin/sh"; the root is empty). Valid until the next move.</summary>
-    public ReadOnlySpan<byte> Path => _path.AsSpan(0, _pathLength);
+    public ReadOnlySpan<byte> Path => _path.Bytes;
 
     /// <summary>The last name of the path; empty for the root.</summary>
     public ReadOnlySpan<byte> Name => Path[(Path.LastIndexOf((byte)'/') + 1)..];
@@ -34,30 +33,19 @@ public sealed class TreeCursor
             return true;
         }
         if (Inode.ChildCount > 0)
-            _open.Push(new Level(Inode.Children, 0, _pathLength));
+            _open.Push(new Level(Inode.Children, 0, _path.Length));
         while (_open.TryPop(out Level level))
         {
             if (level.Next == level.Children.Count)
                 continue;
             (FileName name, Inode inode) = level.Children[level.Next];
             _open.Push(level with { Next = level.Next + 1 });
-            _pathLength = level.PathLength;
-            if (_pathLength > 0)
-                Append("/"u8);
-            Append(name.Bytes);
+            _path.Set(level.PathLength, name);
             Inode = inode;
             Depth = _open.Count;
             return true;
         }
         return false;
-    }
-
-    private void Append(ReadOnlySpan<byte> bytes)
-    {
-        if (_pathLength + bytes.Length > _path.Length)
-            Array.Resize(ref _path, Math.Max(2 * _path.Length, _pathLength + bytes.Length));
-        bytes.CopyTo(_path.AsSpan(_pathLength));
-        _pathLength += bytes.Length;
     }
 
     private readonly record struct Level(ChildList Children, int Next, int PathLength);

@@ -98,7 +98,7 @@ public static class TreeDifference
             aspects |= TreeAspects.Xattrs;
         if (from.Kind != to.Kind)
             return aspects | TreeAspects.Kind;
-        if (from.Kind == FileKind.File && !IsSame(from.Content!, to.Content!))
+        if (from.Kind == FileKind.File && !from.Content!.HasSameBytes(to.Content!))
             aspects |= TreeAspects.Content;
         if (from.Kind == FileKind.Symlink && !from.Target.AsSpan().SequenceEqual(to.Target))
             aspects |= TreeAspects.Target;
@@ -106,9 +106,6 @@ public static class TreeDifference
             aspects |= TreeAspects.Device;
         return aspects;
     }
-
-    private static bool IsSame(FileContent a, FileContent b) =>
-        ReferenceEquals(a, b) || (a.Size == b.Size && a.Digest.AsSpan().SequenceEqual(b.Digest));
 
     /// <summary>The first names of inodes with several, in the order of the walk.</summary>
     private sealed class Names

@@ -5,45 +5,71 @@ using A = Layerbox.SendStream.SendAttribute;
 namespace Layerbox.SendStream;
 
 /// <summary>
-/// Writes a tree as a full send stream whose bytes depend on nothing but the tree's state, the name and the version: the same
-/// content gives the same stream on any machine, and btrfs receive makes the same tree of it. docs/canonical-stream.md tells the order.
+/// Writes a tree, or its difference to another, as a send stream whose bytes depend on nothing but these states, the name and the version: the
+/// same content gives the same stream on any machine, and btrfs receive makes the same tree of it. docs/canonical-stream.md tells the order.
 /// </summary>
 public sealed class CanonicalSendStream
 {
+    /// <summary>The transaction that all canonical streams bear.</summary>
+    public const ulong Transid = 1;
+
     /// <summary>The number after that of a subvolume's root, which is 256 (BTRFS_FIRST_FREE_OBJECTID).</summary>
     private const ulong FirstInode = 257;
 
-    // linux/stat.h
-    private const ulong S_IFIFO = 0x1000, S_IFCHR = 0x2000, S_IFBLK = 0x6000, S_IFSOCK = 0xC000;
-
     private readonly SendStreamWriter _writer;
+    private readonly CanonicalPlan _plan;
+    private readonly CanonicalClones? _clones;
+    private readonly CanonicalInodes _inodes;
     private readonly CanonicalData _data;
+    private readonly Guid _uuid, _parentUuid;
+    private readonly CanonicalSendOptions _options;
     private readonly Dictionary<Inode, byte[]> _firstNames = new(ReferenceEqualityComparer.Instance);
-    private readonly Stack<(byte[] Path, Inode Directory)> _open = new();
-    private ulong _nextInode = FirstInode;
+    private readonly HashSet<Inode> _changed = new(ReferenceEqualityComparer.Instance);
+    private readonly Stack<Folder> _open = new();
 
-    private CanonicalSendStream(Stream output, uint version)
+    private CanonicalSendStream(Stream output, Tree tree, CanonicalSendOptions options)
     {
-        _writer = new SendStreamWriter(output, version);
+        _options = options;
+        _writer = new SendStreamWriter(output, options.Version);
         _data = new CanonicalData(_writer);
+        _uuid = UuidOf(tree);
+        _parentUuid = options.ParentUuid ?? (options.Parent is { } parent ? UuidOf(parent) : default);
+        _plan = new CanonicalPlan(options.Parent, tree);
+        _clones = options.Storage is null ? null : new CanonicalClones(tree, _uuid, _parentUuid, options);
+        _inodes = new CanonicalInodes(_writer, FirstInode + _plan.ParentInodes);
     }
 
-    /// <summary>Writes the stream.</summary>
+    /// <summary>A directory of either tree that the walk is in.</summary>
+    private sealed record Folder(byte[] Path, Inode? From, Inode? To)
+    {
+        /// <summary>Whether names in it were made or taken away, which changes its time.</summary>
+        public bool IsTouched { get; set; }
+
+        /// <summary>Whether it has lost what it hands down to what is made in it.</summary>
+        public bool IsBare { get; set; }
+    }
+
+    /// <summary>Writes a full stream.</summary>
     /// <param name="output">Takes the bytes; is not closed.</param>
     /// <param name="tree">What the stream shall make. It must not change meanwhile.</param>
     /// <param name="name">The subvolume's name at the receiver.</param>
     /// <param name="version">1, which every receiver understands, or 2, with larger writes.</param>
     /// <exception cref="InvalidDataException">The name is none, or the tree holds what streams cannot say (a path beyond PATH_MAX).</exception>
-    public static void Write(Stream output, Tree tree, string name, uint version = 1)
+    public static void Write(Stream output, Tree tree, string name, uint version = 1) =>
+        Write(output, tree, name, new CanonicalSendOptions { Version = version });
+
+    /// <summary>Writes a full stream, or one that tells the difference to a parent.</summary>
+    /// <inheritdoc cref="Write(Stream, Tree, string, uint)"/>
+    public static void Write(Stream output, Tree tree, string name, CanonicalSendOptions options)
     {
         byte[] nameBytes = Encoding.UTF8.GetBytes(name);
         _ = new FileName(nameBytes);
-        CanonicalSendStream stream = new(output, version);
+        CanonicalSendStream stream = new(output, tree, options);
         stream.Write(tree, nameBytes);
         stream._writer.Flush();
     }
 
-    /// <summary>The uuid that the stream of a tree bears: the first half of its digest, marked as a uuid of version 8 (RFC 9562: custom).</summary>
+    /// <summary>The uuid that the streams of a tree bear: the first half of its digest, marked as a uuid of version 8 (RFC 9562: custom).</summary>
     public static Guid UuidOf(Tree tree)
     {
         Span<byte> uuid = TreeDigest.Compute(tree).AsSpan(0, SendStreamFormat.UuidLength);
@@ -54,97 +80,111 @@ public sealed class CanonicalSendStream
 
     private void Write(Tree tree, byte[] name)
     {
-        _writer.Begin(SendCommandKind.Subvol).Bytes(A.Path, name).Uuid(A.Uuid, UuidOf(tree)).UInt64(A.Ctransid, 1).End();
-        for (TreeCursor at = new(tree); at.MoveNext();)
+        _writer.Begin(_options.Parent is null ? SendCommandKind.Subvol : SendCommandKind.Snapshot, name).Uuid(A.Uuid, _uuid).UInt64(A.Ctransid, Transid);
+        if (_options.Parent is not null)
+            _writer.Uuid(A.CloneUuid, _parentUuid).UInt64(A.CloneCtransid, _options.ParentTransid);
+        _writer.End();
+        for (TreePairCursor at = new(_options.Parent, tree); at.MoveNext();)
         {
             while (_open.Count > at.Depth)
-                FinishDirectory();
+                Leave();
             if (at.Path.Length > SendStreamFormat.MaxPathLength)
-                throw Unsayable(at.Path, $"a path of {at.Path.Length} bytes, a send stream can say {SendStreamFormat.MaxPathLength}");
-            if (at.Inode.IsDirectory)
-                BeginDirectory(at.Path.ToArray(), at.Inode);
-            else if (at.Inode.Links > 1 && _firstNames.TryGetValue(at.Inode, out byte[]? first))
-                Begin(SendCommandKind.Link, at.Path).Bytes(A.PathLink, first).End();
+                throw CanonicalInodes.Unsayable(at.Path, $"a path of {at.Path.Length} bytes, a send stream can say {SendStreamFormat.MaxPathLength}");
+            if (at.Depth == 0)
+                _open.Push(new Folder([], at.From, at.To) { IsTouched = true }); // receivers may touch the root on their own
             else
-                WriteInode(at.Path, at.Inode);
+                Visit(at.Path, at.From, at.To);
         }
         while (_open.Count > 0)
-            FinishDirectory();
+            Leave();
         _writer.Begin(SendCommandKind.End).End();
     }
 
-    private void BeginDirectory(byte[] path, Inode directory)
+    private void Visit(ReadOnlySpan<byte> path, Inode? from, Inode? to)
     {
-        if (path.Length > 0)
-            BeginInode(SendCommandKind.Mkdir, path).End();
-        _open.Push((path, directory));
+        bool isKept = from is not null && to is not null && _plan.Keeps(from, to);
+        if (from is not null && !isKept)
+        {
+            _open.Peek().IsTouched = true;
+            if (from.IsDirectory)
+            {
+                _open.Push(new Folder(path.ToArray(), from, to)); // it goes when all below it is gone
+                return;
+            }
+            _writer.Begin(SendCommandKind.Unlink, path).End();
+        }
+        if (to is null)
+            return;
+        if (!isKept)
+            Make(path, to);
+        else if (!to.IsDirectory)
+            Change(path, from!, to);
+        if (to.IsDirectory)
+            _open.Push(new Folder(path.ToArray(), isKept ? from : null, to));
     }
 
-    // After its content: what is made in a directory changes its time, and takes over its setgid bit, default ACL and properties.
-    private void FinishDirectory()
+    // A directory gets its attributes after its content: what is made in it changes its time, and takes over its setgid bit, default ACL
+    // and properties.
+    private void Leave()
     {
-        (byte[] path, Inode directory) = _open.Pop();
-        WriteAttributes(path, directory);
+        Folder folder = _open.Pop();
+        if (folder.To is { IsDirectory: true } to)
+        {
+            Inode? from = folder.From;
+            if (from is not null && folder.IsBare)
+            {
+                from = from.CopyWithoutChildren();
+                from.Xattrs = XattrSet.From(from.Xattrs.Items.Where(xattr => !CanonicalInodes.IsHandedDown(xattr.Name)));
+            }
+            if (from is not null)
+                _inodes.RemoveXattrs(folder.Path, from.Xattrs, to.Xattrs);
+            _inodes.WriteAttributes(folder.Path, to, from, folder.IsTouched);
+            return;
+        }
+        _writer.Begin(SendCommandKind.Rmdir, folder.Path).End();
+        if (folder.To is not null)
+            Make(folder.Path, folder.To);
     }
 
-    private void WriteInode(ReadOnlySpan<byte> path, Inode inode)
+    private void Make(ReadOnlySpan<byte> path, Inode inode)
     {
-        if (inode.Links > 1)
+        Folder folder = _open.Peek();
+        folder.IsTouched = true;
+        if (inode.Links > 1 && !inode.IsDirectory)
+        {
+            if ((_firstNames.GetValueOrDefault(inode) ?? _plan.KeptName(inode)) is { } other)
+            {
+                _writer.Begin(SendCommandKind.Link, path).Bytes(A.PathLink, other).End();
+                return;
+            }
             _firstNames.Add(inode, path.ToArray());
-        switch (inode.Kind)
-        {
-            case FileKind.File:
-                BeginInode(SendCommandKind.Mkfile, path).End();
-                _data.Write(path, inode.Content!);
-                break;
-            case FileKind.Symlink:
-                if (inode.Target.Length is 0 or > SendStreamFormat.MaxPathLength)
-                    throw Unsayable(path, $"a link's target of {inode.Target.Length} bytes, expected 1 to {SendStreamFormat.MaxPathLength}");
-                BeginInode(SendCommandKind.Symlink, path).Bytes(A.PathLink, inode.Target).End();
-                break;
-            case FileKind.CharDevice:
-                WriteNode(SendCommandKind.Mknod, path, inode, S_IFCHR);
-                break;
-            case FileKind.BlockDevice:
-                WriteNode(SendCommandKind.Mknod, path, inode, S_IFBLK);
-                break;
-            case FileKind.Fifo:
-                WriteNode(SendCommandKind.Mkfifo, path, inode, S_IFIFO);
-                break;
-            default:
-                WriteNode(SendCommandKind.Mksock, path, inode, S_IFSOCK);
-                break;
         }
-        WriteAttributes(path, inode);
+        if (folder is { From: not null, IsBare: false })
+            folder.IsBare = _inodes.RemoveHandedDown(folder.Path, folder.From.Xattrs);
+        _inodes.Make(path, inode);
+        if (inode.IsDirectory)
+            return;
+        if (inode.Content is not null)
+            WriteContent(path, inode, before: null);
+        _inodes.WriteAttributes(path, inode, from: null, isWritten: true);
     }
 
-    private void WriteNode(SendCommandKind kind, ReadOnlySpan<byte> path, Inode inode, ulong type)
+    private void Change(ReadOnlySpan<byte> path, Inode from, Inode to)
     {
-        if (inode.DeviceMajor > DeviceNumber.MaxMajor || inode.DeviceMinor > DeviceNumber.MaxMinor)
-            throw Unsayable(path, $"device {inode.DeviceMajor}:{inode.DeviceMinor}, numbers reach to {DeviceNumber.MaxMajor}:{DeviceNumber.MaxMinor}");
-        BeginInode(kind, path).UInt64(A.Rdev, DeviceNumber.Join(inode.DeviceMajor, inode.DeviceMinor)).UInt64(A.Mode, type | inode.Mode).End();
+        if (to.Links > 1 && !_changed.Add(to))
+            return;
+        _inodes.RemoveXattrs(path, from.Xattrs, to.Xattrs);
+        bool isWritten = !TreeMerge.HaveSameContent(from, to);
+        if (isWritten)
+            WriteContent(path, to, from.Content);
+        _inodes.WriteAttributes(path, to, from, isWritten);
     }
 
-    // The owner comes first: a change of owner takes setuid and setgid bits and capabilities away.
-    private void WriteAttributes(ReadOnlySpan<byte> path, Inode inode)
+    private void WriteContent(ReadOnlySpan<byte> path, Inode file, FileContent? before)
     {
-        Begin(SendCommandKind.Chown, path).UInt64(A.Uid, inode.Uid).UInt64(A.Gid, inode.Gid).End();
-        if (inode.Kind != FileKind.Symlink)
-            Begin(SendCommandKind.Chmod, path).UInt64(A.Mode, inode.Mode).End();
-        foreach (Xattr xattr in inode.Xattrs.Items)
-        {
-            if (xattr.Value.Length > SendStreamFormat.MaxAttributeLength)
-                throw Unsayable(path, $"extended attribute '{BytesText.Escape(xattr.Name)}' of {xattr.Value.Length} bytes, "
-                    + $"a send stream can say {SendStreamFormat.MaxAttributeLength}");
-            Begin(SendCommandKind.SetXattr, path).Bytes(A.XattrName, xattr.Name).Bytes(A.XattrData, xattr.Value).End();
-        }
-        Timestamp time = inode.ModificationTime;
-        Begin(SendCommandKind.Utimes, path).Time(A.Atime, time).Time(A.Mtime, time).Time(A.Ctime, time).End();
+        if (_plan.SourceOf(file.Content!) is { } source)
+            _data.Clone(path, file.Content!.Size, before, new CloneSource(_parentUuid, _options.ParentTransid, source));
+        else
+            _data.Write(path, file.Content!, before, _clones?.Find(file) ?? []);
     }
-
-    private SendStreamWriter Begin(SendCommandKind kind, ReadOnlySpan<byte> path) => _writer.Begin(kind).Bytes(A.Path, path);
-
-    private SendStreamWriter BeginInode(SendCommandKind kind, ReadOnlySpan<byte> path) => Begin(kind, path).UInt64(A.Ino, _nextInode++);
-
-    private static InvalidDataException Unsayable(ReadOnlySpan<byte> path, string reason) => new($"{StreamPaths.Show(path)}: {reason}");
 }

@@ -48,6 +48,9 @@ public sealed class SendStreamWriter
         return this;
     }
 
+    /// <summary>Starts a command with its path, which nearly all have as their first attribute.</summary>
+    public SendStreamWriter Begin(SendCommandKind kind, ReadOnlySpan<byte> path) => Begin(kind).Bytes(SendAttribute.Path, path);
+
     /// <summary>Adds an attribute. From version 2 on, data must be the last one and may be of any length.</summary>
     /// <exception cref="ArgumentException">The value is longer than the format can say.</exception>
     public SendStreamWriter Bytes(SendAttribute attribute, ReadOnlySpan<byte> value)

@@ -1,9 +1,7 @@
-using Layerbox.FileTree;
+namespace Layerbox.FileTree;
 
-namespace Layerbox.Rootfs;
-
-/// <summary>Two directories side by side.</summary>
-internal static class TreeMerge
+/// <summary>Two states of one directory side by side, and what of the one can become part of the other: the questions of all who write differences.</summary>
+public static class TreeMerge
 {
     /// <summary>All names of both, in canonical order, with what each has under it. Either may be missing or be no directory.</summary>
     public static IEnumerable<(FileName Name, Inode? From, Inode? To)> Children(Inode? from, Inode? to)
@@ -26,8 +24,7 @@ internal static class TreeMerge
         && from.Target.AsSpan().SequenceEqual(to.Target)
         && (from.DeviceMajor, from.DeviceMinor) == (to.DeviceMajor, to.DeviceMinor);
 
-    /// <summary>By digest, but for contents that are the same object or differ in size.</summary>
+    /// <summary>Whether two regular files have the same bytes, or neither inode is one.</summary>
     public static bool HaveSameContent(Inode from, Inode to) =>
-        ReferenceEquals(from.Content, to.Content)
-        || (from.Content is { } a && to.Content is { } b && a.Size == b.Size && a.Digest.AsSpan().SequenceEqual(b.Digest));
+        ReferenceEquals(from.Content, to.Content) || (from.Content is { } a && to.Content is { } b && a.HasSameBytes(b));
 }

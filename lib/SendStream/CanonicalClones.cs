@@ -1,0 +1,123 @@
+using Layerbox.FileTree;
+
+namespace Layerbox.SendStream;
+
+/// <summary>A file that a receiver has when it is cloned from.</summary>
+/// <param name="Subvolume">The uuid of the stream's own subvolume or of its parent.</param>
+/// <param name="Transid">What goes with the uuid.</param>
+/// <param name="Path">The file's path there.</param>
+internal sealed record CloneSource(Guid Subvolume, ulong Transid, byte[] Path);
+
+/// <summary>A range of a file that can be cloned; in bytes, on whole blocks or up to the ends of both files.</summary>
+internal readonly record struct CloneRun(long Offset, long Length, CloneSource Source, long SourceOffset)
+{
+    public long End => Offset + Length;
+}
+
+/// <summary>
+/// Which ranges of which files of a tree are stored where bytes of the parent or of an earlier file are stored, as reflinks make them. Of
+/// several files that share, the first one is the source of all others: the parent's before the tree's, then in canonical order, so the
+/// source is complete when it is cloned from.
+/// </summary>
+internal sealed class CanonicalClones
+{
+    private sealed record Place(int Order, CloneSource Source, long Size, StoredRun Run)
+    {
+        public ulong End => Run.Address + (ulong)Run.Length;
+    }
+
+    private readonly record struct Segment(ulong Start, ulong End, Place First);
+
+    private readonly Dictionary<Inode, List<Place>> _places = new(ReferenceEqualityComparer.Instance);
+    private readonly List<Segment> _segments = [];
+
+    public CanonicalClones(Tree tree, Guid uuid, Guid parentUuid, CanonicalSendOptions options)
+    {
+        List<Place> places = [];
+        if (options is { Parent: { } parent, ParentStorage: { } parentStorage })
+            _ = Collect(places, parent, parentUuid, options.ParentTransid, parentStorage);
+        foreach ((Inode file, List<Place> own) in Collect(places, tree, uuid, CanonicalSendStream.Transid, options.Storage!))
+            _places.Add(file, own);
+        FindFirst(places);
+    }
+
+    /// <summary>What of a file's bytes can be cloned, by rising offsets.</summary>
+    public IReadOnlyList<CloneRun> Find(Inode file)
+    {
+        List<CloneRun> runs = [];
+        foreach (Place place in _places.GetValueOrDefault(file, []))
+            for (int i = FirstSegment(place.Run.Address); i < _segments.Count && _segments[i].Start < place.End; i++)
+                if (_segments[i].First is { } first && first.Order < place.Order && Fit(place, _segments[i]) is { Length: > 0 } run)
+                    runs.Add(run);
+        return runs;
+    }
+
+    private static List<(Inode, List<Place>)> Collect(
+        List<Place> places, Tree tree, Guid uuid, ulong transid, Func<FileContent, IReadOnlyList<StoredRun>> storage)
+    {
+        List<(Inode, List<Place>)> files = [];
+        HashSet<Inode> seen = new(ReferenceEqualityComparer.Instance);
+        for (TreeCursor at = new(tree); at.MoveNext();)
+        {
+            if (at.Inode.Content is not { Size: >= CanonicalData.BlockLength } content || (at.Inode.Links > 1 && !seen.Add(at.Inode)))
+                continue;
+            CloneSource source = new(uuid, transid, at.Path.ToArray());
+            List<Place> own = [.. storage(content).Select((run, i) => new Place(places.Count + i, source, content.Size, run))];
+            places.AddRange(own);
+            files.Add((at.Inode, own));
+        }
+        return files;
+    }
+
+    /// <summary>Cuts the used addresses into segments, each with the first of those that are stored there.</summary>
+    private void FindFirst(List<Place> places)
+    {
+        ulong[] bounds = [.. places.SelectMany(place => new[] { place.Run.Address, place.End }).Distinct().Order()];
+        Place[] byAddress = [.. places.OrderBy(place => place.Run.Address)];
+        PriorityQueue<Place, int> open = new();
+        int next = 0;
+        for (int i = 0; i + 1 < bounds.Length; i++)
+        {
+            for (; next < byAddress.Length && byAddress[next].Run.Address == bounds[i]; next++)
+                open.Enqueue(byAddress[next], byAddress[next].Order);
+            while (open.TryPeek(out Place? first, out _) && first.End <= bounds[i])
+                open.Dequeue();
+            if (!open.TryPeek(out Place? place, out _))
+                continue;
+            if (_segments is [.., var last] && last.End == bounds[i] && last.First == place)
+                _segments[^1] = last with { End = bounds[i + 1] };
+            else
+                _segments.Add(new Segment(bounds[i], bounds[i + 1], place));
+        }
+    }
+
+    /// <summary>The first segment that ends after an address.</summary>
+    private int FirstSegment(ulong address)
+    {
+        int low = 0, high = _segments.Count;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (_segments[middle].End <= address)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        return low;
+    }
+
+    // FICLONERANGE takes whole blocks, and part of one only where it is the last of the source and nothing follows in the destination.
+    private static CloneRun Fit(Place place, Segment segment)
+    {
+        const long Block = CanonicalData.BlockLength;
+        ulong start = Math.Max(place.Run.Address, segment.Start), end = Math.Min(place.End, segment.End);
+        long offset = place.Run.Offset + (long)(start - place.Run.Address), sourceOffset = segment.First.Run.Offset + (long)(start - segment.First.Run.Address);
+        long length = (long)(end - start), lead = -offset & (Block - 1);
+        (offset, sourceOffset, length) = (offset + lead, sourceOffset + lead, length - lead);
+        if (sourceOffset % Block != 0)
+            return default;
+        if (offset + length != place.Size || sourceOffset + length != segment.First.Size)
+            length -= length % Block;
+        return new CloneRun(offset, length, segment.First.Source, sourceOffset);
+    }
+}
