@@ -42,8 +42,8 @@ internal sealed unsafe class GzipDecoder : Decoder
     public override void Dispose() => _state?.Dispose();
 }
 
-/// <summary>Writes gzip members with no name and no time in their headers.</summary>
-internal sealed unsafe class GzipBlockEncoder(int level) : BlockEncoder
+/// <summary>Writes gzip members with no name and no time in their headers, or zlib streams.</summary>
+internal sealed unsafe class GzipBlockEncoder(int level, int windowBits = GzipWindowBits) : BlockEncoder
 {
     private const int MemoryLevel = 8; // zlib's default; part of what decides the bytes
 
@@ -54,7 +54,7 @@ internal sealed unsafe class GzipBlockEncoder(int level) : BlockEncoder
     {
         using NativeState state = new(sizeof(ZStream), static stream => _ = CompressionNative_DeflateEnd((ZStream*)stream));
         ZStream* stream = (ZStream*)state.Pointer;
-        if (CompressionNative_DeflateInit2_(stream, level, Z_DEFLATED, GzipWindowBits, MemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK)
+        if (CompressionNative_DeflateInit2_(stream, level, Z_DEFLATED, windowBits, MemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK)
             throw new InsufficientMemoryException("zlib: no memory for an encoder");
         fixed (byte* from = block, to = output)
         {

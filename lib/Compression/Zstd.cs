@@ -29,9 +29,11 @@ internal sealed unsafe class ZstdDecoder : Decoder
 }
 
 /// <summary>Writes zstd frames with content size and checksum.</summary>
-internal sealed unsafe class ZstdBlockEncoder(int level) : BlockEncoder
+internal sealed unsafe class ZstdBlockEncoder(ZstdCompression context) : BlockEncoder
 {
-    private readonly ZstdCompression _context = new(level);
+    private readonly ZstdCompression _context = context;
+
+    public ZstdBlockEncoder(int level) : this(new ZstdCompression(level)) { }
 
     public override int MaxOutput(int blockSize) => checked((int)ZSTD_compressBound((nuint)blockSize));
 

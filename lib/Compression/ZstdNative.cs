@@ -8,6 +8,7 @@ internal static unsafe partial class ZstdNative
     private const string Name = "libzstd.so.1";
 
     public const int ZSTD_c_compressionLevel = 100;
+    public const int ZSTD_c_windowLog = 101;
     public const int ZSTD_c_checksumFlag = 201;
     public const int ZSTD_d_windowLogMax = 100;
     public const int ZSTD_reset_session_only = 1;
@@ -49,13 +50,18 @@ internal static unsafe partial class ZstdNative
 /// <summary>A ZSTD_CCtx.</summary>
 internal sealed class ZstdCompression : SafeHandle
 {
-    public ZstdCompression(int level) : base(0, ownsHandle: true)
+    /// <param name="level">One of the library's levels.</param>
+    /// <param name="hasChecksum">Whether frames end with one.</param>
+    /// <param name="windowLog">The largest window of a frame; null: what the level says.</param>
+    public ZstdCompression(int level, bool hasChecksum = true, int? windowLog = null) : base(0, ownsHandle: true)
     {
         SetHandle(ZstdNative.ZSTD_createCCtx());
         if (IsInvalid)
             throw new InsufficientMemoryException("zstd: no memory for an encoder");
         Set(ZstdNative.ZSTD_c_compressionLevel, level);
-        Set(ZstdNative.ZSTD_c_checksumFlag, 1);
+        Set(ZstdNative.ZSTD_c_checksumFlag, hasChecksum ? 1 : 0);
+        if (windowLog is { } log)
+            Set(ZstdNative.ZSTD_c_windowLog, log);
     }
 
     public override bool IsInvalid => handle == 0;
