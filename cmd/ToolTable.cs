@@ -17,6 +17,7 @@ internal static class ToolTable
         ["sendstream-apply"] = SendstreamApply.Declare,
         ["sendstream-diff"] = SendstreamDiff.Declare,
         ["sendstream-make"] = SendstreamMake.Declare,
+        ["sendstream-rewrite"] = SendstreamRewrite.Declare,
         ["sendstream-tar"] = SendstreamTar.Declare,
         ["subvol-delete"] = SubvolDelete.Declare,
         ["subvol-gc"] = SubvolGc.Declare,

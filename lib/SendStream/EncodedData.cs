@@ -8,7 +8,8 @@ namespace Layerbox.SendStream;
 public static class EncodedData
 {
     // BTRFS_ENCODED_IO_COMPRESSION_*. The five kinds of LZO differ in the size of the sectors that its segments lie in.
-    private const uint None = 0, Zlib = 1, Zstd = 2, FirstLzo = 3, LastLzo = 7;
+    internal const uint None = 0, Zlib = 1, Zstd = 2;
+    private const uint FirstLzo = 3, LastLzo = 7;
     private const int SmallestLzoSector = 4096;
 
     /// <summary>The highest compression number that exists.</summary>

@@ -24,18 +24,50 @@ public sealed class SendStreamWriter
 
     /// <summary>Starts a stream with its header.</summary>
     /// <param name="output">Takes the bytes; is not closed.</param>
-    /// <param name="version">1, 2 or 3.</param>
+    /// <param name="version">1, 2 or 3; 0 only to copy a stream that says so, which readers take as 1.</param>
     public SendStreamWriter(Stream output, uint version)
     {
         _output = output;
-        Version = version is > 0 and <= MaxVersion ? version : throw new ArgumentOutOfRangeException(nameof(version), version, "expected 1, 2 or 3");
+        BeginStream(version);
+    }
+
+    private SendStreamWriter(Stream output) => _output = output;
+
+    public uint Version { get; private set; }
+
+    /// <summary>A writer of commands of a stream whose header is written elsewhere.</summary>
+    internal static SendStreamWriter Headless(Stream output) => new(output);
+
+    /// <summary>Tells a headless writer the version of the stream.</summary>
+    internal void Continue(uint version) => Version = version;
+
+    /// <summary>Starts a further stream behind the one that has ended.</summary>
+    /// <param name="version">As for the first.</param>
+    public void BeginStream(uint version)
+    {
+        Version = version <= MaxVersion ? version : throw new ArgumentOutOfRangeException(nameof(version), version, "expected 1, 2 or 3");
         Span<byte> header = Grow(HeaderLength);
         Magic.CopyTo(header);
         BinaryPrimitives.WriteUInt32LittleEndian(header[Magic.Length..], version);
         _frameStart = _end;
     }
 
-    public uint Version { get; }
+    /// <summary>Writes a command that was read: bit by bit the same, but for its data where the versions write it differently.</summary>
+    /// <exception cref="ArgumentException">Version 1 cannot say so much data.</exception>
+    public void Copy(SendCommand command)
+    {
+        Begin(command.Kind);
+        if (!command.Has(SendAttribute.Data) || HasOpenData(command.Version) == HasOpenData(Version))
+            command.Payload.CopyTo(Grow(command.PayloadLength));
+        else
+        {
+            foreach (SendCommand.AttributeEnumerator attribute in command)
+                if (attribute.Type != SendAttribute.Data)
+                    Bytes(attribute.Type, attribute.Value);
+            Bytes(SendAttribute.Data, command.Bytes(SendAttribute.Data)); // must be the last one in version 2
+        }
+        End();
+    }
 
     /// <summary>Starts a command.</summary>
     public SendStreamWriter Begin(SendCommandKind kind)
@@ -104,6 +136,14 @@ public sealed class SendStreamWriter
             Flush();
     }
 
+    /// <summary>Ends the command as one that is to be read, and not written out.</summary>
+    internal void EndInto(SendCommand command)
+    {
+        command.Load(_buffer, _frameStart + CommandHeaderLength, _end - _frameStart - CommandHeaderLength);
+        _end = _frameStart;
+        _isDataLast = false;
+    }
+
     /// <summary>Hands all ended commands to the output.</summary>
     public void Flush()
     {
@@ -118,7 +158,7 @@ public sealed class SendStreamWriter
             throw new InvalidOperationException("no command was begun");
         if (_isDataLast)
             throw new InvalidOperationException("nothing can follow the data of a command");
-        bool isOpen = attribute == SendAttribute.Data && Version >= FirstVersionWithOpenData;
+        bool isOpen = attribute == SendAttribute.Data && HasOpenData(Version);
         if (!isOpen && length > MaxAttributeLength)
             throw new ArgumentException($"attribute {NameOf(attribute)} of {length} bytes: {MaxAttributeLength} is the most that the format can say");
         int header = isOpen ? sizeof(ushort) : AttributeHeaderLength;
@@ -129,6 +169,8 @@ public sealed class SendStreamWriter
         _isDataLast = isOpen;
         return bytes[header..];
     }
+
+    private static bool HasOpenData(uint version) => version >= FirstVersionWithOpenData;
 
     private Span<byte> Grow(int length)
     {

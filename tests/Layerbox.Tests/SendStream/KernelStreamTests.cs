@@ -8,7 +8,7 @@ namespace Layerbox.Tests.SendStream;
 /// <summary>What the kernel sends, applied to trees, against what find, stat and sha256sum say of the sent subvolume.</summary>
 public class KernelStreamTests
 {
-    private const string FirstState = """
+    internal const string FirstState = """
         mkdir -p plain/sub dir1/sub dir2 inv/a/b/c gonedir becomes-file 'deep/'{a,b}/{c,d}
         head -c 300000 /dev/urandom > random; seq 100000 > text; : > empty; head -c 1000000 /dev/zero > zeros; head -c 3000 text > inline
         head -c 5000 random > sparse; truncate -s 50000000 sparse; printf tail >> sparse; head -c 2000000 /dev/urandom > db
@@ -21,7 +21,7 @@ public class KernelStreamTests
         touch -d '1901-02-03 04:05:06.789' plain; touch -d @-1.5 empty; touch -h -d '2333-01-01' sym; touch -d @1234567890.123456789 text; touch -d @77 .
         """;
 
-    private const string SecondState = """
+    internal const string SecondState = """
         mv swapA t; mv swapB swapA; mv t swapB; mv dir1 dir1.new; mv dir1.new/sub dir2/sub-moved; mv inv/a/b/c inv/c; mv inv/a inv/c/a
         ln hl2 hl4; rm hl1 gone; rm -r gonedir becomes-file; echo now-file > becomes-file; rm becomes-dir; mkdir becomes-dir; echo y > becomes-dir/y
         ln -sfn target2 sym; setfattr -x user.a text; setfattr -n user.b -v 22 text; setfacl -b random; truncate -s 12345 random; truncate -s 3000000 text

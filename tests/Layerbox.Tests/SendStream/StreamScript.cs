@@ -9,7 +9,7 @@ namespace Layerbox.Tests.SendStream;
 
 /// <summary>
 /// Makes streams from lines like "subvol vol; mkfile a; write a 0 hello; end", for tables. Characters are bytes (Latin-1), 'x*9' is nine
-/// times x, '-' is nothing. Uuids are a byte in hexadecimal, repeated; the subvolume's own is 11.
+/// times x, commas join, '-' is nothing. Uuids are a byte in hexadecimal, repeated; the subvolume's own is 11.
 /// </summary>
 internal static class StreamScript
 {
@@ -30,6 +30,7 @@ internal static class StreamScript
     public static byte[] Bytes(string text) => text switch
     {
         "-" => [],
+        _ when text.Contains(',', StringComparison.Ordinal) => [.. text.Split(',').SelectMany(Bytes)],
         [var repeated, '*', .. var count] => [.. Enumerable.Repeat((byte)repeated, int.Parse(count, CultureInfo.InvariantCulture))],
         _ => Encoding.Latin1.GetBytes(text),
     };
