@@ -45,7 +45,7 @@ internal sealed class ChildTable
         }
     }
 
-    public Inode? Find(FileName name)
+    public Inode? Find(ReadOnlySpan<byte> name)
     {
         int at = Search(_sorted, _sortedCount, name);
         if (at >= 0)
@@ -58,7 +58,7 @@ internal sealed class ChildTable
     {
         if (TryAppend(name, child))
             return true;
-        int at = Search(_sorted, _sortedCount, name);
+        int at = Search(_sorted, _sortedCount, name.Bytes);
         if (at >= 0)
         {
             if (_sorted[at].Value is not null)
@@ -72,7 +72,7 @@ internal sealed class ChildTable
         }
         else
         {
-            int place = Search(_tail, _tailCount, name);
+            int place = Search(_tail, _tailCount, name.Bytes);
             if (place >= 0)
                 return false;
             Insert(ref _tail, ref _tailCount, ~place, new(name, child));
@@ -97,7 +97,7 @@ internal sealed class ChildTable
         return true;
     }
 
-    public bool Remove(FileName name, out Inode? child)
+    public bool Remove(ReadOnlySpan<byte> name, out Inode? child)
     {
         int at = Search(_sorted, _sortedCount, name);
         if (at >= 0)
@@ -107,6 +107,7 @@ internal sealed class ChildTable
                 return false;
             _sorted[at] = new(_sorted[at].Key, null);
             _gaps++;
+            DropGapsAtEnd();
         }
         else if (_tailCount > 0 && (at = Search(_tail, _tailCount, name)) >= 0)
         {
@@ -122,6 +123,13 @@ internal sealed class ChildTable
         }
         Version++;
         return true;
+    }
+
+    // Senders make each inode under a name of its own in the root, and rename it at once: without this the root would be all gaps.
+    private void DropGapsAtEnd()
+    {
+        for (; _sortedCount > 0 && _sorted[_sortedCount - 1].Value is null; _gaps--)
+            _sorted[--_sortedCount] = default;
     }
 
     private Entry[] Merge()
@@ -151,13 +159,13 @@ internal sealed class ChildTable
     }
 
     /// <summary>Where the name is, or the complement of where it would be.</summary>
-    private static int Search(Entry[] entries, int count, FileName name)
+    private static int Search(Entry[] entries, int count, ReadOnlySpan<byte> name)
     {
         int low = 0, high = count - 1;
         while (low <= high)
         {
             int middle = (low + high) >>> 1;
-            int order = entries[middle].Key.CompareTo(name);
+            int order = entries[middle].Key.Bytes.SequenceCompareTo(name);
             if (order == 0)
                 return middle;
             if (order < 0)

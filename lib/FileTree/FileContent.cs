@@ -39,8 +39,11 @@ public abstract class FileContent
     }
 }
 
-/// <summary>A run of a file: data or a hole. Offset and length in bytes.</summary>
-public readonly record struct Extent(long Offset, long Length, bool IsHole);
+/// <summary>
+/// A run of a file: data or a hole. Offset and length in bytes. One that is unknown is neither for sure; of length 0 it ends a content
+/// whose size is not known.
+/// </summary>
+public readonly record struct Extent(long Offset, long Length, bool IsHole, bool IsUnknown = false);
 
 /// <summary>Content that is held in memory: texts of a specification, test literals.</summary>
 public sealed class MemoryContent(byte[] bytes) : FileContent

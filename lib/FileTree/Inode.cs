@@ -92,7 +92,10 @@ public sealed class Inode
 
     public int ChildCount => Table?.Count ?? 0;
 
-    public Inode? Child(FileName name) => Table?.Find(name);
+    public Inode? Child(FileName name) => Table?.Find(name.Bytes);
+
+    /// <summary>The same by the bytes of a name, which need not be a possible one.</summary>
+    public Inode? Child(ReadOnlySpan<byte> name) => Table?.Find(name);
 
     /// <exception cref="InvalidOperationException">This is no directory, the name is taken, or a directory would get a second name.</exception>
     public void Add(FileName name, Inode child)
@@ -120,7 +123,10 @@ public sealed class Inode
     }
 
     /// <summary>Takes a name away; says false when it was not there.</summary>
-    public bool Remove(FileName name)
+    public bool Remove(FileName name) => Remove(name.Bytes);
+
+    /// <inheritdoc cref="Remove(FileName)"/>
+    public bool Remove(ReadOnlySpan<byte> name)
     {
         if (Table is not { } table || !table.Remove(name, out Inode? child))
             return false;

@@ -105,10 +105,12 @@ public sealed class Tree
     }
 
     /// <summary>A copy that can be changed without changing this one. Contents, targets and attribute sets are shared, inodes are not.</summary>
-    public Tree Copy()
+    /// <param name="origins">Is told for each inode of the copy which one of this tree it was.</param>
+    public Tree Copy(IDictionary<Inode, Inode>? origins = null)
     {
         Dictionary<Inode, Inode> linked = [];
         Tree copy = new(Root.CopyWithoutChildren());
+        origins?.Add(copy.Root, Root);
         Stack<(Inode From, Inode To)> open = new();
         open.Push((Root, copy.Root));
         while (open.TryPop(out var pair))
@@ -121,6 +123,7 @@ public sealed class Tree
                     continue;
                 }
                 Inode twin = child.CopyWithoutChildren();
+                origins?.Add(twin, child);
                 if (child.Links > 1)
                     linked.Add(child, twin);
                 pair.To.Add(name, twin);

@@ -1,22 +1,64 @@
+using System.Buffers;
 using Layerbox.FileTree;
 
 namespace Layerbox.SendStream;
 
 /// <summary>
-/// The files of a tree whose bytes are being changed. Kernels send inode by inode, so a few open writers are enough for each content to be
-/// completed once; a file that is written again later starts over from a copy of what it has.
+/// Contents that are written to a store as commands come. Kernels send inode by inode, so a few open writers are enough for each content to
+/// be completed once; a file that is written again later starts over from a copy of what it has.
 /// </summary>
-internal sealed class OpenContents(ContentStore store) : IDisposable
+internal sealed class OpenContents(ContentStore store) : ContentReceiver
 {
     private const int MaxOpen = 16;
 
     private readonly List<(Inode File, ContentWriter Writer)> _open = []; // the last used one at the end
 
-    /// <summary>What a new file has.</summary>
-    public static FileContent Nothing { get; } = new MemoryContent([]);
+    public override long SizeOf(Inode file) => IndexOf(file) is var at and >= 0 ? _open[at].Writer.Size : file.Content!.Size;
 
-    /// <summary>The writer of a regular file's bytes, which are then those of the file so far.</summary>
-    public ContentWriter WriterOf(Inode file)
+    public override void Write(Inode file, long offset, SendCommand command) => WriterOf(file).Write(offset, command.Bytes(SendAttribute.Data));
+
+    public override void WriteEncoded(Inode file, long offset, EncodedRange range, SendCommand command)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(range.DecodedLength);
+        try
+        {
+            EncodedData.Decode(range.Compression, command.Bytes(SendAttribute.Data), buffer.AsSpan(0, range.DecodedLength));
+            if (range.Length > 0)
+                WriterOf(file).Write(offset, buffer.AsSpan(range.Skipped, range.Length));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    public override void Mark(Inode file, long offset, long length, SendCommand command) => throw new NotSupportedException("a store takes bytes only");
+
+    public override void Copy(Inode source, long sourceOffset, long length, Inode file, long offset, SendCommand command)
+    {
+        if (IndexOf(source) is var at and >= 0)
+            Complete(at);
+        WriterOf(file).CopyFrom(source.Content!, sourceOffset, length, offset);
+    }
+
+    public override void SetSize(Inode file, long size, SendCommand command) => WriterOf(file).SetSize(size);
+
+    public override void Clear(Inode file, long offset, long length, SendCommand command) => WriterOf(file).Clear(offset, length);
+
+    public override void Complete()
+    {
+        while (_open.Count > 0)
+            Complete(_open.Count - 1);
+    }
+
+    public override void Dispose()
+    {
+        foreach ((_, ContentWriter writer) in _open)
+            writer.Dispose();
+        _open.Clear();
+    }
+
+    private ContentWriter WriterOf(Inode file)
     {
         int at = IndexOf(file);
         if (at == _open.Count - 1 && at >= 0)
@@ -35,30 +77,6 @@ internal sealed class OpenContents(ContentStore store) : IDisposable
         }
         _open.Add(entry);
         return entry.Writer;
-    }
-
-    public long SizeOf(Inode file) => IndexOf(file) is var at and >= 0 ? _open[at].Writer.Size : file.Content!.Size;
-
-    /// <summary>The bytes of a regular file as they are now.</summary>
-    public FileContent ContentOf(Inode file)
-    {
-        if (IndexOf(file) is var at and >= 0)
-            Complete(at);
-        return file.Content!;
-    }
-
-    public void CompleteAll()
-    {
-        while (_open.Count > 0)
-            Complete(_open.Count - 1);
-    }
-
-    /// <summary>Gives up what is not complete.</summary>
-    public void Dispose()
-    {
-        foreach ((_, ContentWriter writer) in _open)
-            writer.Dispose();
-        _open.Clear();
     }
 
     private void Complete(int at)

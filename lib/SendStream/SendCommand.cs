@@ -46,6 +46,11 @@ public sealed class SendCommand
     public ReadOnlySpan<byte> Bytes(SendAttribute attribute) =>
         Has(attribute) ? _buffer.AsSpan(_starts[(int)attribute], _lengths[(int)attribute]) : throw Missing(attribute);
 
+    /// <summary>Where in the input the value of an attribute begins, in bytes.</summary>
+    /// <exception cref="SendStreamException">The command does not have it.</exception>
+    public long OffsetOf(SendAttribute attribute) =>
+        Has(attribute) ? Offset + SendStreamFormat.CommandHeaderLength + (_starts[(int)attribute] - _payloadStart) : throw Missing(attribute);
+
     /// <inheritdoc cref="Bytes"/>
     public byte UInt8(SendAttribute attribute) => Bytes(attribute)[0];
 

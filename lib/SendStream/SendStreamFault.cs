@@ -70,6 +70,7 @@ public enum SendStreamFault
     CloneSourceUnknown,
     CloneRange,
     CloneOverlap,
+    TooManyRuns,
 
     // Encoded writes.
     DecodedTooLong,

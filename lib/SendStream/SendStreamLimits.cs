@@ -15,6 +15,15 @@ public sealed record SendStreamLimits
     public int MaxDecodedLength { get; init; } = SendStreamFormat.MaxEncodedExtent;
 
     /// <summary>
+    /// How large a file may be, in bytes, whose content is read from an input that is kept: a few commands describe files of exabytes, which
+    /// would be read for ever.
+    /// </summary>
+    public long MaxContentSize { get; init; } = 1L << 40;
+
+    /// <summary>How many runs clones and snapshots may copy: clones of clones double them, command by command.</summary>
+    public long MaxCopiedRuns { get; init; } = 8 << 20;
+
+    /// <summary>
     /// Whether commands and attributes that are not known are passed over, and those of a newer version than the header's
     /// are taken, as the format's documentation allows.
     /// </summary>

@@ -8,14 +8,13 @@ namespace Layerbox.SendStream;
 /// subvolume joined by single slashes, nothing else; links are never followed. Streams speak of one path or folder many times in a
 /// row, so the last ones are remembered.
 /// </summary>
-internal sealed class StreamPaths(Tree tree)
+/// <param name="tree">Where paths are looked up.</param>
+/// <param name="placeholders">What an absent subvolume may have had; null when the whole tree is known.</param>
+internal sealed class StreamPaths(Tree tree, Placeholders? placeholders = null)
 {
     private const int MaxShownLength = 120;
 
-    private byte[] _folderPath = [];
-    private Inode? _folder;
-    private byte[] _path = [];
-    private Inode? _inode;
+    private Remembered _folder, _last;
 
     /// <summary>A path in quotes for messages, cut when it is very long.</summary>
     public static string Show(ReadOnlySpan<byte> path) =>
@@ -24,29 +23,29 @@ internal sealed class StreamPaths(Tree tree)
     /// <summary>What is at a path; "" is the root.</summary>
     public Inode Find(SendCommand command, ReadOnlySpan<byte> path)
     {
-        if (_inode is not null && path.SequenceEqual(_path))
-            return _inode;
-        Inode found = path.IsEmpty ? tree.Root : Existing(command, path).Inode;
-        (_path, _inode) = (path.ToArray(), found);
+        if (path.IsEmpty)
+            return tree.Root;
+        if (_last.Is(path))
+            return _last.Inode!;
+        if (_folder.Is(path))
+            return _folder.Inode!;
+        Inode found = Existing(command, path).Inode;
+        _last.Set(path, found);
         return found;
     }
 
-    /// <summary>What is at a path that is not the root, and where its name stands.</summary>
-    public (Inode Folder, FileName Name, Inode Inode) Existing(SendCommand command, ReadOnlySpan<byte> path)
+    /// <summary>What is at a path that is not the root, and in which folder.</summary>
+    public (Inode Folder, Inode Inode) Existing(SendCommand command, ReadOnlySpan<byte> path)
     {
-        (Inode folder, FileName name) = Place(command, path);
-        return (folder, name, folder.Child(name) ?? throw command.Error(Fault.NotFound, $"{Show(path)}: no such file"));
+        (Inode folder, int name) = Place(command, path);
+        if (Child(folder, path[name..]) is { } child)
+            return (folder, child);
+        NameOf(command, path, path[name..]); // one that is impossible is told so
+        throw command.Error(Fault.NotFound, $"{Show(path)}: no such file");
     }
 
-    /// <summary>Where a name that is not taken would stand.</summary>
-    public (Inode Folder, FileName Name) Free(SendCommand command, ReadOnlySpan<byte> path)
-    {
-        (Inode folder, FileName name) = Place(command, path);
-        return folder.Child(name) is null ? (folder, name) : throw command.Error(Fault.Exists, $"{Show(path)}: exists");
-    }
-
-    /// <summary>Where a name stands or would stand.</summary>
-    public (Inode Folder, FileName Name) Place(SendCommand command, ReadOnlySpan<byte> path)
+    /// <summary>Where a name stands or would stand, and where in the path it begins.</summary>
+    public (Inode Folder, int Name) Place(SendCommand command, ReadOnlySpan<byte> path)
     {
         if (path.IsEmpty)
             throw command.Error(Fault.PathIsRoot, "'' is the root of the subvolume, expected a path below it");
@@ -55,35 +54,70 @@ internal sealed class StreamPaths(Tree tree)
         if (path[0] == '/')
             throw command.Error(Fault.PathAbsolute, $"{Show(path)}: an absolute path, expected one from the root of the subvolume");
         int slash = path.LastIndexOf((byte)'/');
-        Inode folder = Folder(command, path, path[..Math.Max(slash, 0)]);
-        return (folder, NameOf(command, path, path[(slash + 1)..]));
+        return (Folder(command, path, path[..Math.Max(slash, 0)]), slash + 1);
     }
 
-    /// <summary>To be called when names change: what is remembered may be wrong then.</summary>
-    public void Forget() => (_folder, _inode) = (null, null);
+    /// <summary>Puts an inode at a path where nothing is.</summary>
+    public void Add(SendCommand command, ReadOnlySpan<byte> path, Inode inode)
+    {
+        (Inode folder, int at) = Place(command, path);
+        FileName name = NameOf(command, path, path[at..]);
+        if (folder.Child(name) is not null)
+            throw command.Error(Fault.Exists, $"{Show(path)}: exists");
+        Add(folder, name, path, inode);
+    }
+
+    /// <summary>The same where the path was looked up before.</summary>
+    public void Add(Inode folder, FileName name, ReadOnlySpan<byte> path, Inode inode)
+    {
+        folder.Add(name, inode);
+        placeholders?.Settle(folder, name);
+        _last.Set(path, inode);
+    }
+
+    /// <summary>Takes a name away that is there.</summary>
+    public void Remove(Inode folder, ReadOnlySpan<byte> name, Inode inode)
+    {
+        folder.Remove(name);
+        _last.Forget();
+        if (inode.IsDirectory)
+            _folder.Forget();
+    }
 
     private Inode Folder(SendCommand command, ReadOnlySpan<byte> path, ReadOnlySpan<byte> folderPath)
     {
         if (folderPath.IsEmpty)
             return tree.Root;
-        if (_folder is not null && folderPath.SequenceEqual(_folderPath))
-            return _folder;
+        if (_folder.Is(folderPath))
+            return _folder.Inode!;
         Inode at = tree.Root;
-        int known = 0;
-        if (_folder is not null && folderPath.Length > _folderPath.Length && folderPath.StartsWith(_folderPath) && folderPath[_folderPath.Length] == '/')
-            (at, known) = (_folder, _folderPath.Length + 1);
-        foreach (Range range in folderPath[known..].Split((byte)'/'))
+        int start = 0;
+        if (_folder.IsAbove(folderPath))
+            (at, start) = (_folder.Inode!, _folder.Length + 1);
+        while (start <= folderPath.Length)
         {
-            ReadOnlySpan<byte> upToHere = folderPath[..(known + range.End.GetOffset(folderPath.Length))];
-            at = at.Child(NameOf(command, path, folderPath[known..][range])) ?? throw command.Error(Fault.NotFound, $"{Show(path)}: no such directory: {Show(upToHere)}");
-            if (!at.IsDirectory)
-                throw command.Error(at.Kind == FileKind.Symlink ? Fault.ThroughSymlink : Fault.NotADirectory, $"{Show(path)}: {Show(upToHere)} is {Describe(at)}, expected a directory");
+            int length = folderPath[start..].IndexOf((byte)'/');
+            int end = length < 0 ? folderPath.Length : start + length;
+            ReadOnlySpan<byte> name = folderPath[start..end];
+            Inode? child = Child(at, name);
+            if (child is null)
+            {
+                NameOf(command, path, name);
+                throw command.Error(Fault.NotFound, $"{Show(path)}: no such directory: {Show(folderPath[..end])}");
+            }
+            if (!child.IsDirectory)
+                child = placeholders?.AsDirectory(at, name, child) ?? child;
+            at = child.IsDirectory ? child : throw command.Error(
+                child.Kind == FileKind.Symlink ? Fault.ThroughSymlink : Fault.NotADirectory, $"{Show(path)}: {Show(folderPath[..end])} is {Describe(child)}, expected a directory");
+            start = end + 1;
         }
-        (_folderPath, _folder) = (folderPath.ToArray(), at);
+        _folder.Set(folderPath, at);
         return at;
     }
 
-    private static FileName NameOf(SendCommand command, ReadOnlySpan<byte> path, ReadOnlySpan<byte> name)
+    private Inode? Child(Inode folder, ReadOnlySpan<byte> name) => folder.Child(name) ?? placeholders?.Discover(folder, name);
+
+    public static FileName NameOf(SendCommand command, ReadOnlySpan<byte> path, ReadOnlySpan<byte> name)
     {
         if (name.Length > FileName.MaxLength)
             throw command.Error(Fault.NameTooLong, $"{Show(path)}: a name of {name.Length} bytes, expected at most {FileName.MaxLength}");
@@ -106,4 +140,29 @@ internal sealed class StreamPaths(Tree tree)
         FileKind.Fifo => "a fifo",
         _ => "a socket",
     };
+
+    /// <summary>A path and what is there; the bytes are kept in one place, whatever the number of paths.</summary>
+    private struct Remembered
+    {
+        private byte[]? _path;
+
+        public Inode? Inode { get; private set; }
+
+        public int Length { get; private set; }
+
+        public readonly bool Is(ReadOnlySpan<byte> path) => Inode is not null && path.SequenceEqual(_path.AsSpan(0, Length));
+
+        public readonly bool IsAbove(ReadOnlySpan<byte> path) =>
+            Inode is not null && path.Length > Length && path[Length] == '/' && path.StartsWith(_path.AsSpan(0, Length));
+
+        public void Forget() => Inode = null;
+
+        public void Set(ReadOnlySpan<byte> path, Inode inode)
+        {
+            if (_path is null || _path.Length < path.Length)
+                _path = new byte[Math.Max(path.Length, 256)];
+            path.CopyTo(_path);
+            (Inode, Length) = (inode, path.Length);
+        }
+    }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Layerbox.FileTree;
 using A = Layerbox.SendStream.SendAttribute;
 using Fault = Layerbox.SendStream.SendStreamFault;
@@ -10,13 +9,24 @@ internal sealed partial class TreeReceiver
     // linux/falloc.h
     private const uint FALLOC_FL_KEEP_SIZE = 1, FALLOC_FL_PUNCH_HOLE = 2, FALLOC_FL_ZERO_RANGE = 16;
 
+    private (Guid Uuid, StreamPaths? Paths) _cloneSource;
+
     private void Write(SendCommand command)
     {
         Inode file = TargetFile(command);
         ReadOnlySpan<byte> data = command.Bytes(A.Data);
         long offset = Range(command, A.FileOffset, (ulong)data.Length);
         if (!data.IsEmpty)
-            _contents.WriterOf(file).Write(offset, data);
+            _contents.Write(file, offset, command);
+    }
+
+    private void Mark(SendCommand command)
+    {
+        if (!_set.AllowNoData)
+            throw command.Error(Fault.NoData, $"{Show(command)}: the stream was made without data (send --no-data)");
+        Inode file = TargetFile(command);
+        ulong length = command.UInt64(A.Size);
+        _contents.Mark(file, Range(command, A.FileOffset, length), (long)length, command);
     }
 
     // The payload decodes to UNENCODED_LEN bytes, of which UNENCODED_FILE_LEN from UNENCODED_OFFSET on go into the file.
@@ -34,20 +44,13 @@ internal sealed partial class TreeReceiver
         if (!EncodedData.IsKnown(compression))
             throw command.Error(Fault.CompressionUnknown, $"{Show(command)}: compression {compression} is not known, expected 0 to {EncodedData.MaxCompression}");
         long offset = Range(command, A.FileOffset, used);
-        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)decoded);
         try
         {
-            EncodedData.Decode(compression, command.Bytes(A.Data), buffer.AsSpan(0, (int)decoded));
-            if (used > 0)
-                _contents.WriterOf(file).Write(offset, buffer.AsSpan((int)skipped, (int)used));
+            _contents.WriteEncoded(file, offset, new EncodedRange(compression, (int)decoded, (int)skipped, (int)used), command);
         }
         catch (InvalidDataException e)
         {
             throw command.Error(Fault.EncodedCorrupt, $"{Show(command)}: {e.Message}", e);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 
@@ -57,19 +60,26 @@ internal sealed partial class TreeReceiver
         ulong length = command.UInt64(A.CloneLength);
         long offset = Range(command, A.FileOffset, length), sourceOffset = Range(command, A.CloneOffset, length);
         Guid uuid = command.Uuid(A.CloneUuid);
-        bool isOwn = uuid == _current!.Uuid;
-        Tree tree = isOwn ? _current.Tree : Known(uuid) ?? throw command.Error(Fault.CloneSourceUnknown, $"{Show(command)}: the clone's source, subvolume {uuid}, is not known");
         ReadOnlySpan<byte> path = command.Bytes(A.ClonePath);
-        Inode source = isOwn ? _paths.Existing(command, path).Inode : new StreamPaths(tree).Existing(command, path).Inode;
+        StreamPaths paths = uuid == _current!.Uuid ? _paths : CloneSource(uuid) ?? throw command.Error(Fault.CloneSourceUnknown, $"{Show(command)}: the clone's source, subvolume {uuid}, is not known");
+        Inode source = paths.Find(command, path);
+        _placeholders?.Note(source, TreeAspects.Kind);
         if (source.Kind != FileKind.File)
             throw command.Error(Fault.NotAFile, $"{Show(command, A.ClonePath)} is {StreamPaths.Describe(source)}, expected a regular file");
-        long size = isOwn ? _contents.SizeOf(source) : source.Content!.Size;
+        long size = _contents.SizeOf(source);
         if (length == 0 || sourceOffset + (long)length > size)
             throw command.Error(Fault.CloneRange, $"{Show(command, A.ClonePath)}: a clone of {length} bytes from {sourceOffset} on, of a file of {size}");
         if (ReferenceEquals(source, file) && Math.Abs(offset - sourceOffset) < (long)length)
             throw command.Error(Fault.CloneOverlap, $"{Show(command)}: a clone of {length} bytes from {sourceOffset} to {offset} overlaps itself");
-        FileContent content = isOwn ? _contents.ContentOf(source) : source.Content!;
-        _contents.WriterOf(file).CopyFrom(content, sourceOffset, (long)length, offset);
+        _contents.Copy(source, sourceOffset, (long)length, file, offset, command);
+    }
+
+    // Many clones in a row are from one subvolume, and mostly from one file of it.
+    private StreamPaths? CloneSource(Guid uuid)
+    {
+        if (_cloneSource.Uuid != uuid || _cloneSource.Paths is null)
+            _cloneSource = (uuid, _set.CloneSource(uuid));
+        return _cloneSource.Paths;
     }
 
     private void Truncate(SendCommand command)
@@ -77,7 +87,7 @@ internal sealed partial class TreeReceiver
         Inode file = TargetFile(command);
         long size = Range(command, A.Size, length: 0);
         if (size != _contents.SizeOf(file))
-            _contents.WriterOf(file).SetSize(size);
+            _contents.SetSize(file, size, command);
     }
 
     // Linux 6.18 sends only mode 3, a punched hole; receivers pass any mode to fallocate(2). The others here are what it means
@@ -92,9 +102,9 @@ internal sealed partial class TreeReceiver
             or FALLOC_FL_ZERO_RANGE or (FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)))
             throw command.Error(Fault.FallocateModeUnknown, $"{Show(command)}: fallocate mode {mode} is not known");
         if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0 && offset < size && length > 0)
-            _contents.WriterOf(file).Clear(offset, Math.Min(end, size) - offset);
+            _contents.Clear(file, offset, Math.Min(end, size) - offset, command);
         if ((mode & FALLOC_FL_KEEP_SIZE) == 0 && end > size)
-            _contents.WriterOf(file).SetSize(end);
+            _contents.SetSize(file, end, command);
     }
 
     /// <summary>The start of a range of a file, checked to end where a file may end.</summary>

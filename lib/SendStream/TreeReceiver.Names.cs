@@ -12,11 +12,7 @@ internal sealed partial class TreeReceiver
     // linux/stat.h
     private const uint S_IFMT = 0xF000, S_IFCHR = 0x2000, S_IFBLK = 0x6000;
 
-    private void Make(SendCommand command, Inode inode)
-    {
-        (Inode folder, FileName name) = _paths.Free(command, command.Bytes(A.Path));
-        folder.Add(name, inode);
-    }
+    private void Make(SendCommand command, Inode inode) => _paths.Add(command, command.Bytes(A.Path), inode);
 
     private static Inode NewSymlink(SendCommand command)
     {
@@ -47,33 +43,34 @@ internal sealed partial class TreeReceiver
 
     private void Unlink(SendCommand command)
     {
-        (Inode folder, FileName name, Inode inode) = _paths.Existing(command, command.Bytes(A.Path));
+        ReadOnlySpan<byte> path = command.Bytes(A.Path);
+        (Inode folder, Inode inode) = _paths.Existing(command, path);
         if (inode.IsDirectory)
             throw command.Error(Fault.IsADirectory, $"{Show(command)} is a directory");
-        folder.Remove(name);
-        _paths.Forget();
+        _paths.Remove(folder, NameIn(path), inode);
     }
 
     private void Rmdir(SendCommand command)
     {
-        (Inode folder, FileName name, Inode inode) = _paths.Existing(command, command.Bytes(A.Path));
+        ReadOnlySpan<byte> path = command.Bytes(A.Path);
+        (Inode folder, Inode inode) = _paths.Existing(command, path);
+        inode = _placeholders?.AsDirectory(folder, NameIn(path), inode) ?? inode;
         if (!inode.IsDirectory)
             throw command.Error(Fault.NotADirectory, $"{Show(command)} is {StreamPaths.Describe(inode)}, expected a directory");
         if (inode.ChildCount > 0)
             throw command.Error(Fault.NotEmpty, $"{Show(command)}: the directory is not empty");
-        folder.Remove(name);
-        _paths.Forget();
+        _paths.Remove(folder, NameIn(path), inode);
     }
 
     // The rules of rename(2).
     private void Rename(SendCommand command)
     {
         ReadOnlySpan<byte> from = command.Bytes(A.Path), to = command.Bytes(A.PathTo);
-        (Inode oldFolder, FileName oldName, Inode inode) = _paths.Existing(command, from);
-        (Inode newFolder, FileName newName) = _paths.Place(command, to);
+        (Inode oldFolder, Inode inode) = _paths.Existing(command, from);
+        (Inode newFolder, int at) = _paths.Place(command, to);
         if (inode.IsDirectory && to.Length > from.Length && to.StartsWith(from) && to[from.Length] == '/')
             throw command.Error(Fault.IntoItself, $"{Show(command)}: a directory cannot be moved into itself, to {Show(command, A.PathTo)}");
-        if (newFolder.Child(newName) is { } replaced)
+        if (newFolder.Child(to[at..]) is { } replaced)
         {
             if (ReferenceEquals(replaced, inode))
                 return;
@@ -83,10 +80,12 @@ internal sealed partial class TreeReceiver
                 throw command.Error(Fault.IsADirectory, $"{Show(command, A.PathTo)} is a directory, which only a directory can replace");
             if (replaced.ChildCount > 0)
                 throw command.Error(Fault.NotEmpty, $"{Show(command, A.PathTo)}: the directory is not empty");
-            newFolder.Remove(newName);
+            _paths.Remove(newFolder, to[at..], replaced);
         }
-        oldFolder.Remove(oldName);
-        newFolder.Add(newName, inode);
-        _paths.Forget();
+        FileName name = StreamPaths.NameOf(command, to, to[at..]); // before anything is taken away
+        _paths.Remove(oldFolder, NameIn(from), inode);
+        _paths.Add(newFolder, name, to, inode);
     }
+
+    private static ReadOnlySpan<byte> NameIn(ReadOnlySpan<byte> path) => path[(path.LastIndexOf((byte)'/') + 1)..];
 }

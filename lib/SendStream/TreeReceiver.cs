@@ -4,37 +4,25 @@ using Fault = Layerbox.SendStream.SendStreamFault;
 
 namespace Layerbox.SendStream;
 
-/// <summary>Carries out the commands of streams on trees.</summary>
-internal sealed partial class TreeReceiver : IDisposable
+/// <summary>Carries out the commands of streams on the trees of a set.</summary>
+internal sealed partial class TreeReceiver
 {
     private const uint PermissionBits = 0xFFF; // 07777
 
-    private readonly Tree? _parent;
-    private readonly Func<Guid, Tree?>? _known;
+    private readonly SubvolumeSet _set;
+    private readonly ContentReceiver _contents;
     private readonly SendStreamLimits _limits;
-    private readonly OpenContents _contents;
-    private readonly List<ReceivedSubvolume> _received = [];
-    private readonly Dictionary<Guid, Tree> _trees = []; // what later streams of the input may build upon
     private ReceivedSubvolume? _current;
+    private Placeholders? _placeholders;
     private StreamPaths _paths = new(new Tree());
 
-    public TreeReceiver(ContentStore contents, Tree? parent, Func<Guid, Tree?>? known, SendStreamLimits? limits)
-    {
-        (_parent, _known, _limits) = (parent, known, limits ?? SendStreamLimits.Default);
-        _contents = new OpenContents(contents);
-    }
+    public TreeReceiver(SubvolumeSet set, ContentReceiver contents) => (_set, _contents, _limits) = (set, contents, set.Limits);
 
-    /// <summary>The subvolumes that are complete, in the order of the input.</summary>
-    public IReadOnlyList<ReceivedSubvolume> Received => _received;
-
-    public void Receive(Stream input)
+    public void Receive(SendStreamReader reader)
     {
-        SendStreamReader reader = new(input, _limits);
         while (reader.Read())
             Receive(reader.Command);
     }
-
-    public void Dispose() => _contents.Dispose();
 
     private void Receive(SendCommand command)
     {
@@ -48,7 +36,7 @@ internal sealed partial class TreeReceiver : IDisposable
             throw command.Error(Fault.NoSubvolume, "the first command of a stream must be subvol or snapshot");
         switch (command.Kind)
         {
-            case SendCommandKind.Mkfile: Make(command, Inode.File(NewFileMode, OpenContents.Nothing)); break;
+            case SendCommandKind.Mkfile: Make(command, Inode.File(NewFileMode, ContentReceiver.Nothing)); break;
             case SendCommandKind.Mkdir: Make(command, Inode.Directory(NewDirectoryMode)); break;
             case SendCommandKind.Mknod: Make(command, NewDevice(command)); break;
             case SendCommandKind.Mkfifo: Make(command, Inode.Fifo(NewFileMode)); break;
@@ -62,15 +50,15 @@ internal sealed partial class TreeReceiver : IDisposable
             case SendCommandKind.RemoveXattr: RemoveXattr(command); break;
             case SendCommandKind.Chmod: Chmod(command); break;
             case SendCommandKind.Chown: Chown(command); break;
-            case SendCommandKind.Utimes: Target(command).ModificationTime = command.Time(A.Mtime); break;
+            case SendCommandKind.Utimes: Target(command, TreeAspects.Time).ModificationTime = command.Time(A.Mtime); break;
             case SendCommandKind.Write: Write(command); break;
             case SendCommandKind.EncodedWrite: WriteEncoded(command); break;
             case SendCommandKind.Clone: Clone(command); break;
             case SendCommandKind.Truncate: Truncate(command); break;
             case SendCommandKind.Fallocate: Fallocate(command); break;
-            case SendCommandKind.UpdateExtent: throw command.Error(Fault.NoData, $"{Show(command)}: the stream was made without data (send --no-data)");
+            case SendCommandKind.UpdateExtent: Mark(command); break;
             case SendCommandKind.FileAttr: _ = Target(command); break; // flags of btrfs inodes are not part of the state; receive ignores them, too
-            case SendCommandKind.EnableVerity: _ = TargetFile(command); break; // nor is fs-verity, which changes no byte
+            case SendCommandKind.EnableVerity: _ = TargetFile(command, TreeAspects.None); break; // nor is fs-verity, which changes no byte
             case SendCommandKind.End: Finish(); break;
         }
     }
@@ -78,7 +66,9 @@ internal sealed partial class TreeReceiver : IDisposable
     private void Begin(SendCommand command)
     {
         Guid uuid = command.Uuid(A.Uuid);
-        if (_received.Exists(r => r.Uuid == uuid))
+        Guid? parentUuid = command.Kind == SendCommandKind.Snapshot ? command.Uuid(A.CloneUuid) : null;
+        // A state may be reached again: by sending an older snapshot against a newer one, or one against itself.
+        if (parentUuid is null && _set.Find(uuid) is not null)
             throw command.Error(Fault.SubvolumeRepeated, $"subvolume {uuid} is described twice");
         FileName name;
         try
@@ -89,40 +79,38 @@ internal sealed partial class TreeReceiver : IDisposable
         {
             throw command.Error(Fault.SubvolumeName, $"the subvolume's name: {e.Message}", e);
         }
-        Guid? parentUuid = null;
-        Tree tree;
-        if (command.Kind == SendCommandKind.Subvol)
-            tree = new Tree();
-        else
-        {
-            parentUuid = command.Uuid(A.CloneUuid);
-            Tree parent = Known(parentUuid.Value) ?? _parent ?? throw command.Error(Fault.ParentUnknown, $"{Show(command)}: the parent subvolume {parentUuid} is not known");
-            _trees[parentUuid.Value] = parent;
-            tree = parent.Copy();
-        }
-        _current = new ReceivedSubvolume(name, uuid, command.UInt64(A.Ctransid), parentUuid, tree);
-        _paths = new StreamPaths(tree);
+        _current = new ReceivedSubvolume(name, uuid, command.UInt64(A.Ctransid), parentUuid, new Tree());
+        if (parentUuid is { } wanted)
+            _current = _set.Snapshot(_current, wanted)
+                ?? throw command.Error(Fault.ParentUnknown, $"{Show(command)}: the parent subvolume {parentUuid} is not known");
+        (_placeholders, _cloneSource) = (_current.Placeholders, default);
+        _paths = new StreamPaths(_current.Tree, _placeholders);
     }
 
     private void Finish()
     {
         if (_current is null)
             return;
-        _contents.CompleteAll();
-        _received.Add(_current);
-        _trees[_current.Uuid] = _current.Tree;
+        _contents.Complete();
+        _set.Add(_current);
         _current = null;
     }
 
-    /// <summary>The state of another subvolume than the one being received.</summary>
-    private Tree? Known(Guid uuid) => _trees.TryGetValue(uuid, out Tree? tree) ? tree : _known?.Invoke(uuid);
+    private Inode Target(SendCommand command, TreeAspects set = TreeAspects.None)
+    {
+        Inode inode = _paths.Find(command, command.Bytes(A.Path));
+        _placeholders?.Note(inode, set);
+        return inode;
+    }
 
-    private Inode Target(SendCommand command) => _paths.Find(command, command.Bytes(A.Path));
-
-    private Inode TargetFile(SendCommand command)
+    /// <summary>The regular file that a command is about.</summary>
+    private Inode TargetFile(SendCommand command, TreeAspects set = TreeAspects.Content)
     {
         Inode file = Target(command);
-        return file.Kind == FileKind.File ? file : throw command.Error(Fault.NotAFile, $"{Show(command)} is {StreamPaths.Describe(file)}, expected a regular file");
+        if (file.Kind != FileKind.File)
+            throw command.Error(Fault.NotAFile, $"{Show(command)} is {StreamPaths.Describe(file)}, expected a regular file");
+        _placeholders?.Note(file, TreeAspects.Kind | set);
+        return file;
     }
 
     private static string Show(SendCommand command, SendAttribute path = A.Path) => StreamPaths.Show(command.Bytes(path));
@@ -132,22 +120,22 @@ internal sealed partial class TreeReceiver : IDisposable
         byte[] name = command.Bytes(A.XattrName).ToArray();
         if (name.Length is 0 or > SendStreamFormat.MaxXattrNameLength || name.AsSpan().Contains((byte)0))
             throw command.Error(Fault.XattrName, $"{Show(command)}: {StreamPaths.Show(name)} cannot be the name of an extended attribute");
-        Inode inode = Target(command);
+        Inode inode = Target(command, TreeAspects.Xattrs);
         inode.Xattrs = inode.Xattrs.With(name, command.Bytes(A.XattrData).ToArray());
     }
 
     private void RemoveXattr(SendCommand command)
     {
         byte[] name = command.Bytes(A.XattrName).ToArray();
-        Inode inode = Target(command);
-        if (inode.Xattrs.Find(name) is null)
+        Inode inode = Target(command, TreeAspects.Xattrs);
+        if (inode.Xattrs.Find(name) is null && !(_placeholders?.Inodes.ContainsKey(inode) ?? false))
             throw command.Error(Fault.XattrMissing, $"{Show(command)}: it has no extended attribute {StreamPaths.Show(name)}");
         inode.Xattrs = inode.Xattrs.Without(name);
     }
 
     private void Chmod(SendCommand command)
     {
-        Inode inode = Target(command);
+        Inode inode = Target(command, TreeAspects.Mode);
         if (inode.Kind == FileKind.Symlink)
             throw command.Error(Fault.IsASymlink, $"{Show(command)} is a symlink, which has no mode");
         ulong mode = command.UInt64(A.Mode);
@@ -158,7 +146,7 @@ internal sealed partial class TreeReceiver : IDisposable
 
     private void Chown(SendCommand command)
     {
-        Inode inode = Target(command);
+        Inode inode = Target(command, TreeAspects.Owner);
         (inode.Uid, inode.Gid) = (Id(A.Uid), Id(A.Gid));
 
         // The highest number means "no change" to chown(2) and is nobody's.

@@ -38,7 +38,7 @@ public class KernelStreamTests
     private static Tree Apply(TempFolder folder, string stream, Tree? parent = null)
     {
         using FileStream input = Open(folder, stream);
-        return SendStreamTree.Apply(input, parent, new MemoryContentStore()).Tree;
+        return SendStreamTree.Apply(input, _ => parent, new MemoryContentStore()).Tree;
     }
 
     private static void Change(TempVolume volume, string state, string snapshot)
@@ -83,7 +83,7 @@ public class KernelStreamTests
             using (StagedContentStore store = new(volume / "target"))
             using (FileStream input = Open(folder, stream))
             {
-                Tree next = SendStreamTree.Apply(input, onDisk, store).Tree;
+                Tree next = SendStreamTree.Apply(input, _ => onDisk, store).Tree;
                 RootfsWriter.Apply(volume / "target", onDisk, next);
                 onDisk = next;
             }

@@ -23,9 +23,23 @@ internal static class StreamScript
         return output.ToArray();
     }
 
-    /// <summary>The tree that a script makes, which begins in the subvolume and does not say its end.</summary>
-    public static Tree Apply(string script, uint version = 2) =>
-        SendStreamTree.Apply(new MemoryStream(Make($"subvol vol; {script}; end", version)), null, new MemoryContentStore()).Tree;
+    /// <summary>The tree that a script makes, which begins in the subvolume and does not say its end. Both ways of receiving make the same.</summary>
+    public static Tree Apply(string script, uint version = 2)
+    {
+        byte[] stream = Make($"subvol vol; {script}; end", version);
+        Tree tree = Assert.Single(Receive(stream).Subvolumes).Tree;
+        Assert.Equal(TreeDigest.Compute(SendStreamTree.Apply(new MemoryStream(stream), null, new MemoryContentStore()).Tree), TreeDigest.Compute(tree));
+        return tree;
+    }
+
+    /// <summary>The subvolumes of inputs, one after another.</summary>
+    public static SubvolumeSet Receive(params ReadOnlySpan<byte[]> inputs)
+    {
+        SubvolumeSet set = new();
+        foreach (byte[] input in inputs)
+            set.Receive(new MemoryStream(input), new MemoryBytes(input));
+        return set;
+    }
 
     public static byte[] Bytes(string text) => text switch
     {

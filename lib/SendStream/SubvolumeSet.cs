@@ -1,0 +1,144 @@
+using Layerbox.FileTree;
+
+namespace Layerbox.SendStream;
+
+/// <summary>
+/// Subvolumes in memory, as one or more inputs describe them: later streams build upon earlier ones, of the same input or of one before. Streams
+/// are applied as btrfs receive applies them to a filesystem, but strictly: what the sender's own filesystem could not have
+/// done is an error that names the command. No host file is ever touched.
+/// </summary>
+public sealed class SubvolumeSet
+{
+    private const int FirstPrefixLength = 4;
+
+    private readonly ContentReceiver _contents;
+    private readonly List<ReceivedSubvolume> _subvolumes = [];
+    private readonly Dictionary<Guid, ReceivedSubvolume> _byUuid = [];
+    private readonly Dictionary<Guid, Tree> _known = [];
+    private readonly Dictionary<Guid, (Tree Tree, Placeholders Placeholders)> _absent = [];
+
+    /// <summary>A set whose contents are references to the inputs: <see cref="ReceivedContent"/>.</summary>
+    public SubvolumeSet(SendStreamLimits? limits = null) : this(null, limits) { }
+
+    internal SubvolumeSet(ContentReceiver? contents, SendStreamLimits? limits)
+    {
+        Limits = limits ?? SendStreamLimits.Default;
+        _contents = contents ?? new StreamContents(Limits);
+    }
+
+    /// <summary>What is put up with.</summary>
+    public SendStreamLimits Limits { get; }
+
+    /// <summary>
+    /// Whether a stream may build upon a subvolume that is not in the set: what its commands take for granted is then there, and is known as
+    /// far as they tell. Else the error names the uuid that is wanted.
+    /// </summary>
+    public bool AllowUnknownParent { get; init; }
+
+    /// <summary>Whether streams without data are taken (send --no-data); the contents that they speak of are not known then.</summary>
+    public bool AllowNoData { get; init; }
+
+    /// <summary>Whether it is kept which inode of its parent each inode of a subvolume was, so that changes can be told.</summary>
+    public bool KeepOrigins { get; init; }
+
+    /// <summary>Gives the state of a subvolume that no input describes, by uuid; null where there is none.</summary>
+    public Func<Guid, Tree?>? Known { get; init; }
+
+    /// <summary>The subvolumes that are complete, in the order of the inputs.</summary>
+    public IReadOnlyList<ReceivedSubvolume> Subvolumes => _subvolumes;
+
+    /// <summary>Whether any data was cloned.</summary>
+    public bool HasClones => _contents is StreamContents { HasClones: true };
+
+    /// <summary>The subvolume of a uuid, the last one where several have it; null when there is none.</summary>
+    public ReceivedSubvolume? Find(Guid uuid) => _byUuid.GetValueOrDefault(uuid);
+
+    /// <summary>Makes a subvolume known that no input describes: a folder or a layer that streams build upon. Its tree is not changed.</summary>
+    public void Add(Guid uuid, Tree tree) => _known[uuid] = tree;
+
+    /// <summary>Receives all streams of an input.</summary>
+    /// <param name="reader">The input, which is read to its end.</param>
+    /// <param name="bytes">The same input to be read again later; null when contents will not be asked for.</param>
+    /// <exception cref="SendStreamException">The input is malformed, cut, or impossible: offset, command, path and reason.</exception>
+    public void Receive(SendStreamReader reader, StreamBytes? bytes = null)
+    {
+        (_contents as StreamContents)?.Begin(bytes);
+        try
+        {
+            new TreeReceiver(this, _contents).Receive(reader);
+        }
+        finally
+        {
+            _contents.Dispose();
+        }
+    }
+
+    /// <inheritdoc cref="Receive(SendStreamReader, StreamBytes?)"/>
+    public void Receive(Stream input, StreamBytes? bytes = null) => Receive(new SendStreamReader(input, Limits), bytes);
+
+    /// <summary>What messages and renderings call a subvolume: its name; where several have it, "@" and as much of the uuid as tells them apart.</summary>
+    public string LabelOf(ReceivedSubvolume subvolume)
+    {
+        string name = subvolume.Name.ToString(), uuid = subvolume.Uuid.ToString();
+        List<string> others = [.. _subvolumes.Where(s => s.Name == subvolume.Name && s.Uuid != subvolume.Uuid).Select(s => s.Uuid.ToString())];
+        if (others.Count == 0)
+            return name;
+        int length = FirstPrefixLength;
+        while (others.Exists(other => other.AsSpan(0, length).SequenceEqual(uuid.AsSpan(0, length))))
+            length++;
+        return $"{name}@{uuid[..length]}";
+    }
+
+    /// <summary>Where the bytes of a content of one of the subvolumes are.</summary>
+    public IEnumerable<StreamExtent> PartsOf(FileContent content) => _contents is StreamContents contents ? contents.PartsOf(content) : [];
+
+    /// <summary>The subvolume with the state that it starts from; null when its parent is not known.</summary>
+    internal ReceivedSubvolume? Snapshot(ReceivedSubvolume subvolume, Guid parentUuid)
+    {
+        Dictionary<Inode, Inode>? origins = KeepOrigins ? new(ReferenceEqualityComparer.Instance) : null;
+        if (Find(parentUuid) is { Placeholders: { } placeholders } unknown)
+        {
+            Dictionary<Inode, Inode> parentOf = new(ReferenceEqualityComparer.Instance);
+            origins ??= new(ReferenceEqualityComparer.Instance);
+            Tree before = unknown.Tree.Copy(parentOf), copy = before.Copy(origins);
+            return subvolume with { Tree = copy, Before = before, Origins = origins, Placeholders = new Placeholders(placeholders, before, parentOf, origins) };
+        }
+        Tree? parent = Find(parentUuid)?.Tree ?? TreeOf(parentUuid);
+        if (parent is not null)
+            return subvolume with { Tree = parent.Copy(origins), Before = parent, Origins = origins };
+        if (!AllowUnknownParent)
+            return null;
+        Placeholders absent = new(subvolume.Tree, (StreamContents)_contents);
+        return subvolume with { Before = absent.Before, Placeholders = absent };
+    }
+
+    /// <summary>Looks up paths in a subvolume that data is cloned from; null when it is not known.</summary>
+    internal StreamPaths? CloneSource(Guid uuid)
+    {
+        if (Find(uuid) is { } subvolume)
+            return new StreamPaths(subvolume.Tree, subvolume.Placeholders);
+        if (TreeOf(uuid) is { } known)
+            return new StreamPaths(known);
+        if (!AllowUnknownParent)
+            return null;
+        if (!_absent.TryGetValue(uuid, out (Tree Tree, Placeholders Placeholders) absent))
+        {
+            Tree tree = new();
+            _absent.Add(uuid, absent = (tree, new Placeholders(tree, (StreamContents)_contents)));
+        }
+        return new StreamPaths(absent.Tree, absent.Placeholders);
+    }
+
+    internal void Add(ReceivedSubvolume subvolume)
+    {
+        _subvolumes.Add(subvolume);
+        _byUuid[subvolume.Uuid] = subvolume;
+    }
+
+    private Tree? TreeOf(Guid uuid)
+    {
+        if (!_known.TryGetValue(uuid, out Tree? tree) && (tree = Known?.Invoke(uuid)) is not null)
+            _known.Add(uuid, tree);
+        return tree;
+    }
+}
