@@ -44,7 +44,7 @@ internal static class CanonicalText
         return lines;
     }
 
-    public static Tree Apply(byte[] stream, Tree? parent) => SendStreamTree.Apply(new MemoryStream(stream), parent, new MemoryContentStore()).Tree;
+    public static Tree Apply(byte[] stream, Tree? parent) => SendStreamTree.Apply(new MemoryStream(stream), _ => parent, new MemoryContentStore()).Tree;
 }
 
 /// <summary>Bytes with a layout that may say holes where zeros are.</summary>
