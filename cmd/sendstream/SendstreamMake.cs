@@ -12,10 +12,10 @@ internal static class SendstreamMake
 {
     public static Tool Declare()
     {
-        Argument<string> subvolume = new("SUBVOL|HANDLE") { Description = "A read-only subvolume, or the handle of a layer; with --canonical any folder." };
+        Argument<string> subvolume = new("SUBVOL|HANDLE") { Description = "A read-only subvolume, or the handle of a layer; with --canonical any folder, or a file of send-streams." };
         Option<string> parent = new("--parent", "-p")
         {
-            Description = "Write only the difference to this read-only subvolume, which the receiver has; with --canonical to any folder or layer.",
+            Description = "Write only the difference to this read-only subvolume, which the receiver has; with --canonical to any of what can be sent.",
             HelpName = "SUBVOL",
         };
         Option<string[]> cloneSources = new("--clone-source", "-c")
@@ -53,8 +53,8 @@ internal static class SendstreamMake
             sendstream-make /volume/web.1 > web.1.sendstream
             sendstream-make --parent /volume/web.1 /volume/web.2 | btrfs receive /backup
             sendstream-make --canonical web.layer | sha256sum
-            sendstream-make --canonical old.tree > old.sendstream
-            sendstream-make --canonical --parent old.tree new.tree | zstd > old-to-new.sendstream.zst
+            sendstream-make --canonical old > old.sendstream
+            sendstream-make --canonical --parent old.sendstream new | zstd > old-to-new.sendstream.zst
             """,
             (args, io) =>
             {
@@ -118,8 +118,8 @@ internal static class SendstreamMake
     private static int MakeCanonical(
         string name, string? parentName, bool reflinks, string? volume, CanonicalSendOptions options, Progress progress, Streams io)
     {
-        using SentSource source = SentSource.Open(name, volume, io);
-        using SentSource? parent = parentName is null ? null : SentSource.Open(parentName, volume, io);
+        using SentSource source = SentSource.OpenTree(name, volume, io);
+        using SentSource? parent = parentName is null ? null : SentSource.OpenTree(parentName, volume, io);
         // The streams' uuids are digests of all that is in the trees: on all processors, before anything is written.
         List<FileContent> contents = [.. new[] { source.Tree, parent?.Tree }.OfType<Tree>().SelectMany(tree => tree.Walk()).Select(e => e.Value.Content).OfType<FileContent>()];
         ContentDigests.ComputeAll(contents, (files, _) => progress.Report("reading", files, unit: "files"));

@@ -4,42 +4,62 @@ using Layerbox.FileTree;
 using Layerbox.Layer;
 using Layerbox.Posix;
 using Layerbox.Rootfs;
+using Layerbox.SendStream;
 using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Cmd.Sendstream;
 
-/// <summary>What is sent: a folder by its path, or a layer by its handle, which is held meanwhile.</summary>
+/// <summary>
+/// What is sent: a folder by its path, or a layer by its handle, which is held meanwhile; canonically also what send-streams describe.
+/// </summary>
 internal sealed class SentSource : IDisposable
 {
+    private readonly string? _path;
     private readonly BuiltLayer? _layer;
     private readonly Lazy<Tree> _tree;
 
-    private SentSource(string path, BuiltLayer? layer)
-    {
-        Path = path;
-        _layer = layer;
-        _tree = new Lazy<Tree>(() => layer?.Tree ?? RootfsReader.Read(path));
-    }
+    private SentSource(FileName name, Func<Tree> tree, string? path, BuiltLayer? layer) => (Name, _tree, _path, _layer) = (name, new Lazy<Tree>(tree), path, layer);
 
-    public string Path { get; }
-    public string Name => _layer?.Handle.Layer ?? System.IO.Path.GetFileName(RealPath.Of(Path));
+    public FileName Name { get; }
     public Tree Tree => _tree.Value;
 
+    /// <summary>Opens a folder or a layer.</summary>
     public static SentSource Open(string path, string? volume, Streams io)
     {
         // What is not there is left to who opens it, and words it.
-        if (path != "-" && (!Files.Exists(path) || Files.Status(path, followLinks: true).IsDirectory))
-            return new SentSource(path, null);
+        if (path != InputFile.StandardInput && (!Files.Exists(path) || Files.Status(path, followLinks: true).IsDirectory))
+            return new SentSource(new FileName(PathText.ToBytes(System.IO.Path.GetFileName(RealPath.Of(path)))), () => RootfsReader.Read(path), path, null);
         BuiltLayer layer = LayerArguments.Open(path, volume, io);
-        return new SentSource(layer.Path, layer);
+        return new SentSource(new FileName(layer.Handle.Layer), () => layer.Tree, layer.Path, layer);
+    }
+
+    /// <summary>Opens anything that has a tree: a file that is no handle is one of send-streams, whose last subvolume is meant.</summary>
+    public static SentSource OpenTree(string path, string? volume, Streams io)
+    {
+        if (path == InputFile.StandardInput || !Files.Exists(path) || !Files.Status(path, followLinks: true).IsRegular || IsHandle(path))
+            return Open(path, volume, io);
+        ReceivedSubvolume last = StreamChain.Read([path], known: null, io).Select(null);
+        return new SentSource(last.Name, () => last.Tree, null, null);
+    }
+
+    /// <summary>The folder that the kernel is to send.</summary>
+    public string Path => _path ?? throw new InvalidOperationException("the kernel can send folders only");
+
+    private static bool IsHandle(string path)
+    {
+        using SafeFileHandle file = Files.Open(path, OpenFlags.ReadOnly);
+        Span<byte> first = stackalloc byte[1];
+        return Files.ReadAt(file, first, 0) == 1 && first[0] == (byte)'{'; // one line of JSON
     }
 
     /// <summary>Whether addresses on disk mean the same for both: subvolumes of one btrfs have device numbers of their own.</summary>
     public bool IsOnFilesystemOf(SentSource other)
     {
-        using SafeFileHandle a = Directories.Open(Path), b = Directories.Open(other.Path);
+        if (_path is null || other._path is null)
+            return false;
+        using SafeFileHandle a = Directories.Open(_path), b = Directories.Open(other._path);
         if (Files.IsOnBtrfs(a) && Files.IsOnBtrfs(b))
-            return Subvolume.FilesystemUuid(Path) == Subvolume.FilesystemUuid(other.Path);
+            return Subvolume.FilesystemUuid(_path) == Subvolume.FilesystemUuid(other._path);
         FileStatus one = Files.Status(a), two = Files.Status(b);
         return (one.DevMajor, one.DevMinor) == (two.DevMajor, two.DevMinor);
     }

@@ -1,4 +1,3 @@
-using System.Text;
 using Layerbox.FileTree;
 using A = Layerbox.SendStream.SendAttribute;
 
@@ -56,16 +55,18 @@ public sealed class CanonicalSendStream
     /// <param name="version">1, which every receiver understands, or 2, with larger writes.</param>
     /// <exception cref="InvalidDataException">The name is none, or the tree holds what streams cannot say (a path beyond PATH_MAX).</exception>
     public static void Write(Stream output, Tree tree, string name, uint version = 1) =>
-        Write(output, tree, name, new CanonicalSendOptions { Version = version });
+        Write(output, tree, new FileName(name), new CanonicalSendOptions { Version = version });
 
     /// <summary>Writes a full stream, or one that tells the difference to a parent.</summary>
-    /// <inheritdoc cref="Write(Stream, Tree, string, uint)"/>
-    public static void Write(Stream output, Tree tree, string name, CanonicalSendOptions options)
+    /// <param name="output">Takes the bytes; is not closed.</param>
+    /// <param name="tree">What the stream shall make. It must not change meanwhile.</param>
+    /// <param name="name">The subvolume's name at the receiver.</param>
+    /// <param name="options">The parent, the version, and where reflinks are.</param>
+    /// <exception cref="InvalidDataException">A tree holds what streams cannot say (a path beyond PATH_MAX).</exception>
+    public static void Write(Stream output, Tree tree, FileName name, CanonicalSendOptions options)
     {
-        byte[] nameBytes = Encoding.UTF8.GetBytes(name);
-        _ = new FileName(nameBytes);
         CanonicalSendStream stream = new(output, tree, options);
-        stream.Write(tree, nameBytes);
+        stream.Write(tree, name);
         stream._writer.Flush();
     }
 
@@ -78,9 +79,9 @@ public sealed class CanonicalSendStream
         return new Guid(uuid, bigEndian: true);
     }
 
-    private void Write(Tree tree, byte[] name)
+    private void Write(Tree tree, FileName name)
     {
-        _writer.Begin(_options.Parent is null ? SendCommandKind.Subvol : SendCommandKind.Snapshot, name).Uuid(A.Uuid, _uuid).UInt64(A.Ctransid, Transid);
+        _writer.Begin(_options.Parent is null ? SendCommandKind.Subvol : SendCommandKind.Snapshot, name.Bytes).Uuid(A.Uuid, _uuid).UInt64(A.Ctransid, Transid);
         if (_options.Parent is not null)
             _writer.Uuid(A.CloneUuid, _parentUuid).UInt64(A.CloneCtransid, _options.ParentTransid);
         _writer.End();

@@ -73,7 +73,7 @@ public sealed class CanonicalReceiveTests(SharedVolume volume) : IClassFixture<S
                 Tree tree = parent is null ? random.Make() : random.Change(parent);
                 string name = $"{seed}-{i}", stream = $"{folder}/{name}.stream";
                 using (FileStream output = File.Create(stream))
-                    CanonicalSendStream.Write(output, tree, name, new CanonicalSendOptions { Parent = parent, Version = version });
+                    CanonicalSendStream.Write(output, tree, new FileName(name), new CanonicalSendOptions { Parent = parent, Version = version });
                 Programs.Run("btrfs", "-q", "receive", "-f", stream, folder);
                 Assert.Empty(TreeDifference.Compare(tree, RootfsReader.Read($"{folder}/{name}")));
                 parent = tree;

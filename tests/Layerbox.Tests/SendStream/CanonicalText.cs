@@ -13,7 +13,7 @@ internal static class CanonicalText
     public static byte[] Write(Tree tree, CanonicalSendOptions options)
     {
         using MemoryStream output = new();
-        CanonicalSendStream.Write(output, tree, "vol", options);
+        CanonicalSendStream.Write(output, tree, new FileName("vol"), options);
         return output.ToArray();
     }
 
