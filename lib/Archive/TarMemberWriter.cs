@@ -120,19 +120,19 @@ public sealed class TarMemberWriter : IDisposable
         _records.Clear();
         byte[] longLink = link.Length > 100 ? link : [];
         if (!Utf8.IsValid(longName) || !Utf8.IsValid(longLink))
-            _records.Add("hdrcharset", "BINARY"u8); // or bsdtar would convert what it takes for UTF-8
+            _records.Add("hdrcharset"u8, "BINARY"u8); // or bsdtar would convert what it takes for UTF-8
         if (longName.Length > 0)
-            _records.Add("path", longName);
+            _records.Add("path"u8, longName);
         if (longLink.Length > 0)
-            _records.Add("linkpath", longLink);
+            _records.Add("linkpath"u8, longLink);
         if (size > MaxOctal11)
-            _records.Add("size", size);
+            _records.Add("size"u8, size);
         if (inode.Uid > MaxOctal7)
-            _records.Add("uid", inode.Uid);
+            _records.Add("uid"u8, inode.Uid);
         if (inode.Gid > MaxOctal7)
-            _records.Add("gid", inode.Gid);
+            _records.Add("gid"u8, inode.Gid);
         if (time.Nanoseconds != 0 || time.Seconds is < 0 or > MaxOctal11)
-            _records.Add("mtime", time);
+            _records.Add("mtime"u8, time);
         foreach (Xattr xattr in xattrs.Items)
             _records.Add(xattr);
     }
