@@ -45,6 +45,9 @@ public abstract class FileContent
 /// </summary>
 public readonly record struct Extent(long Offset, long Length, bool IsHole, bool IsUnknown = false);
 
+/// <summary>A run of data of a content, in bytes, and what it comes from: runs with the same source and offset in it are the same bytes.</summary>
+public readonly record struct ContentRun(long Offset, long Length, object Source, long SourceOffset);
+
 /// <summary>Content that is held in memory: texts of a specification, test literals.</summary>
 public sealed class MemoryContent(byte[] bytes) : FileContent
 {

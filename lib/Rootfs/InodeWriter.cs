@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Layerbox.Rootfs;
 
 /// <summary>Makes, changes and removes the single inodes of a writing walk.</summary>
-internal sealed class InodeWriter(WritePlan plan, RootfsWriteOptions options)
+internal sealed class InodeWriter(WritePlan plan, RootfsWriteOptions options, SharedRuns? shared)
 {
     private const uint OwnerOnly = 0x180, OwnerOnlyDirectory = 0x1C0;
 
@@ -134,12 +134,20 @@ internal sealed class InodeWriter(WritePlan plan, RootfsWriteOptions options)
         }
         const OpenFlags flags = OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.NoFollow;
         using SafeFileHandle file = Files.Open(parent, name.Bytes, flags, OwnerOnly);
-        ContentCopy.Write(source, file, options.Reflink);
+        WriteContent(source, file, level, name);
         Entry entry = new(file);
         if (level.HasDefaultAcl)
             Entry.RemoveInheritedAcls(entry, isDirectory: false);
         InodeFacts.New(level.GidOfNew).Change(entry, to, isWritten: false);
         Follow(to.Content!, source, level, name, file);
+    }
+
+    private void WriteContent(FileContent source, SafeFileHandle file, DirectoryLevel level, FileName name)
+    {
+        if (shared?.Concerns(source) == true)
+            shared.Write(source, file, level.Place, name);
+        else
+            ContentCopy.Write(source, file, options.Reflink);
     }
 
     /// <summary>Devices, fifos, sockets and symlinks.</summary>
@@ -184,7 +192,7 @@ internal sealed class InodeWriter(WritePlan plan, RootfsWriteOptions options)
         if (!Files.Status(file).IsRegular)
             throw new InvalidDataException($"{level.Place.Describe(name.Bytes)}: found what is no regular file, which it must be by now");
         Files.Truncate(file, 0);
-        ContentCopy.Write(source, file, options.Reflink);
+        WriteContent(source, file, level, name);
         now.Change(new Entry(file), to, isWritten: true);
         Follow(to.Content!, source, level, name, file);
     }

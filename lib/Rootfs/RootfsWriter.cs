@@ -8,6 +8,12 @@ public sealed record RootfsWriteOptions
 {
     public Reflink Reflink { get; init; }
 
+    /// <summary>
+    /// The runs of data that a content is made of, in order, where the caller knows them; nothing where not. What several contents have
+    /// in common is shared on disk, too, where the filesystem can.
+    /// </summary>
+    public Func<FileContent, IEnumerable<ContentRun>>? Runs { get; init; }
+
     /// <summary>Told after each inode that was made or changed.</summary>
     public Action<RootfsProgress>? Progress { get; init; }
 }
@@ -32,7 +38,8 @@ public static class RootfsWriter
     {
         using WritePlan plan = new(root, from, to);
         using OpenLevels levels = new();
-        InodeWriter writer = new(plan, options ?? new RootfsWriteOptions());
+        options ??= new RootfsWriteOptions();
+        InodeWriter writer = new(plan, options, options.Runs is null ? null : new SharedRuns(to, options.Runs));
         Enter(new DirectoryLevel(root, from.Root, to.Root));
         while (levels.Last is { } level)
         {
