@@ -48,13 +48,12 @@ internal static class SendstreamApply
     private static int Run(Request request, string? progressMode, Streams io)
     {
         using Progress progress = Progress.Start(io, progressMode);
-        CancellationToken cancellation = io.Cancellation;
         StreamTarget target = new(request.Directory);
         Guid? assumed = null;
-        StreamChain chain = StreamChain.Read(request.Files, uuid => (assumed ??= uuid) == uuid && request.ParentUnchecked ? target.State : null, io);
+        using StreamChain chain = StreamChain.Read(request.Files, uuid => (assumed ??= uuid) == uuid && request.ParentUnchecked ? target.State : null, io);
         ReceivedSubvolume subvolume = chain.Select(request.Subvolume);
         if (request.NoOwner)
-            foreach (ReceivedSubvolume received in chain.Subvolumes)
+            foreach (ReceivedSubvolume received in chain.Set.Subvolumes)
                 GiveToCaller(received.Tree);
         Tree? from = Start(request, target, chain, subvolume);
         if (request.DryRun)
@@ -63,10 +62,11 @@ internal static class SendstreamApply
                 io.WriteLine(TreeDifferenceText.Line(change));
             return ExitStatus.Success;
         }
+        CancellationToken cancellation = io.Cancellation;
         if (from is null)
-            target.Fill(subvolume.Tree, request.AsSubvolume, Report);
+            target.Fill(subvolume.Tree, chain.Set, request.AsSubvolume, Report);
         else
-            target.Change(from, subvolume.Tree, Report);
+            target.Change(from, subvolume.Tree, chain.Set, Report);
         return ExitStatus.Success;
 
         void Report(RootfsProgress done)

@@ -12,7 +12,7 @@ internal static class SendstreamDiff
     {
         Argument<string?> a = new("A") { Description = "A send-stream, plain or compressed, or a directory; - for standard input.", Arity = ArgumentArity.ZeroOrOne };
         Argument<string?> b = new("B") { Description = "The same.", Arity = ArgumentArity.ZeroOrOne };
-        Option<string[]> from = Side("--from", "first"), to = Side("--to", "second");
+        Option<string[]> from = Inputs("--from", "first"), to = Inputs("--to", "second");
         Option<string> format = Difference.Format();
         Command command = new("sendstream-diff", "Show what differs between the filesystems that two send-streams describe. Contents count, the order of commands does not. Exit status 1 when something differs.")
         {
@@ -24,7 +24,7 @@ internal static class SendstreamDiff
             (args, io) => Run([.. new[] { args.GetValue(a), args.GetValue(b) }.OfType<string>()], args.GetValue(from) ?? [], args.GetValue(to) ?? [], args.GetValue(format), io));
     }
 
-    private static Option<string[]> Side(string name, string which) => new(name)
+    private static Option<string[]> Inputs(string name, string which) => new(name)
     {
         Description = $"A stream of the {which} side; given several times, each may build upon those before it, and the last subvolume counts.",
         HelpName = "FILE",
@@ -39,12 +39,22 @@ internal static class SendstreamDiff
             _ => throw new UsageException("two operands are wanted, or --from and --to"),
         };
         if (from.Concat(to).Count(file => file == InputFile.StandardInput) > 1)
-            throw new UsageException(StreamChain.OneStandardInput);
-        return Difference.Write(TreeDifference.Compare(Read(from, io), Read(to, io)), format, io);
+            throw new UsageException("standard input can be read once only");
+        using Side a = Side.Read(from, io), b = Side.Read(to, io);
+        return Difference.Write(TreeDifference.Compare(a.Tree, b.Tree), format, io);
     }
 
-    private static Tree Read(string[] side, Streams io) =>
-        side is [var only] && only != InputFile.StandardInput && Files.Exists(only) && Files.Status(only, followLinks: true).IsDirectory
-            ? RootfsReader.Read(only)
-            : StreamChain.Read(side, known: null, io).Select(null).Tree;
+    /// <summary>One of the two filesystems.</summary>
+    private sealed record Side(Tree Tree, StreamChain? Chain) : IDisposable
+    {
+        public static Side Read(string[] operands, Streams io)
+        {
+            if (operands is [var only] && only != InputFile.StandardInput && Files.Exists(only) && Files.Status(only, followLinks: true).IsDirectory)
+                return new Side(RootfsReader.Read(only), null);
+            StreamChain chain = StreamChain.Read(operands, known: null, io);
+            return new Side(chain.Select(null).Tree, chain);
+        }
+
+        public void Dispose() => Chain?.Dispose();
+    }
 }

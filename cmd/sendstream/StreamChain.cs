@@ -9,16 +9,13 @@ namespace Layerbox.Cmd.Sendstream;
 /// The subvolumes that several inputs describe one after the other, such as a full stream and the incremental ones upon it. All of it is
 /// held as a model: what a tool writes, it writes after everything was read and found good.
 /// </summary>
-internal sealed class StreamChain
+internal sealed class StreamChain : IDisposable
 {
-    public const string OneStandardInput = "standard input can be read once only";
+    private readonly ReceivedStreams _streams;
 
-    private readonly List<ReceivedSubvolume> _subvolumes = [];
+    private StreamChain(ReceivedStreams streams) => _streams = streams;
 
-    private StreamChain() { }
-
-    /// <summary>In the order of the inputs.</summary>
-    public IReadOnlyList<ReceivedSubvolume> Subvolumes => _subvolumes;
+    public SubvolumeSet Set => _streams.Set;
 
     /// <summary>The operand of a tool that reads a chain.</summary>
     public static Argument<string[]> Files() => new("FILE")
@@ -34,39 +31,33 @@ internal sealed class StreamChain
     /// <param name="known">Gives the state of a subvolume that no input describes.</param>
     /// <param name="io">Where standard input comes from.</param>
     /// <exception cref="InvalidDataException">A stream is malformed or impossible: input, offset, command and reason.</exception>
-    public static StreamChain Read(IReadOnlyList<string> files, Func<Guid, Tree?>? known, Streams io)
-    {
-        if (files.Count(file => file == InputFile.StandardInput) > 1)
-            throw new UsageException(OneStandardInput);
-        StreamChain chain = new();
-        foreach (string file in files.Count == 0 ? [InputFile.StandardInput] : files)
-        {
-            using StreamInput input = StreamInput.Open(file, io);
-            chain._subvolumes.AddRange(input.Read(() => SendStreamTree.ApplyAll(input.Bytes, uuid => chain.Find(uuid)?.Tree ?? known?.Invoke(uuid), new MemoryContentStore())));
-        }
-        return chain;
-    }
+    public static StreamChain Read(IReadOnlyList<string> files, Func<Guid, Tree?>? known, Streams io) =>
+        new(ReceivedStreams.Open(files.Count == 0 ? [InputFile.StandardInput] : files, io, new SubvolumeSet { Known = known }, withContents: true));
 
     /// <summary>The subvolume that is meant: the last one, or that of a name or uuid.</summary>
     /// <exception cref="InvalidDataException">There is none, or there are several of the name.</exception>
     public ReceivedSubvolume Select(string? nameOrUuid)
     {
         if (nameOrUuid is null)
-            return _subvolumes is [.., var last] ? last : throw new InvalidDataException("the input describes no subvolume");
+            return Set.Subvolumes is [.., var last] ? last : throw new InvalidDataException("the input describes no subvolume");
         byte[] name = PathText.ToBytes(nameOrUuid);
-        List<ReceivedSubvolume> found = Guid.TryParseExact(nameOrUuid, "D", out Guid uuid) && Find(uuid) is { } one
+        List<ReceivedSubvolume> found = Guid.TryParseExact(nameOrUuid, "D", out Guid uuid) && Set.Find(uuid) is { } one
             ? [one]
-            : _subvolumes.FindAll(subvolume => subvolume.Name.Bytes.SequenceEqual(name));
+            : [.. Set.Subvolumes.Where(subvolume => subvolume.Name.Bytes.SequenceEqual(name))];
         return found switch
         {
             [var only] => only,
-            [] => throw new InvalidDataException($"{nameOrUuid}: the input describes no such subvolume, only {string.Join(", ", _subvolumes.Select(subvolume => subvolume.Name))}"),
+            [] => throw new InvalidDataException($"{nameOrUuid}: the input describes no such subvolume, only {string.Join(", ", Set.Subvolumes.Select(subvolume => subvolume.Name))}"),
             _ => throw new InvalidDataException($"{nameOrUuid}: several subvolumes have this name: {string.Join(", ", found.Select(subvolume => subvolume.Uuid))}"),
         };
     }
 
     /// <summary>The subvolume whose changes an incremental stream told; null for a full one, and where no input describes the parent.</summary>
-    public ReceivedSubvolume? ParentOf(ReceivedSubvolume subvolume) => subvolume.ParentUuid is { } uuid ? Find(uuid) : null;
+    public ReceivedSubvolume? ParentOf(ReceivedSubvolume subvolume)
+    {
+        // A stream can lead back to a subvolume that is there already: the parent is what stood for its uuid then.
+        return Set.Subvolumes.TakeWhile(other => !ReferenceEquals(other, subvolume)).LastOrDefault(other => other.Uuid == subvolume.ParentUuid);
+    }
 
-    private ReceivedSubvolume? Find(Guid uuid) => _subvolumes.Find(subvolume => subvolume.Uuid == uuid);
+    public void Dispose() => _streams.Dispose();
 }

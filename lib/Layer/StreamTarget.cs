@@ -2,6 +2,7 @@ using Layerbox.Btrfs;
 using Layerbox.FileTree;
 using Layerbox.Posix;
 using Layerbox.Rootfs;
+using Layerbox.SendStream;
 
 namespace Layerbox.Layer;
 
@@ -33,12 +34,13 @@ public sealed class StreamTarget
 
     /// <summary>Makes the directory, or fills an empty one.</summary>
     /// <param name="to">Its new state.</param>
+    /// <param name="set">Where its contents come from; what they share is shared on disk, too.</param>
     /// <param name="asSubvolume">Whether it is made as a btrfs subvolume; nothing may be at the path yet.</param>
     /// <param name="progress">Told how far the writing is.</param>
     /// <exception cref="PosixException">A call failed: it names the path, and for EPERM the privilege that is missing.</exception>
-    public void Fill(Tree to, bool asSubvolume, Action<RootfsProgress>? progress)
+    public void Fill(Tree to, SubvolumeSet set, bool asSubvolume, Action<RootfsProgress>? progress)
     {
-        RootfsWriteOptions options = new() { Progress = progress };
+        RootfsWriteOptions options = Options(set, progress);
         if (_root is not null)
         {
             if (asSubvolume)
@@ -52,7 +54,45 @@ public sealed class StreamTarget
     }
 
     /// <summary>Changes a directory that is in state <paramref name="from"/>. Not in one step: when it fails, it is neither in the one state nor the other.</summary>
-    public void Change(Tree from, Tree to, Action<RootfsProgress>? progress) => RootfsWriter.Apply(_root!, from, to, new RootfsWriteOptions { Progress = progress });
+    public void Change(Tree from, Tree to, SubvolumeSet set, Action<RootfsProgress>? progress)
+    {
+        using StagedContentStore store = new(_root!);
+        Stage(to, store);
+        RootfsWriter.Apply(_root!, from, to, Options(set, progress));
+    }
+
+    private static RootfsWriteOptions Options(SubvolumeSet set, Action<RootfsProgress>? progress) => new()
+    {
+        Progress = progress,
+        Runs = !set.HasClones ? null : content => set.PartsOf(content)
+            .Where(part => part.Source is not Hole)
+            .Select(part => new ContentRun(part.Offset, part.Length, part.Source, part.SourceOffset)),
+    };
+
+    /// <summary>Contents that take bytes from files of the directory itself are put together before the first of these changes or goes.</summary>
+    private static void Stage(Tree to, StagedContentStore store)
+    {
+        Dictionary<FileContent, FileContent> staged = new(ReferenceEqualityComparer.Instance);
+        foreach ((TreePath _, Inode inode) in to.Walk())
+        {
+            if (inode.Content is not ReceivedContent content || !content.Parts.Any(part => part.Source is ForeignContent))
+                continue;
+            if (!staged.TryGetValue(content, out FileContent? whole))
+            {
+                using ContentWriter writer = store.Create();
+                foreach (StreamExtent part in content.Parts)
+                {
+                    if (part.Source is ForeignContent foreign)
+                        writer.CopyFrom(foreign.Content, part.SourceOffset, part.Length, part.Offset);
+                    else if (part.Source is not Hole)
+                        writer.CopyFrom(content, part.Offset, part.Length, part.Offset);
+                }
+                writer.SetSize(content.Size);
+                staged.Add(content, whole = writer.Complete());
+            }
+            inode.Content = whole;
+        }
+    }
 
     private void FillExisting(DiskRoot root, Tree to, RootfsWriteOptions options)
     {

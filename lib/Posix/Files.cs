@@ -25,6 +25,25 @@ public static unsafe partial class Files
     public static SafeFileHandle Open(string path, OpenFlags flags, uint mode = 0) =>
         Open(Directories.Current, PathText.ToBytes(path), flags, mode);
 
+    /// <summary>Opens an empty file that has no name, for reading and writing: it is gone when it is closed, however that comes.</summary>
+    /// <param name="directory">A directory on the filesystem that is to hold it.</param>
+    public static SafeFileHandle OpenTemporary(string directory)
+    {
+        const uint ReadWriteForOwner = 0x180; // 0600
+        try
+        {
+            return Open(directory, OpenFlags.ReadWrite | OpenFlags.TemporaryFile, ReadWriteForOwner);
+        }
+        catch (PosixException e) when (e.Errno is Errno.EOPNOTSUPP or Errno.EISDIR or Errno.EINVAL)
+        {
+            // Not every filesystem can; then it has a name for a moment.
+            string path = System.IO.Path.Join(directory, string.Create(System.Globalization.CultureInfo.InvariantCulture, $".layerbox-{Environment.ProcessId}-{Random.Shared.NextInt64():x16}"));
+            SafeFileHandle file = Open(path, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.NoFollow, ReadWriteForOwner);
+            Remove(Directories.Current, PathText.ToBytes(path));
+            return file;
+        }
+    }
+
     /// <summary>lstat below a directory handle; an empty path means the handle itself.</summary>
     public static FileStatus Status(SafeFileHandle directory, ReadOnlySpan<byte> path, bool followLinks = false)
     {

@@ -30,6 +30,13 @@ public sealed class SendstreamApplyTests : IDisposable
     }
 
     [Fact]
+    public void Keeps_holes()
+    {
+        Apply("full", "changes").AssertSucceeded();
+        Assert.True(RootfsReader.Read(_files.Out).Find(TreePath.Parse("moved"))!.Content!.Extents is [{ IsHole: true }, { IsHole: false }, { IsHole: true }]);
+    }
+
+    [Fact]
     public void Several_streams_go_all_the_way_or_from_where_the_directory_is()
     {
         Apply("full", "changes").AssertSucceeded();

@@ -1,0 +1,106 @@
+using Layerbox.Posix;
+using Layerbox.SendStream;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Cmd.Sendstream;
+
+/// <summary>
+/// The inputs of a tool, received into a set of subvolumes. Contents of files are references to the inputs, so these stay open: a plain
+/// file itself, of anything else a copy in a file without a name.
+/// </summary>
+internal sealed class ReceivedStreams : IDisposable
+{
+    private readonly List<IDisposable> _open = [];
+
+    private ReceivedStreams(SubvolumeSet set) => Set = set;
+
+    public SubvolumeSet Set { get; }
+
+    /// <summary>Receives inputs one after the other.</summary>
+    /// <param name="files">Paths, or - for standard input, which may stand there once.</param>
+    /// <param name="io">Where standard input comes from.</param>
+    /// <param name="set">Takes the subvolumes.</param>
+    /// <param name="withContents">Whether contents will be read: as long as this is not disposed.</param>
+    /// <exception cref="InvalidDataException">A stream is malformed or impossible: input, offset, command and reason.</exception>
+    public static ReceivedStreams Open(IReadOnlyList<string> files, Streams io, SubvolumeSet set, bool withContents)
+    {
+        if (files.Count(file => file == InputFile.StandardInput) > 1)
+            throw new UsageException("standard input can be read once only");
+        ReceivedStreams streams = new(set);
+        try
+        {
+            foreach (string file in files)
+                streams.Receive(StreamInput.Open(file, io), withContents);
+            return streams;
+        }
+        catch
+        {
+            streams.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => _open.ForEach(input => input.Dispose());
+
+    private void Receive(StreamInput input, bool withContents)
+    {
+        _open.Add(input);
+        Stream stream = input.Bytes;
+        StreamBytes? bytes = null;
+        if (withContents && input.PlainFile is { } file)
+            bytes = new FileBytes(file, input.Name);
+        else if (withContents)
+        {
+            SafeFileHandle spool = Files.OpenTemporary(Path.GetTempPath());
+            _open.Add(spool);
+            bytes = new FileBytes(spool, "the copy of " + input.Name);
+            stream = new CopyingStream(input.Bytes, spool);
+        }
+        input.Read(() =>
+        {
+            Set.Receive(stream, bytes);
+            return true;
+        });
+    }
+
+    private sealed class FileBytes(SafeFileHandle file, string name) : StreamBytes
+    {
+        public override void ReadAt(long offset, Span<byte> destination)
+        {
+            while (!destination.IsEmpty)
+            {
+                int count = Files.ReadAt(file, destination, offset, name);
+                if (count == 0)
+                    throw new InvalidDataException($"{name}: has become shorter since it was first read");
+                offset += count;
+                destination = destination[count..];
+            }
+        }
+    }
+
+    /// <summary>Puts into a file what is read through it.</summary>
+    private sealed class CopyingStream(Stream inner, SafeFileHandle copy) : Stream
+    {
+        private long _position;
+
+        public override bool CanRead => true;
+        public override bool CanSeek => false;
+        public override bool CanWrite => false;
+        public override long Length => throw new NotSupportedException();
+        public override long Position { get => _position; set => throw new NotSupportedException(); }
+
+        public override int Read(Span<byte> buffer)
+        {
+            int count = inner.Read(buffer);
+            Files.WriteAt(copy, buffer[..count], _position, Path.GetTempPath());
+            _position += count;
+            return count;
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+        public override void Flush() { }
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+        public override void SetLength(long value) => throw new NotSupportedException();
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    }
+}
