@@ -53,7 +53,7 @@ check_plain() { received cat; }
 check_text() { "$L" sendstream-parse --format text --first "$streams/$name.stream" | cmp - "$streams/$name.dump"; }
 check_copy() { "$L" sendstream-rewrite "$streams/$name.stream" | cmp - "$streams/$name.stream"; }
 check_tree() {
-  chain | xargs cat | "$L" sendstream-parse --format tree-json - >found
+  "$L" sendstream-parse --format tree-json $(chain) >found
   same "$streams/$tree.tree" found
 }
 
@@ -70,12 +70,12 @@ check_repaired() { rewrite --repair; }
 without_sockets() { grep --invert-match '"type":"socket"'; }
 check_tar() {
   mkdir "$volume/unpacked"
-  chain | xargs cat | "$L" sendstream-tar - | tar --extract --directory "$volume/unpacked" --numeric-owner --same-permissions --xattrs --xattrs-include '*'
+  "$L" sendstream-tar --skip-sockets $(chain) | tar --extract --directory "$volume/unpacked" --numeric-owner --same-permissions --xattrs --xattrs-include '*'
   is_tree "$volume/unpacked" without_sockets
 }
 check_apply() {
   mkdir "$volume/applied"
-  chain | xargs cat | "$L" sendstream-apply "$volume/applied" -
+  "$L" sendstream-apply "$volume/applied" $(chain)
   is_tree "$volume/applied"
 }
 
