@@ -15,6 +15,7 @@ internal static class ToolTable
         ["layer-import"] = Layers.LayerImport.Declare,
         ["layer-show"] = Layers.LayerShow.Declare,
         ["sendstream-apply"] = SendstreamApply.Declare,
+        ["sendstream-check"] = SendstreamCheck.Declare,
         ["sendstream-diff"] = SendstreamDiff.Declare,
         ["sendstream-make"] = SendstreamMake.Declare,
         ["sendstream-rewrite"] = SendstreamRewrite.Declare,

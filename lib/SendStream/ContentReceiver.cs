@@ -11,6 +11,9 @@ internal abstract class ContentReceiver : IDisposable
     /// <summary>What a new file has.</summary>
     public static FileContent Nothing { get; } = new MemoryContent([]);
 
+    /// <summary>The content of a file of a subvolume that was not given.</summary>
+    public abstract FileContent Unknown();
+
     /// <summary>The size of a file as it is now; the largest there is where nobody knows.</summary>
     public abstract long SizeOf(Inode file);
 

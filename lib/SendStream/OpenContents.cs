@@ -32,6 +32,8 @@ internal sealed class OpenContents(ContentStore store) : ContentReceiver
         }
     }
 
+    public override FileContent Unknown() => throw new NotSupportedException("a store takes bytes only");
+
     public override void Mark(Inode file, long offset, long length, SendCommand command) => throw new NotSupportedException("a store takes bytes only");
 
     public override void Copy(Inode source, long sourceOffset, long length, Inode file, long offset, SendCommand command)

@@ -31,11 +31,11 @@ public sealed class Placeholder
 /// </summary>
 internal sealed class Placeholders
 {
-    private readonly StreamContents _contents;
+    private readonly ContentReceiver _contents;
 
     /// <param name="tree">The tree that is received, with nothing in it yet.</param>
     /// <param name="contents">Makes contents of which nothing is known.</param>
-    public Placeholders(Tree tree, StreamContents contents)
+    public Placeholders(Tree tree, ContentReceiver contents)
     {
         _contents = contents;
         Before = new Tree();

@@ -51,7 +51,6 @@ public enum SendStreamFault
     ThroughSymlink,
     IsADirectory,
     NotAFile,
-    IsASymlink,
     NotEmpty,
     IntoItself,
 

@@ -19,8 +19,7 @@ internal sealed class StreamContents(SendStreamLimits limits) : ContentReceiver
     /// <summary>To be called before each input: what the commands to come refer to; null when the input cannot be read again.</summary>
     public void Begin(StreamBytes? bytes) => (_bytes, _written) = (bytes, new WrittenBytes(bytes));
 
-    /// <summary>The content of a file of a subvolume that was not given.</summary>
-    public ReceivedContent Unknown() => new(_owner, new UnknownBytes("the file's content is not known: the subvolume that the stream builds upon was not given"));
+    public override FileContent Unknown() => new ReceivedContent(_owner, new UnknownBytes("the file's content is not known: the subvolume that the stream builds upon was not given"));
 
     public override long SizeOf(Inode file) => file.Content is ReceivedContent { IsSizeKnown: false } ? long.MaxValue : file.Content!.Size;
 

@@ -101,10 +101,7 @@ internal sealed class StreamPaths(Tree tree, Placeholders? placeholders = null)
             ReadOnlySpan<byte> name = folderPath[start..end];
             Inode? child = Child(at, name);
             if (child is null)
-            {
-                NameOf(command, path, name);
-                throw command.Error(Fault.NotFound, $"{Show(path)}: no such directory: {Show(folderPath[..end])}");
-            }
+                throw Missing(command, path, folderPath[..end]);
             if (!child.IsDirectory)
                 child = placeholders?.AsDirectory(at, name, child) ?? child;
             at = child.IsDirectory ? child : throw command.Error(
@@ -116,6 +113,14 @@ internal sealed class StreamPaths(Tree tree, Placeholders? placeholders = null)
     }
 
     private Inode? Child(Inode folder, ReadOnlySpan<byte> name) => folder.Child(name) ?? placeholders?.Discover(folder, name);
+
+    // What is no path at all is said to be that, whether or not its beginning is there.
+    private static SendStreamException Missing(SendCommand command, ReadOnlySpan<byte> path, ReadOnlySpan<byte> folder)
+    {
+        foreach (Range range in path.Split((byte)'/'))
+            NameOf(command, path, path[range]);
+        return command.Error(Fault.NotFound, $"{Show(path)}: no such directory: {Show(folder)}");
+    }
 
     public static FileName NameOf(SendCommand command, ReadOnlySpan<byte> path, ReadOnlySpan<byte> name)
     {

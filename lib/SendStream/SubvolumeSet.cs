@@ -65,7 +65,7 @@ public sealed class SubvolumeSet
         (_contents as StreamContents)?.Begin(bytes);
         try
         {
-            new TreeReceiver(this, _contents).Receive(reader);
+            NewReceiver().Receive(reader);
         }
         finally
         {
@@ -92,6 +92,9 @@ public sealed class SubvolumeSet
     /// <summary>Where the bytes of a content of one of the subvolumes are.</summary>
     public IEnumerable<StreamExtent> PartsOf(FileContent content) => _contents is StreamContents contents ? contents.PartsOf(content) : [];
 
+    /// <summary>For one input, command by command.</summary>
+    internal TreeReceiver NewReceiver() => new(this, _contents);
+
     /// <summary>The subvolume with the state that it starts from; null when its parent is not known.</summary>
     internal ReceivedSubvolume? Snapshot(ReceivedSubvolume subvolume, Guid parentUuid)
     {
@@ -108,7 +111,7 @@ public sealed class SubvolumeSet
             return subvolume with { Tree = parent.Copy(origins), Before = parent, Origins = origins };
         if (!AllowUnknownParent)
             return null;
-        Placeholders absent = new(subvolume.Tree, (StreamContents)_contents);
+        Placeholders absent = new(subvolume.Tree, _contents);
         return subvolume with { Before = absent.Before, Placeholders = absent };
     }
 
@@ -124,7 +127,7 @@ public sealed class SubvolumeSet
         if (!_absent.TryGetValue(uuid, out (Tree Tree, Placeholders Placeholders) absent))
         {
             Tree tree = new();
-            _absent.Add(uuid, absent = (tree, new Placeholders(tree, (StreamContents)_contents)));
+            _absent.Add(uuid, absent = (tree, new Placeholders(tree, _contents)));
         }
         return new StreamPaths(absent.Tree, absent.Placeholders);
     }

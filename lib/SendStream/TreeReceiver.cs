@@ -9,6 +9,8 @@ internal sealed partial class TreeReceiver
 {
     private const uint PermissionBits = 0xFFF; // 07777
 
+    private static readonly FileName s_nameless = new("nameless"u8.ToArray());
+
     private readonly SubvolumeSet _set;
     private readonly ContentReceiver _contents;
     private readonly SendStreamLimits _limits;
@@ -24,7 +26,8 @@ internal sealed partial class TreeReceiver
             Receive(reader.Command);
     }
 
-    private void Receive(SendCommand command)
+    /// <summary>Carries out one command: whole, or not at all when it throws. Only a subvolume with a wrong name or uuid is begun for all that.</summary>
+    public void Receive(SendCommand command)
     {
         if (command.Kind is SendCommandKind.Subvol or SendCommandKind.Snapshot)
         {
@@ -67,17 +70,18 @@ internal sealed partial class TreeReceiver
     {
         Guid uuid = command.Uuid(A.Uuid);
         Guid? parentUuid = command.Kind == SendCommandKind.Snapshot ? command.Uuid(A.CloneUuid) : null;
+        SendStreamException? fault = null;
         // A state may be reached again: by sending an older snapshot against a newer one, or one against itself.
         if (parentUuid is null && _set.Find(uuid) is not null)
-            throw command.Error(Fault.SubvolumeRepeated, $"subvolume {uuid} is described twice");
-        FileName name;
+            fault = command.Error(Fault.SubvolumeRepeated, $"subvolume {uuid} is described twice");
+        FileName name = s_nameless;
         try
         {
             name = new FileName(command.Bytes(A.Path).ToArray());
         }
         catch (InvalidDataException e)
         {
-            throw command.Error(Fault.SubvolumeName, $"the subvolume's name: {e.Message}", e);
+            fault = command.Error(Fault.SubvolumeName, $"the subvolume's name: {e.Message}", e);
         }
         _current = new ReceivedSubvolume(name, uuid, command.UInt64(A.Ctransid), parentUuid, new Tree());
         if (parentUuid is { } wanted)
@@ -85,6 +89,8 @@ internal sealed partial class TreeReceiver
                 ?? throw command.Error(Fault.ParentUnknown, $"{Show(command)}: the parent subvolume {parentUuid} is not known");
         (_placeholders, _cloneSource) = (_current.Placeholders, default);
         _paths = new StreamPaths(_current.Tree, _placeholders);
+        if (fault is not null)
+            throw fault;
     }
 
     private void Finish()
@@ -96,7 +102,8 @@ internal sealed partial class TreeReceiver
         _current = null;
     }
 
-    private Inode Target(SendCommand command, TreeAspects set = TreeAspects.None)
+    /// <summary>What a command is about.</summary>
+    public Inode Target(SendCommand command, TreeAspects set = TreeAspects.None)
     {
         Inode inode = _paths.Find(command, command.Bytes(A.Path));
         _placeholders?.Note(inode, set);
@@ -108,7 +115,7 @@ internal sealed partial class TreeReceiver
     {
         Inode file = Target(command);
         if (file.Kind != FileKind.File)
-            throw command.Error(Fault.NotAFile, $"{Show(command)} is {StreamPaths.Describe(file)}, expected a regular file");
+            throw command.Error(file.Kind == FileKind.Symlink ? Fault.ThroughSymlink : Fault.NotAFile, $"{Show(command)} is {StreamPaths.Describe(file)}, expected a regular file");
         _placeholders?.Note(file, TreeAspects.Kind | set);
         return file;
     }
@@ -137,7 +144,7 @@ internal sealed partial class TreeReceiver
     {
         Inode inode = Target(command, TreeAspects.Mode);
         if (inode.Kind == FileKind.Symlink)
-            throw command.Error(Fault.IsASymlink, $"{Show(command)} is a symlink, which has no mode");
+            throw command.Error(Fault.ThroughSymlink, $"{Show(command)} is a symlink, which has no mode");
         ulong mode = command.UInt64(A.Mode);
         if (mode > PermissionBits)
             throw command.Error(Fault.ModeInvalid, $"{Show(command)}: mode 0{Convert.ToString((long)mode, 8)} has more than permission bits");
