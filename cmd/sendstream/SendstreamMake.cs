@@ -120,14 +120,18 @@ internal static class SendstreamMake
     {
         using SentSource source = SentSource.OpenTree(name, volume, io);
         using SentSource? parent = parentName is null ? null : SentSource.OpenTree(parentName, volume, io);
+        bool areTogether = parent?.IsOnFilesystemOf(source) == true;
         // The streams' uuids are digests of all that is in the trees: on all processors, before anything is written.
-        List<FileContent> contents = [.. new[] { source.Tree, parent?.Tree }.OfType<Tree>().SelectMany(tree => tree.Walk()).Select(e => e.Value.Content).OfType<FileContent>()];
-        ContentDigests.ComputeAll(contents, (files, _) => progress.Report("reading", files, unit: "files"));
+        void Count(long files, long bytes) => progress.Report("reading", files, unit: "files");
+        if (areTogether)
+            ContentDigests.ComputeAll(parent!.Tree, source.Tree, Count);
+        else
+            ContentDigests.ComputeAll(new[] { source.Tree, parent?.Tree }.OfType<Tree>().SelectMany(tree => tree.Walk()).Select(e => e.Value.Content).OfType<FileContent>(), Count);
         CanonicalSendStream.Write(io.BinaryOut, source.Tree, source.Name, options with
         {
             Parent = parent?.Tree,
             Storage = reflinks ? StorageOf : null,
-            ParentStorage = reflinks && parent is not null && parent.IsOnFilesystemOf(source) ? StorageOf : null,
+            ParentStorage = reflinks && areTogether ? StorageOf : null,
         });
         return ExitStatus.Success;
     }

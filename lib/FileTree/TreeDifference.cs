@@ -13,14 +13,15 @@ public static class TreeDifference
     public static IReadOnlyList<TreeChange> Compare(Tree from, Tree to)
     {
         Comparison comparison = new();
-        comparison.Compare(from.Root, to.Root);
+        for (TreePairCursor at = new(from, to); at.MoveNext();)
+            comparison.Visit(at);
         return comparison.Changes;
     }
 
     private sealed class Comparison
     {
-        private readonly Stack<Level> _open = new();
         private readonly Names _namesFrom = new(), _namesTo = new();
+        private readonly List<(FileName Name, TreePath? Path)> _way = []; // from the root to where the walk is
 
         // Hard links are regrouped when the paths that both trees have fall into other groups. Each group is known by its first
         // such path, and two divisions of one row into groups are equal when every path has the same first one in both.
@@ -30,28 +31,11 @@ public static class TreeDifference
 
         public List<TreeChange> Changes { get; } = [];
 
-        public void Compare(Inode fromRoot, Inode toRoot)
+        public void Visit(TreePairCursor at)
         {
-            Visit(null, default, fromRoot, toRoot);
-            while (_open.TryPop(out Level level))
-            {
-                bool hasFrom = level.NextFrom < level.From.Count, hasTo = level.NextTo < level.To.Count;
-                if (!hasFrom && !hasTo)
-                    continue;
-                (FileName fromName, Inode fromInode) = hasFrom ? level.From[level.NextFrom] : default;
-                (FileName toName, Inode toInode) = hasTo ? level.To[level.NextTo] : default;
-                int order = !hasFrom ? 1 : !hasTo ? -1 : fromName.CompareTo(toName);
-                _open.Push(level with { NextFrom = level.NextFrom + (order <= 0 ? 1 : 0), NextTo = level.NextTo + (order >= 0 ? 1 : 0) });
-                Visit(level.Path, order <= 0 ? fromName : toName, order <= 0 ? fromInode : null, order >= 0 ? toInode : null);
-            }
-        }
-
-        private void Visit(TreePath? above, FileName name, Inode? from, Inode? to)
-        {
-            // Most paths are equal leaves and need no path object.
-            TreePath? path = null;
-            TreePath Path() => path ??= above?.Append(name) ?? TreePath.Root;
-
+            _way.RemoveRange(at.Depth, _way.Count - at.Depth);
+            _way.Add((at.Name, null));
+            (Inode? from, Inode? to) = (at.From, at.To);
             TreePath? linkFrom = from?.Links > 1 ? _namesFrom.FirstOf(from, Path()) : null;
             TreePath? linkTo = to?.Links > 1 ? _namesTo.FirstOf(to, Path()) : null;
             if (from is null)
@@ -68,8 +52,15 @@ public static class TreeDifference
                 if (aspects != TreeAspects.None)
                     Changes.Add(new(Path(), ChangeKind.Changed, aspects, from, to, linkFrom, linkTo));
             }
-            if (from?.ChildCount > 0 || to?.ChildCount > 0)
-                _open.Push(new Level(Path(), from?.Children ?? default, to?.Children ?? default, 0, 0));
+        }
+
+        // Most paths are equal and need no path object; those below one share it.
+        private TreePath Path()
+        {
+            int known = _way.FindLastIndex(step => step.Path is not null);
+            for (int i = known + 1; i < _way.Count; i++)
+                _way[i] = (_way[i].Name, i == 0 ? TreePath.Root : _way[i - 1].Path!.Append(_way[i].Name));
+            return _way[^1].Path!;
         }
 
         private bool IsRegrouped(Inode from, Inode to)
@@ -115,6 +106,4 @@ public static class TreeDifference
         /// <summary>The first name when it is not the path itself; else null.</summary>
         public TreePath? FirstOf(Inode inode, TreePath path) => _first.TryAdd(inode, path) ? null : _first[inode];
     }
-
-    private readonly record struct Level(TreePath Path, ChildList From, ChildList To, int NextFrom, int NextTo);
 }

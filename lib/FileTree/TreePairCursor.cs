@@ -23,6 +23,9 @@ public sealed class TreePairCursor
     /// <summary>The path reached, without a leading slash; the root is empty. Valid until the next move.</summary>
     public ReadOnlySpan<byte> Path => _path.Bytes;
 
+    /// <summary>The last name of the path; none for the root.</summary>
+    public FileName Name { get; private set; }
+
     /// <summary>How many names the path has.</summary>
     public int Depth { get; private set; }
 
@@ -45,7 +48,8 @@ public sealed class TreePairCursor
             (FileName toName, Inode toInode) = hasTo ? level.To[level.NextTo] : default;
             int order = !hasFrom ? 1 : !hasTo ? -1 : fromName.CompareTo(toName);
             _open.Push(level with { NextFrom = level.NextFrom + (order <= 0 ? 1 : 0), NextTo = level.NextTo + (order >= 0 ? 1 : 0) });
-            _path.Set(level.PathLength, order <= 0 ? fromName : toName);
+            Name = order <= 0 ? fromName : toName;
+            _path.Set(level.PathLength, Name);
             From = order <= 0 ? fromInode : null;
             To = order >= 0 ? toInode : null;
             Depth = _open.Count;

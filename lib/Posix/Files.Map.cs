@@ -17,6 +17,7 @@ public static unsafe partial class Files
         // struct fiemap { u64 start, length; u32 flags, mapped_extents, extent_count, reserved; struct fiemap_extent extents[]; }
         // struct fiemap_extent { u64 logical, physical, length, reserved64[2]; u32 flags, reserved[3]; }
         const int HeaderSize = 32, ExtentSize = 56, Count = 256;
+        const uint FIEMAP_FLAG_SYNC = 1; // else btrfs names the old place of what was overwritten and not yet written back
         const uint FIEMAP_EXTENT_LAST = 1, WithoutAddress = 0x2 | 0x4 | 0x8 | 0x80 | 0x200 | 0x400; // UNKNOWN, DELALLOC, ENCODED, DATA_ENCRYPTED, DATA_INLINE, DATA_TAIL
         List<(long, ulong, long)> runs = [];
         byte[] buffer = new byte[HeaderSize + Count * ExtentSize];
@@ -25,6 +26,7 @@ public static unsafe partial class Files
             Array.Clear(buffer);
             BinaryPrimitives.WriteUInt64LittleEndian(buffer, start);
             BinaryPrimitives.WriteUInt64LittleEndian(buffer.AsSpan(8), ulong.MaxValue - start);
+            BinaryPrimitives.WriteUInt32LittleEndian(buffer.AsSpan(16), FIEMAP_FLAG_SYNC);
             BinaryPrimitives.WriteUInt32LittleEndian(buffer.AsSpan(24), Count);
             fixed (byte* p = buffer)
                 if (Libc.ioctl(file, FS_IOC_FIEMAP, p) < 0)

@@ -54,6 +54,17 @@ public class DiskContent : FileContent
         return [.. Files.Map(file).Where(run => run.Offset < Size).Select(run => new StoredRun(run.Offset, Math.Min(run.Length, Size - run.Offset), run.Address))];
     }
 
+    /// <summary>
+    /// Whether a filesystem that holds both keeps their bytes in the very same place, so that one reading does for both. False also where it
+    /// cannot say so of all bytes.
+    /// </summary>
+    public bool IsStoredAs(DiskContent other)
+    {
+        if (Size != other.Size || FindStorage() is not { Count: > 0 } runs || !runs.SequenceEqual(other.FindStorage()))
+            return false;
+        return IsAllIn(runs, Extents) && IsAllIn(runs, other.Extents);
+    }
+
     public override Stream Open() => new DiskContentStream(this, OpenFile());
 
     /// <summary>For messages: the host's path.</summary>
@@ -167,6 +178,20 @@ public class DiskContent : FileContent
         while (done < buffer.Length && ReadAt(file, buffer[done..], offset + done) is var n and > 0)
             done += n;
         return done;
+    }
+
+    private static bool IsAllIn(IReadOnlyList<StoredRun> runs, IReadOnlyList<Extent> extents)
+    {
+        int run = 0;
+        foreach (Extent extent in extents)
+            for (long at = extent.Offset; !extent.IsHole && at < extent.Offset + extent.Length; at = runs[run].Offset + runs[run].Length)
+            {
+                while (run < runs.Count && runs[run].Offset + runs[run].Length <= at)
+                    run++;
+                if (run == runs.Count || runs[run].Offset > at)
+                    return false;
+            }
+        return true;
     }
 
     private List<Extent> FindExtents()

@@ -147,6 +147,21 @@ public sealed class CanonicalReceiveTests(SharedVolume volume) : IClassFixture<S
         }
     }
 
+    // The kernel names the old place of data that was overwritten until it is written back.
+    [Fact]
+    public void What_was_just_overwritten_is_not_taken_for_shared()
+    {
+        string folder = volume.Folder();
+        Programs.Shell($"cd {folder}; mkdir a b; head -c 1M /dev/urandom > a/x; sync -f .; cp --reflink=always a/x a/y; cp --reflink=always a/x b/x; touch -r a/x b/x");
+        Programs.Shell($"cd {folder}; for f in a/y b/x; do printf new | dd of=$f bs=1 seek=500000 conv=notrunc status=none; touch -r a/x $f; done");
+        foreach (string[] parent in new[] { [], new[] { "--parent", $"{folder}/a" } })
+        {
+            Tree sent = RootfsReader.Read(parent.Length == 0 ? $"{folder}/a" : $"{folder}/b");
+            byte[] stream = Tools.Run(["sendstream-make", "--canonical", "--reflinks", .. parent, parent.Length == 0 ? $"{folder}/a" : $"{folder}/b"]).AssertSucceeded().Bytes;
+            Assert.Empty(TreeDifference.Compare(sent, CanonicalText.Apply(stream, RootfsReader.Read($"{folder}/a"))));
+        }
+    }
+
     private static int Clones(byte[] stream)
     {
         SendStreamReader reader = new(new MemoryStream(stream));
