@@ -118,8 +118,8 @@ internal static class SendstreamMake
     private static int MakeCanonical(
         string name, string? parentName, bool reflinks, string? volume, CanonicalSendOptions options, Progress progress, Streams io)
     {
-        using SentSource source = SentSource.OpenTree(name, volume, io);
-        using SentSource? parent = parentName is null ? null : SentSource.OpenTree(parentName, volume, io);
+        using SentSource? parent = parentName is null ? null : SentSource.OpenTree(parentName, parent: null, volume, io);
+        using SentSource source = SentSource.OpenTree(name, parent, volume, io);
         bool areTogether = parent?.IsOnFilesystemOf(source) == true;
         // The streams' uuids are digests of all that is in the trees: on all processors, before anything is written.
         void Count(long files, long bytes) => progress.Report("reading", files, unit: "files");

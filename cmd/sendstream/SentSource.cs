@@ -15,10 +15,10 @@ namespace Layerbox.Cmd.Sendstream;
 internal sealed class SentSource : IDisposable
 {
     private readonly string? _path;
-    private readonly BuiltLayer? _layer;
+    private readonly IDisposable? _held;
     private readonly Lazy<Tree> _tree;
 
-    private SentSource(FileName name, Func<Tree> tree, string? path, BuiltLayer? layer) => (Name, _tree, _path, _layer) = (name, new Lazy<Tree>(tree), path, layer);
+    private SentSource(FileName name, Func<Tree> tree, string? path, IDisposable? held) => (Name, _tree, _path, _held) = (name, new Lazy<Tree>(tree), path, held);
 
     public FileName Name { get; }
     public Tree Tree => _tree.Value;
@@ -34,12 +34,25 @@ internal sealed class SentSource : IDisposable
     }
 
     /// <summary>Opens anything that has a tree: a file that is no handle is one of send-streams, whose last subvolume is meant.</summary>
-    public static SentSource OpenTree(string path, string? volume, Streams io)
+    /// <param name="path">The operand.</param>
+    /// <param name="parent">What the streams may build upon; null for nothing.</param>
+    /// <param name="volume">Where layers are looked for.</param>
+    /// <param name="io">Where standard input comes from.</param>
+    public static SentSource OpenTree(string path, SentSource? parent, string? volume, Streams io)
     {
         if (path == InputFile.StandardInput || !Files.Exists(path) || !Files.Status(path, followLinks: true).IsRegular || IsHandle(path))
             return Open(path, volume, io);
-        ReceivedSubvolume last = StreamChain.Read([path], known: null, io).Select(null);
-        return new SentSource(last.Name, () => last.Tree, null, null);
+        StreamChain chain = StreamChain.Read([path], uuid => (parent?._held as StreamChain)?.Set.Find(uuid)?.Tree, io);
+        try
+        {
+            ReceivedSubvolume last = chain.Select(null);
+            return new SentSource(last.Name, () => last.Tree, null, chain);
+        }
+        catch
+        {
+            chain.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The folder that the kernel is to send.</summary>
@@ -64,5 +77,5 @@ internal sealed class SentSource : IDisposable
         return (one.DevMajor, one.DevMinor) == (two.DevMajor, two.DevMinor);
     }
 
-    public void Dispose() => _layer?.Dispose();
+    public void Dispose() => _held?.Dispose();
 }

@@ -38,6 +38,8 @@ public class SendstreamMakeTests
         Assert.Equal(expected, Make("--parent", old, folder / "new.stream"));
         Assert.Equal(expected, Make("--parent", old, "--reflinks", folder / "new.stream"));
         Assert.Equal(File.ReadAllBytes(folder / "old.stream"), Make(folder / "old.stream"));
+        File.WriteAllBytes(folder / "step.stream", expected);
+        Assert.Equal(expected, Make("--parent", folder / "old.stream", folder / "step.stream"));
 
         ReceivedSubvolume[] received = [.. SendStreamTree.ApplyAll(new MemoryStream([.. File.ReadAllBytes(folder / "old.stream"), .. expected]), known: null, new MemoryContentStore())];
         Assert.Equal([(byte)'n', (byte)'e', (byte)'w', 0xff], received[1].Name.Bytes.ToArray());
