@@ -63,21 +63,6 @@ internal sealed class ReceivedStreams : IDisposable
         });
     }
 
-    private sealed class FileBytes(SafeFileHandle file, string name) : StreamBytes
-    {
-        public override void ReadAt(long offset, Span<byte> destination)
-        {
-            while (!destination.IsEmpty)
-            {
-                int count = Files.ReadAt(file, destination, offset, name);
-                if (count == 0)
-                    throw new InvalidDataException($"{name}: has become shorter since it was first read");
-                offset += count;
-                destination = destination[count..];
-            }
-        }
-    }
-
     /// <summary>Puts into a file what is read through it.</summary>
     private sealed class CopyingStream(Stream inner, SafeFileHandle copy) : Stream
     {

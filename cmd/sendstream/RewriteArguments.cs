@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
 using Layerbox.FileTree;
+using Layerbox.Posix;
 using Layerbox.SendStream;
 
 namespace Layerbox.Cmd.Sendstream;
@@ -56,7 +56,7 @@ internal sealed class RewriteArguments
             Compression = compression,
             Level = Level(args.GetValue(_level), compression),
             JoinWrites = args.GetValue(_joinWrites),
-            Only = args.GetValue(_only) ?? [],
+            Only = [.. (args.GetValue(_only) ?? []).Select(PathText.ToBytes)],
             Identity = new SubvolumeIdentity(Name(args.GetValue(_name)), args.GetValue(_uuid), args.GetValue(_parentUuid), args.GetValue(_parentTransid)),
             Users = users,
             Groups = groups,
@@ -77,13 +77,11 @@ internal sealed class RewriteArguments
             : throw new UsageException($"--level: expected {levels.Least} to {levels.Most}, found {level}");
     }
 
-    private static string? Name(string? name)
+    private static FileName? Name(string? name)
     {
         try
         {
-            if (name is not null)
-                _ = new FileName(Encoding.UTF8.GetBytes(name));
-            return name;
+            return name is null ? null : new FileName(PathText.ToBytes(name));
         }
         catch (InvalidDataException e)
         {

@@ -1,15 +1,8 @@
 namespace Layerbox.SendStream;
 
 /// <summary>Ranges of an input, one after the other, read forwards.</summary>
-/// <param name="bytes">The input.</param>
-/// <param name="ranges">What of it.</param>
-/// <param name="report">Told now and then how many bytes were read; may throw to give up.</param>
-public sealed class RangeStream(StreamBytes bytes, IReadOnlyList<StreamRange> ranges, Action<long>? report = null) : Stream
+internal sealed class RangeStream(StreamBytes bytes, IReadOnlyList<StreamRange> ranges) : Stream
 {
-    private const long ReportPeriod = 4 << 20;
-
-    private long _all;
-    private long _reported;
     private int _range;
     private long _done; // of the current range
 
@@ -28,9 +21,6 @@ public sealed class RangeStream(StreamBytes bytes, IReadOnlyList<StreamRange> ra
         int count = (int)Math.Min(buffer.Length, ranges[_range].Length - _done);
         bytes.ReadAt(ranges[_range].Start + _done, buffer[..count]);
         _done += count;
-        _all += count;
-        if (_all - _reported >= ReportPeriod)
-            report?.Invoke(_reported = _all);
         return count;
     }
 

@@ -30,8 +30,8 @@ public sealed record RewriteOptions
     /// <summary>Whether writes that follow each other are joined. Compression always does that.</summary>
     public bool JoinWrites { get; init; }
 
-    /// <summary>The subvolumes to keep, by name or uuid; empty: all.</summary>
-    public IReadOnlyList<string> Only { get; init; } = [];
+    /// <summary>The subvolumes to keep, by name or by uuid in text; empty: all.</summary>
+    public IReadOnlyList<byte[]> Only { get; init; } = [];
 
     public SubvolumeIdentity Identity { get; init; } = new();
 
@@ -49,6 +49,9 @@ public sealed record RewriteOptions
     public Timestamp? LatestTime { get; init; }
 
     public SendStreamLimits Limits { get; init; } = SendStreamLimits.Default;
+
+    /// <summary>Whether what was asked for, a name or a uuid in text, is a subvolume.</summary>
+    public static bool IsNamed(byte[] wanted, ReceivedSubvolume subvolume) => SubvolumeSelection.IsNamed(wanted, subvolume.Name.Bytes, subvolume.Uuid);
 
     /// <summary>The levels that a compression has; null for none.</summary>
     public static (int Least, int Most)? Levels(WriteCompression compression) => compression switch

@@ -1,4 +1,3 @@
-using System.Text;
 using Layerbox.FileTree;
 using A = Layerbox.SendStream.SendAttribute;
 using Fault = Layerbox.SendStream.SendStreamFault;
@@ -10,7 +9,7 @@ namespace Layerbox.SendStream;
 /// <param name="Uuid">What later streams know it by; receivers keep it as received uuid.</param>
 /// <param name="ParentUuid">The subvolume that an incremental stream builds upon.</param>
 /// <param name="ParentTransid">The parent's transaction, which receivers of today do not look at.</param>
-public sealed record SubvolumeIdentity(string? Name = null, Guid? Uuid = null, Guid? ParentUuid = null, ulong? ParentTransid = null);
+public sealed record SubvolumeIdentity(FileName? Name = null, Guid? Uuid = null, Guid? ParentUuid = null, ulong? ParentTransid = null);
 
 /// <summary>Gives a subvolume another identity. Clones from itself and from its parent follow; other clone sources keep their names.</summary>
 internal sealed class SubvolumeRenamer(RewriteStep next, SubvolumeIdentity identity) : RewriteStep(next)
@@ -50,19 +49,16 @@ internal sealed class SubvolumeRenamer(RewriteStep next, SubvolumeIdentity ident
         if (!isIncremental && (identity.ParentUuid ?? (object?)identity.ParentTransid) is not null)
             throw command.Error(Fault.ParentUnknown, "a full stream has no parent that could be named anew");
         _old = (command.Uuid(A.Uuid), isIncremental ? command.Uuid(A.CloneUuid) : null);
-        byte[]? name = identity.Name is { } text ? Encoding.UTF8.GetBytes(text) : null;
-        if (name is not null)
-            _ = new FileName(name);
-        base.Take(Renamed(command, name, identity.Uuid, identity.ParentUuid, isIncremental));
+        base.Take(Renamed(command, identity.Name, identity.Uuid, identity.ParentUuid, isIncremental));
     }
 
-    private SendCommand Renamed(SendCommand command, byte[]? name, Guid? uuid, Guid? cloneUuid, bool isParent)
+    private SendCommand Renamed(SendCommand command, FileName? name, Guid? uuid, Guid? cloneUuid, bool isParent)
     {
         SendStreamWriter writer = _draft!.Begin(command.Kind, command);
         foreach (SendCommand.AttributeEnumerator attribute in command)
             _ = attribute.Type switch
             {
-                A.Path when name is not null => writer.Bytes(A.Path, name),
+                A.Path when name is not null => writer.Bytes(A.Path, name.Value.Bytes),
                 A.Uuid when uuid is not null => writer.Uuid(A.Uuid, uuid.Value),
                 A.CloneUuid when cloneUuid is not null => writer.Uuid(A.CloneUuid, cloneUuid.Value),
                 A.CloneCtransid when isParent && identity.ParentTransid is { } transid => writer.UInt64(A.CloneCtransid, transid),

@@ -1,10 +1,11 @@
 using System.Text;
+using Layerbox.FileTree;
 using A = Layerbox.SendStream.SendAttribute;
 
 namespace Layerbox.SendStream;
 
 /// <summary>Passes on some subvolumes of those that the input describes, by name or uuid.</summary>
-internal sealed class SubvolumeSelection(RewriteStep next, IReadOnlyList<string> wanted) : RewriteStep(next)
+internal sealed class SubvolumeSelection(RewriteStep next, IReadOnlyList<byte[]> wanted) : RewriteStep(next)
 {
     private readonly bool[] _found = new bool[wanted.Count];
     private uint _version;
@@ -30,15 +31,19 @@ internal sealed class SubvolumeSelection(RewriteStep next, IReadOnlyList<string>
     public override void Complete()
     {
         if (Array.IndexOf(_found, false) is var missing and >= 0)
-            throw new InvalidDataException($"no subvolume '{wanted[missing]}' in the input");
+            throw new InvalidDataException($"no subvolume '{BytesText.Escape(wanted[missing])}' in the input");
         base.Complete();
     }
+
+    /// <summary>Whether a name, or a uuid in text, is that of a subvolume.</summary>
+    public static bool IsNamed(byte[] wanted, ReadOnlySpan<byte> name, Guid uuid) =>
+        name.SequenceEqual(wanted) || (Guid.TryParse(Encoding.UTF8.GetString(wanted), out Guid parsed) && parsed == uuid);
 
     private bool IsWanted(SendCommand command)
     {
         bool isWanted = false;
         for (int i = 0; i < wanted.Count; i++)
-            if (command.Bytes(A.Path).SequenceEqual(Encoding.UTF8.GetBytes(wanted[i])) || (Guid.TryParse(wanted[i], out Guid uuid) && uuid == command.Uuid(A.Uuid)))
+            if (IsNamed(wanted[i], command.Bytes(A.Path), command.Uuid(A.Uuid)))
                 isWanted = _found[i] = true;
         return isWanted;
     }

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Layerbox.FileTree;
 using Layerbox.SendStream;
 
 namespace Layerbox.Tests.SendStream;
@@ -66,9 +67,9 @@ public class RewriteKernelTests
             // Under a new identity, so that the receiver cannot take the subvolume that was sent for the parent.
             Guid full = Guid.NewGuid();
             string from = ways[i].Version == 1 ? "2" : "1", into = volume / $"way{i}";
-            Receive(Rewrite(folder, $"full{from}", ways[i] with { Identity = new("a", full) }), into);
+            Receive(Rewrite(folder, $"full{from}", ways[i] with { Identity = new(new FileName("a"), full) }), into);
             Listing.AssertSame(first, Listing.OfFolder(into + "/a")[1..]);
-            Receive(Rewrite(folder, $"changes{from}", ways[i] with { Identity = new("b", Guid.NewGuid(), full) }), into);
+            Receive(Rewrite(folder, $"changes{from}", ways[i] with { Identity = new(new FileName("b"), Guid.NewGuid(), full) }), into);
             Listing.AssertSame(second, Listing.OfFolder(into + "/b")[1..]);
         }
         // The kernel took the compressed extents as they were.
@@ -95,9 +96,9 @@ public class RewriteKernelTests
         {
             Guid full = Guid.NewGuid();
             string into = volume / $"way{i}";
-            Receive(Rewrite(folder, "full", ways[i] with { Identity = new("a", full) }), into);
+            Receive(Rewrite(folder, "full", ways[i] with { Identity = new(new FileName("a"), full) }), into);
             Listing.AssertSame(first, Listing.OfFolder(into + "/a")[1..]);
-            Receive(Rewrite(folder, "changes", ways[i] with { Identity = new("b", Guid.NewGuid(), full) }), into);
+            Receive(Rewrite(folder, "changes", ways[i] with { Identity = new(new FileName("b"), Guid.NewGuid(), full) }), into);
             Listing.AssertSame(second, Listing.OfFolder(into + "/b")[1..]);
         }
     }

@@ -1,3 +1,4 @@
+using System.Text;
 using Layerbox.FileTree;
 using Layerbox.SendStream;
 using A = Layerbox.SendStream.SendAttribute;
@@ -188,7 +189,7 @@ public class RewriteTests
     [Fact]
     public void A_subvolume_gets_another_identity()
     {
-        SubvolumeIdentity identity = new("new", s_new, s_newParent, 77);
+        SubvolumeIdentity identity = new(new FileName("new"), s_new, s_newParent, 77);
         List<string> expected = Lines(StreamScript.Make("snapshot new aa bb; mkfile a; clone a 0 1 b 0 aa; clone a 0 1 b 0 bb; clone a 0 1 b 0 55; end"));
         List<string> actual = Lines(Rewrite(StreamScript.Make("snapshot vol 22 11; mkfile a; clone a 0 1 b 0 22; clone a 0 1 b 0 11; clone a 0 1 b 0 55; end"), new RewriteOptions { Identity = identity with { ParentTransid = null } }));
         Assert.Equal(expected, actual);
@@ -202,7 +203,7 @@ public class RewriteTests
 
         Assert.EndsWith("a full stream has no parent that could be named anew", Assert.Throws<SendStreamException>(() => Rewrite(StreamScript.Make("subvol v; end"), new RewriteOptions { Identity = identity })).Message, StringComparison.Ordinal);
         Assert.EndsWith("which --only picks", Assert.Throws<SendStreamException>(() =>
-            Rewrite(StreamScript.Make("subvol v; snapshot w; end"), new RewriteOptions { Identity = new("new") })).Message, StringComparison.Ordinal);
+            Rewrite(StreamScript.Make("subvol v; snapshot w; end"), new RewriteOptions { Identity = new(new FileName("new")) })).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -236,8 +237,8 @@ public class RewriteTests
     {
         byte[] a = StreamScript.Make("subvol a 11; mkfile x; end"), b = StreamScript.Make("snapshot b 22; unlink x; end", 2);
         byte[] e = StreamScript.Make("subvol c 33; mkdir d; snapshot f 44 33; rmdir d; end"), input = [.. a, .. b, .. e];
-        Assert.Equal(b, Rewrite(input, new RewriteOptions { Only = ["b"] }));
-        Assert.Equal([.. a, .. StreamScript.Make("snapshot f 44 33; rmdir d; end")], Rewrite(input, new RewriteOptions { Only = [StreamScript.Uuid("44").ToString(), "a"] }));
-        Assert.Equal("no subvolume 'z' in the input", Assert.Throws<InvalidDataException>(() => Rewrite(input, new RewriteOptions { Only = ["a", "z"] })).Message);
+        Assert.Equal(b, Rewrite(input, new RewriteOptions { Only = [[.. "b"u8]] }));
+        Assert.Equal([.. a, .. StreamScript.Make("snapshot f 44 33; rmdir d; end")], Rewrite(input, new RewriteOptions { Only = [Encoding.UTF8.GetBytes(StreamScript.Uuid("44").ToString()), [.. "a"u8]] }));
+        Assert.Equal("no subvolume 'z' in the input", Assert.Throws<InvalidDataException>(() => Rewrite(input, new RewriteOptions { Only = [[.. "a"u8], [.. "z"u8]] })).Message);
     }
 }
