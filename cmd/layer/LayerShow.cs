@@ -34,7 +34,14 @@ internal static class LayerShow
         else if (format == MtreeForm)
             Mtree.Write(io.Out, layer.Tree);
         else
-            io.WriteLine(TreeText.Render(layer.Tree, clones ? new TreeTextOptions { Storage = content => content is DiskContent disk ? disk.FindStorage() : [] } : null).TrimEnd('\n'));
+            WriteText(layer.Tree, clones, io);
         return ExitStatus.Success;
+    }
+
+    private static void WriteText(Tree tree, bool clones, Streams io)
+    {
+        SharedStorage? shared = clones ? new SharedStorage([(null, tree)], content => content is DiskContent disk ? disk.FindStorage() : []) : null;
+        TreeText.Write(io.Out, tree, new TreeTextOptions { Shared = shared });
+        io.Out.WriteByte((byte)'\n');
     }
 }

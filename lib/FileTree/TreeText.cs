@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text;
-
 namespace Layerbox.FileTree;
 
 /// <summary>What a rendering shows beside what is always shown.</summary>
@@ -18,8 +15,11 @@ public sealed record TreeTextOptions
     /// <summary>Whether the digests of files are shown; contents whose digest is not known yet are then read.</summary>
     public bool ShowDigests { get; init; }
 
-    /// <summary>Says where the data of a file is stored; then data that files share is shown with who shares it. Null: not shown.</summary>
-    public Func<FileContent, IReadOnlyList<StoredRun>>? Storage { get; init; }
+    /// <summary>Says which data files share; then it is shown with who shares it. Null: not shown.</summary>
+    public SharedStorage? Shared { get; init; }
+
+    /// <summary>Says which aspects of an inode are known; null for one of which all is known. Null: all is known of all.</summary>
+    public Func<Inode, TreeAspects?>? Known { get; init; }
 
     /// <summary>Names of extended attributes that are left out, such as "security.selinux".</summary>
     public IReadOnlyCollection<string> HiddenXattrs { get; init; } = [];
@@ -31,15 +31,20 @@ public sealed record TreeTextOptions
 /// </summary>
 public static class TreeText
 {
-    private const uint DirectoryMode = 0x1ED /* 0755 */, SymlinkMode = 0x1FF /* 0777 */, OtherMode = 0x1A4 /* 0644 */;
-
     /// <summary>The rendering, one line a directory entry, without a line feed at the end.</summary>
     public static string Render(Tree tree, TreeTextOptions? options = null)
     {
-        options ??= new TreeTextOptions();
+        using MemoryStream text = new();
+        Write(text, tree, options);
+        return System.Text.Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length);
+    }
+
+    /// <summary>Writes the rendering as UTF-8, without a line feed at the end.</summary>
+    public static void Write(Stream stream, Tree tree, TreeTextOptions? options = null)
+    {
+        using ByteText text = new(stream);
         Dictionary<Inode, int> numbers = NumberSharedInodes(tree);
-        SharedStorage? shared = options.Storage is { } storage ? new SharedStorage(tree, storage) : null;
-        StringBuilder text = new();
+        InodeText inodes = new(text, tree, options ?? new TreeTextOptions());
         int open = 0; // how many directories still want their bracket
         bool isFirst = true;
         for (TreeCursor at = new(tree); at.MoveNext();)
@@ -48,27 +53,36 @@ public static class TreeText
             Close(text, ref open, at.Depth);
             if (at.Depth > 0)
             {
-                StartLine(text, isFirst ? "" : ",", at.Depth);
-                AppendQuoted(text, BytesText.Escape(at.Name)).Append(": ");
+                if (!isFirst)
+                    text.Add((byte)',');
+                StartLine(text, at.Depth);
+                text.Add((byte)'"');
+                text.AddEscaped(at.Name);
+                text.Add("\": "u8);
             }
-            string state = Describe(at.Inode, options, shared);
-            if (numbers.TryGetValue(at.Inode, out int number))
-                AppendQuoted(text.Append("[["), state).Append(CultureInfo.InvariantCulture, $", {number}]");
-            else
-                AppendQuoted(text.Append('['), state);
+            bool isNumbered = numbers.TryGetValue(at.Inode, out int number);
+            text.Add(isNumbered ? "[[\""u8 : "[\""u8);
+            inodes.Write(at.Inode);
+            text.Add((byte)'"');
+            if (isNumbered)
+            {
+                text.Add(", "u8);
+                text.Add(number);
+                text.Add((byte)']');
+            }
             isFirst = at.Inode.ChildCount > 0;
             if (isFirst)
             {
-                text.Append(", {");
+                text.Add(", {"u8);
                 open = at.Depth + 1;
             }
             else
             {
-                text.Append(at.Inode.IsDirectory ? ", {}]" : "]");
+                text.Add(at.Inode.IsDirectory ? ", {}]"u8 : "]"u8);
             }
         }
         Close(text, ref open, 0);
-        return text.ToString();
+        text.Flush();
     }
 
     /// <summary>
@@ -99,102 +113,19 @@ public static class TreeText
         return numbers;
     }
 
-    private static void Close(StringBuilder text, ref int open, int depth)
+    private static void Close(ByteText text, ref int open, int depth)
     {
         while (open > depth)
         {
-            StartLine(text, "", --open);
-            text.Append("}]");
+            StartLine(text, --open);
+            text.Add("}]"u8);
         }
     }
 
-    private static void StartLine(StringBuilder text, string separator, int depth) =>
-        text.Append(separator).Append('\n').Append(' ', 2 * depth);
-
-    private static StringBuilder AppendQuoted(StringBuilder text, string escaped)
+    private static void StartLine(ByteText text, int depth)
     {
-        text.Append('"');
-        foreach (char c in escaped)
-        {
-            if (c is '"' or '\\')
-                text.Append('\\');
-            text.Append(c);
-        }
-        return text.Append('"');
-    }
-
-    private static string Describe(Inode inode, TreeTextOptions options, SharedStorage? shared)
-    {
-        StringBuilder text = new("(");
-        text.Append(inode.Kind switch
-        {
-            FileKind.Directory => "Dir",
-            FileKind.CharDevice => "Char",
-            FileKind.BlockDevice => "Block",
-            FileKind.Fifo => "FIFO",
-            FileKind.Socket => "Sock",
-            _ => inode.Kind.ToString(),
-        });
-        if (options.ShowDefaults || inode.Mode != UsualMode(inode.Kind))
-            text.Append(" m").Append(Convert.ToString((int)inode.Mode, 8));
-        if (options.ShowDefaults || inode.Uid != 0 || inode.Gid != 0)
-            text.Append(CultureInfo.InvariantCulture, $" o{inode.Uid}:{inode.Gid}");
-        if (options.ShowTimes && (options.ShowDefaults || inode.ModificationTime != options.Epoch))
-            text.Append(" t").Append(Describe(inode.ModificationTime));
-        AppendXattrs(text, inode.Xattrs, options);
-        AppendPayload(text, inode, options, shared);
-        return text.Append(')').ToString();
-    }
-
-    private static uint UsualMode(FileKind kind) =>
-        kind switch { FileKind.Directory => DirectoryMode, FileKind.Symlink => SymlinkMode, _ => OtherMode };
-
-    private static string Describe(Timestamp time)
-    {
-        string fraction = time.Nanoseconds == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $".{time.Nanoseconds:d9}").TrimEnd('0');
-        bool hasDate = time.Seconds >= DateTimeOffset.MinValue.ToUnixTimeSeconds() && time.Seconds <= DateTimeOffset.MaxValue.ToUnixTimeSeconds();
-        return hasDate
-            ? DateTimeOffset.FromUnixTimeSeconds(time.Seconds).ToString("yyyy-MM-dd'T'HH:mm:ss", CultureInfo.InvariantCulture) + fraction + "Z"
-            : string.Create(CultureInfo.InvariantCulture, $"@{time.Seconds}{fraction}");
-    }
-
-    private static void AppendXattrs(StringBuilder text, XattrSet xattrs, TreeTextOptions options)
-    {
-        char separator = ' ';
-        foreach (Xattr xattr in xattrs.Items)
-        {
-            if (options.HiddenXattrs.Contains(Encoding.UTF8.GetString(xattr.Name)))
-                continue;
-            text.Append(separator).Append('\'').Append(Escape(xattr.Name)).Append("'='").Append(Escape(xattr.Value)).Append('\'');
-            separator = ',';
-        }
-    }
-
-    private static string Escape(byte[] bytes) => BytesText.Escape(bytes).Replace("'", "\\x27", StringComparison.Ordinal);
-
-    private static void AppendPayload(StringBuilder text, Inode inode, TreeTextOptions options, SharedStorage? shared)
-    {
-        if (inode.Kind == FileKind.Symlink)
-            text.Append(' ').Append(BytesText.Escape(inode.Target));
-        else if (inode.IsDevice)
-            text.Append(CultureInfo.InvariantCulture, $" {inode.DeviceMajor}:{inode.DeviceMinor}");
-        if (inode.Content is not { } content)
-            return;
-        AppendChunks(text, inode, content.Extents, shared);
-        if (options.ShowDigests)
-            text.Append(" sha256:").Append(Convert.ToHexStringLower(content.Digest));
-    }
-
-    private static void AppendChunks(StringBuilder text, Inode inode, IReadOnlyList<Extent> extents, SharedStorage? shared)
-    {
-        for (int i = 0; i < extents.Count;)
-        {
-            (int first, long length) = (i, 0);
-            for (; i < extents.Count && extents[i].IsHole == extents[first].IsHole; i++)
-                length += extents[i].Length;
-            text.Append(first == 0 ? " " : "").Append(extents[first].IsHole ? 'h' : 'd').Append(length);
-            if (!extents[first].IsHole)
-                text.Append(shared?.Describe(inode, extents[first].Offset, length));
-        }
+        text.Add((byte)'\n');
+        for (; depth > 0; depth--)
+            text.Add("  "u8);
     }
 }

@@ -23,10 +23,10 @@ internal sealed class CanonicalClones
 {
     private sealed record Place(int Order, CloneSource Source, long Size, StoredRun Run)
     {
-        public ulong End => Run.Address + (ulong)Run.Length;
+        public UInt128 End => Run.Address + (UInt128)Run.Length;
     }
 
-    private readonly record struct Segment(ulong Start, ulong End, Place First);
+    private readonly record struct Segment(UInt128 Start, UInt128 End, Place First);
 
     private readonly Dictionary<Inode, List<Place>> _places = new(ReferenceEqualityComparer.Instance);
     private readonly List<Segment> _segments = [];
@@ -72,7 +72,7 @@ internal sealed class CanonicalClones
     /// <summary>Cuts the used addresses into segments, each with the first of those that are stored there.</summary>
     private void FindFirst(List<Place> places)
     {
-        ulong[] bounds = [.. places.SelectMany(place => new[] { place.Run.Address, place.End }).Distinct().Order()];
+        UInt128[] bounds = [.. places.SelectMany(place => new[] { place.Run.Address, place.End }).Distinct().Order()];
         Place[] byAddress = [.. places.OrderBy(place => place.Run.Address)];
         PriorityQueue<Place, int> open = new();
         int next = 0;
@@ -92,7 +92,7 @@ internal sealed class CanonicalClones
     }
 
     /// <summary>The first segment that ends after an address.</summary>
-    private int FirstSegment(ulong address)
+    private int FirstSegment(UInt128 address)
     {
         int low = 0, high = _segments.Count;
         while (low < high)
@@ -110,7 +110,7 @@ internal sealed class CanonicalClones
     private static CloneRun Fit(Place place, Segment segment)
     {
         const long Block = CanonicalData.BlockLength;
-        ulong start = Math.Max(place.Run.Address, segment.Start), end = Math.Min(place.End, segment.End);
+        UInt128 start = UInt128.Max(place.Run.Address, segment.Start), end = UInt128.Min(place.End, segment.End);
         long offset = place.Run.Offset + (long)(start - place.Run.Address), sourceOffset = segment.First.Run.Offset + (long)(start - segment.First.Run.Address);
         long length = (long)(end - start), lead = -offset & (Block - 1);
         (offset, sourceOffset, length) = (offset + lead, sourceOffset + lead, length - lead);

@@ -10,10 +10,9 @@ public sealed class Placeholder
     /// <summary>What stands for it in the tree of the absent subvolume.</summary>
     public Inode Origin { get; internal set; }
 
-    /// <summary>Whether a command told what kind of file it is; until then it looks like a regular one.</summary>
-    public bool IsKindKnown { get; internal set; }
-
-    /// <summary>The aspects that commands have set: all others are not known.</summary>
+    /// <summary>
+    /// The aspects that commands have set: all others are not known. Until the kind is known it looks like a regular file.
+    /// </summary>
     public TreeAspects Known { get; internal set; }
 
     /// <summary>Where the absent subvolume had it; null for its root.</summary>
@@ -39,7 +38,7 @@ internal sealed class Placeholders
     {
         _contents = contents;
         Before = new Tree();
-        Inodes = new(ReferenceEqualityComparer.Instance) { [tree.Root] = new Placeholder(Before.Root) { IsKindKnown = true } };
+        Inodes = new(ReferenceEqualityComparer.Instance) { [tree.Root] = new Placeholder(Before.Root) { Known = TreeAspects.Kind } };
     }
 
     /// <summary>The same for a tree that builds upon one with placeholders.</summary>
@@ -59,7 +58,7 @@ internal sealed class Placeholders
             if (parent.Inodes.TryGetValue(parentOf[origin], out Placeholder? known))
             {
                 (Inode? folder, FileName name) = places.GetValueOrDefault(origin);
-                Placeholder copy = new(origin) { OriginFolder = folder, OriginName = name, IsKindKnown = known.IsKindKnown, Known = known.Known };
+                Placeholder copy = new(origin) { OriginFolder = folder, OriginName = name, Known = known.Known };
                 copy.Settled.UnionWith(known.Settled);
                 Inodes.Add(inode, copy);
             }
@@ -96,13 +95,13 @@ internal sealed class Placeholders
     /// <summary>Makes an inode a directory whose kind nobody had told; null when it is known to be something else.</summary>
     public Inode? AsDirectory(Inode folder, ReadOnlySpan<byte> name, Inode inode)
     {
-        if (!Inodes.TryGetValue(inode, out Placeholder? known) || known.IsKindKnown || inode.Links != 1)
+        if (!Inodes.TryGetValue(inode, out Placeholder? known) || known.Known.HasFlag(TreeAspects.Kind) || inode.Links != 1)
             return null;
         Inode directory = Inode.Directory(inode.Mode), origin = Inode.Directory(0);
         (directory.Uid, directory.Gid, directory.ModificationTime, directory.Xattrs) = (inode.Uid, inode.Gid, inode.ModificationTime, inode.Xattrs);
         Replace(folder, new FileName(name.ToArray()), directory);
         Replace(known.OriginFolder!, known.OriginName, origin);
-        (known.Origin, known.IsKindKnown) = (origin, true);
+        (known.Origin, known.Known) = (origin, known.Known | TreeAspects.Kind);
         Inodes.Remove(inode);
         Inodes.Add(directory, known);
         return directory;
@@ -112,10 +111,7 @@ internal sealed class Placeholders
     public void Note(Inode inode, TreeAspects known)
     {
         if (Inodes.TryGetValue(inode, out Placeholder? placeholder))
-        {
             placeholder.Known |= known;
-            placeholder.IsKindKnown |= known.HasFlag(TreeAspects.Kind);
-        }
     }
 
     private static void Replace(Inode folder, FileName name, Inode by)

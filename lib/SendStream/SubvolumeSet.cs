@@ -15,7 +15,9 @@ public sealed class SubvolumeSet
     private readonly List<ReceivedSubvolume> _subvolumes = [];
     private readonly Dictionary<Guid, ReceivedSubvolume> _byUuid = [];
     private readonly Dictionary<Guid, Tree> _known = [];
+    private readonly Dictionary<StreamSource, uint> _sources = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<Guid, (Tree Tree, Placeholders Placeholders)> _absent = [];
+    private (int Count, SharedStorage? Storage) _shared;
 
     /// <summary>A set whose contents are references to the inputs: <see cref="ReceivedContent"/>.</summary>
     public SubvolumeSet(SendStreamLimits? limits = null) : this(null, limits) { }
@@ -91,6 +93,36 @@ public sealed class SubvolumeSet
 
     /// <summary>Where the bytes of a content of one of the subvolumes are.</summary>
     public IEnumerable<StreamExtent> PartsOf(FileContent content) => _contents is StreamContents contents ? contents.PartsOf(content) : [];
+
+    /// <summary>The same as addresses, so that what clones share can be found.</summary>
+    public IEnumerable<StoredRun> StorageOf(FileContent content)
+    {
+        foreach (StreamExtent part in PartsOf(content))
+        {
+            // Each source has its own range of addresses, which is larger than any file.
+            if (!_sources.TryGetValue(part.Source, out uint number))
+                _sources.Add(part.Source, number = (uint)_sources.Count);
+            yield return new StoredRun(part.Offset, part.Length, ((UInt128)number << 64) + (UInt128)part.SourceOffset);
+        }
+    }
+
+    /// <summary>
+    /// Writes a subvolume as <see cref="TreeText"/>, with which data is shared by clones in it and with the others of the set. Every path's
+    /// name bears its subvolume's label.
+    /// </summary>
+    /// <param name="stream">Takes UTF-8, without a line feed at the end.</param>
+    /// <param name="subvolume">One of the set.</param>
+    /// <param name="options">What else is shown.</param>
+    public void WriteText(Stream stream, ReceivedSubvolume subvolume, TreeTextOptions? options = null)
+    {
+        if (HasClones && _shared.Count != _subvolumes.Count)
+            _shared = (_subvolumes.Count, new SharedStorage(_subvolumes.Select(s => ((string?)LabelOf(s), s.Tree)), StorageOf));
+        TreeText.Write(stream, subvolume.Tree, (options ?? new TreeTextOptions()) with
+        {
+            Shared = _shared.Storage,
+            Known = subvolume.HasPlaceholders ? inode => subvolume.PlaceholderOf(inode)?.Known : null,
+        });
+    }
 
     /// <summary>For one input, command by command.</summary>
     internal TreeReceiver NewReceiver() => new(this, _contents);

@@ -83,10 +83,11 @@ internal sealed partial class TreeReceiver
         {
             fault = command.Error(Fault.SubvolumeName, $"the subvolume's name: {e.Message}", e);
         }
-        _current = new ReceivedSubvolume(name, uuid, command.UInt64(A.Ctransid), parentUuid, new Tree());
+        ReceivedSubvolume begun = new(name, uuid, command.UInt64(A.Ctransid), parentUuid, new Tree());
         if (parentUuid is { } wanted)
-            _current = _set.Snapshot(_current, wanted)
+            begun = _set.Snapshot(begun, wanted)
                 ?? throw command.Error(Fault.ParentUnknown, $"{Show(command)}: the parent subvolume {parentUuid} is not known");
+        _current = begun;
         (_placeholders, _cloneSource) = (_current.Placeholders, default);
         _paths = new StreamPaths(_current.Tree, _placeholders);
         if (fault is not null)

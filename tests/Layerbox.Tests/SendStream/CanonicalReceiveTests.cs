@@ -176,12 +176,12 @@ public sealed class CanonicalReceiveTests(SharedVolume volume) : IClassFixture<S
     {
         List<StoredRun> runs = [.. RootfsReader.Read(subvolume).Walk().Select(e => e.Value.Content).OfType<DiskContent>().SelectMany(content => content.FindStorage()).OrderBy(run => run.Address)];
         long shared = 0;
-        ulong end = 0;
+        UInt128 end = 0;
         foreach (StoredRun run in runs)
         {
-            ulong last = run.Address + (ulong)run.Length;
-            shared += (long)(Math.Min(end, last) - Math.Min(end, run.Address));
-            end = Math.Max(end, last);
+            UInt128 last = run.Address + (UInt128)run.Length;
+            shared += (long)(UInt128.Min(end, last) - UInt128.Min(end, run.Address));
+            end = UInt128.Max(end, last);
         }
         return shared;
     }
