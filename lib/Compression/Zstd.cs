@@ -52,8 +52,34 @@ internal sealed unsafe class ZstdBlockEncoder(ZstdCompression context) : BlockEn
 /// <summary>Zstd frames that lie whole in memory, as btrfs stores compressed extents.</summary>
 public static unsafe class ZstdFrame
 {
+    private const int MagicLength = 4, SingleSegment = 0x20;
+
     [ThreadStatic]
     private static ZstdDecompression? s_context;
+
+    /// <summary>
+    /// How much of what was decoded a decoder has to keep, in bytes, as the frame's header says (RFC 8878, 3.1.1.1); 0 where there is no header.
+    /// </summary>
+    public static ulong WindowOf(ReadOnlySpan<byte> frame)
+    {
+        if (frame is not [0x28, 0xB5, 0x2F, 0xFD, _, _, ..])
+            return 0;
+        int descriptor = frame[MagicLength];
+        frame = frame[(MagicLength + 1)..];
+        if ((descriptor & SingleSegment) == 0)
+        {
+            ulong power = 1UL << (10 + (frame[0] >> 3));
+            return power + power / 8 * (ulong)(frame[0] & 7);
+        }
+        // All of the content: a number of 1, 2, 4 or 8 bytes, behind the number of a dictionary of 0, 1, 2 or 4.
+        int number = (1 << (descriptor & 3)) >> 1, length = 1 << (descriptor >> 6);
+        if (frame.Length < number + length)
+            return 0;
+        ulong content = 0;
+        for (int i = length - 1; i >= 0; i--)
+            content = (content << 8) | frame[number + i];
+        return length == sizeof(ushort) ? content + 256 : content;
+    }
 
     /// <summary>
     /// Decodes one frame until it ends or the destination is full; bytes after its end (the padding to whole sectors) are ignored.

@@ -28,20 +28,39 @@ public sealed class XattrSet : IEquatable<XattrSet>
         return new XattrSet(sorted);
     }
 
-    public byte[]? Find(ReadOnlySpan<byte> name)
-    {
-        foreach (Xattr xattr in _sorted)
-            if (name.SequenceEqual(xattr.Name))
-                return xattr.Value;
-        return null;
-    }
+    public byte[]? Find(ReadOnlySpan<byte> name) => IndexOf(name) is var at and >= 0 ? _sorted[at].Value : null;
 
     /// <summary>The same set with one attribute added or replaced.</summary>
-    public XattrSet With(byte[] name, byte[] value) => From([.. Without(name)._sorted, new Xattr(name, value)]);
+    public XattrSet With(byte[] name, byte[] value)
+    {
+        int at = IndexOf(name);
+        int before = at < 0 ? ~at : at, after = at < 0 ? ~at : at + 1;
+        return new XattrSet([.. _sorted.AsSpan(0, before), new Xattr(name, value), .. _sorted.AsSpan(after)]);
+    }
 
     /// <summary>The same set without one attribute; itself if it is not there.</summary>
-    public XattrSet Without(byte[] name) =>
-        Find(name) is null ? this : From(_sorted.Where(x => !x.Name.AsSpan().SequenceEqual(name)));
+    public XattrSet Without(byte[] name)
+    {
+        int at = IndexOf(name);
+        return at < 0 ? this : _sorted.Length == 1 ? Empty : new XattrSet([.. _sorted.AsSpan(0, at), .. _sorted.AsSpan(at + 1)]);
+    }
+
+    /// <summary>Where the name is; the complement of where it would be when it is not there.</summary>
+    private int IndexOf(ReadOnlySpan<byte> name)
+    {
+        int low = 0, high = _sorted.Length;
+        while (low < high)
+        {
+            int middle = (low + high) / 2, order = name.SequenceCompareTo(_sorted[middle].Name);
+            if (order == 0)
+                return middle;
+            if (order < 0)
+                high = middle;
+            else
+                low = middle + 1;
+        }
+        return ~low;
+    }
 
     public bool Equals(XattrSet? other)
     {

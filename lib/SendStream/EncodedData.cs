@@ -29,12 +29,18 @@ public static class EncodedData
         {
             None => Copy(data, destination),
             Zlib => DecodeZlib(data, destination),
-            Zstd => ZstdFrame.Decompress(data, destination),
+            Zstd => DecodeZstd(data, destination),
             >= FirstLzo and <= LastLzo => DecodeLzo(data, destination, SmallestLzoSector << (int)(compression - FirstLzo)),
             _ => throw new InvalidDataException($"compression {compression} is not known, expected 0 to {LastLzo}"),
         };
         destination[length..].Clear();
     }
+
+    // The kernel's decoder has room for a window of one extent and refuses more.
+    private static int DecodeZstd(ReadOnlySpan<byte> data, Span<byte> destination) =>
+        ZstdFrame.WindowOf(data) is var window and > SendStreamFormat.MaxEncodedExtent
+            ? throw new InvalidDataException($"zstd: a window of {window} bytes, expected at most {SendStreamFormat.MaxEncodedExtent}")
+            : ZstdFrame.Decompress(data, destination);
 
     private static int Copy(ReadOnlySpan<byte> data, Span<byte> destination)
     {

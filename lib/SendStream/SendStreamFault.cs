@@ -61,6 +61,7 @@ public enum SendStreamFault
     IdInvalid,
     XattrName,
     XattrMissing,
+    XattrTooMany,
     RangeTooLarge,
     FallocateModeUnknown,
     NoData,

@@ -35,6 +35,9 @@ public static class SendStreamFormat
     /// <summary>XATTR_NAME_MAX of Linux.</summary>
     public const int MaxXattrNameLength = 255;
 
+    /// <summary>XATTR_LIST_MAX of Linux: what the names of one inode, each with a NUL, may take to be listed.</summary>
+    public const int MaxXattrListLength = 65536;
+
     /// <summary>Largest offset and size of a file on Linux (MAX_LFS_FILESIZE).</summary>
     public const ulong MaxFileSize = long.MaxValue;
 

@@ -129,6 +129,9 @@ internal sealed partial class TreeReceiver
         if (name.Length is 0 or > SendStreamFormat.MaxXattrNameLength || name.AsSpan().Contains((byte)0))
             throw command.Error(Fault.XattrName, $"{Show(command)}: {StreamPaths.Show(name)} cannot be the name of an extended attribute");
         Inode inode = Target(command, TreeAspects.Xattrs);
+        // Each is a copy of all before it: without a limit, a million of them would take hours.
+        if (inode.Xattrs.Count > 0 && inode.Xattrs.Find(name) is null && name.Length + 1 + inode.Xattrs.Items.Sum(x => x.Name.Length + 1) > SendStreamFormat.MaxXattrListLength)
+            throw command.Error(Fault.XattrTooMany, $"{Show(command)}: the names of its extended attributes take more than {SendStreamFormat.MaxXattrListLength} bytes");
         inode.Xattrs = inode.Xattrs.With(name, command.Bytes(A.XattrData).ToArray());
     }
 

@@ -45,7 +45,7 @@ internal static class SendStreamAudit
             report(SendStreamFinding.Of(remark, command, $"{StreamPaths.Show(command.Bytes(A.Path))} {what}"));
     }
 
-    /// <summary>Warnings about a name that a command gives: those that mislead who reads them, and paths that cannot be opened everywhere.</summary>
+    /// <summary>About a name that a command gives: whether it misleads those who read it, and whether the path can be opened everywhere.</summary>
     /// <param name="command">The command, which was carried out.</param>
     /// <param name="subvolumeName">Length of the subvolume's name, in bytes.</param>
     /// <param name="report">Told what there is to say.</param>

@@ -21,10 +21,10 @@ public enum SendStreamRemark
     // Warnings.
     VersionZero,
     PathLong,
-    NameNotUtf8,
-    NameControl,
 
     // Audit.
+    NameNotUtf8,
+    NameControl,
     Setuid,
     Setgid,
     WorldWritable,
@@ -54,7 +54,7 @@ public sealed record SendStreamFinding(string Code, FindingSeverity Severity, lo
 
     internal static SendStreamFinding Of(SendStreamRemark remark, SendCommand command, string message) => new(
         CodeOf(remark),
-        remark < SendStreamRemark.Setuid ? FindingSeverity.Warning : FindingSeverity.Audit,
+        remark <= SendStreamRemark.PathLong ? FindingSeverity.Warning : FindingSeverity.Audit,
         command.Offset, command.Index, command.Kind,
         command.Has(SendAttribute.Path) ? Shown(command.Bytes(SendAttribute.Path).ToArray()) : null,
         message);

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Layerbox.SendStream;
 using static Layerbox.Tests.SendStream.RawStream;
 using A = Layerbox.SendStream.SendAttribute;
@@ -10,6 +11,27 @@ internal static class BadStreams
 {
     // The commands of most streams here: the subvolume is at 17, what follows at 66, what follows a mkfile or mkdir of one letter there at 93.
     private static readonly byte[] s_x = "x"u8.ToArray();
+
+    /// <summary>Streams that look odd and are not.</summary>
+    public static IEnumerable<(string Name, byte[] Bytes)> Odd =>
+    [
+        ("header and end", Vol()),
+        ("attributes in another order", Stream(1, Command(K.Subvol, U64(A.Ctransid, 7), Attribute(A.Uuid, Uuid), Path("vol")), Mkfile("a"), Command(K.Write, Attribute(A.Data, s_x), U64(A.FileOffset, 0), Path("a")), End)),
+        ("an attribute more than the command needs", Vol(Command(K.Mkfile, Path("a"), U64(A.Ino, 1), U64(A.Size, 9)))),
+        ("the longest attribute of version 1", Vol(Mkfile("a"), Write("a", 0, X(65_535)))),
+        ("a megabyte in a command of version 2", Vol2(Mkfile("a"), Command(K.Write, Path("a"), U64(A.FileOffset, 0), OpenData(X(1 << 20))))),
+        ("no data", Vol2(Mkfile("a"), Command(K.Write, Path("a"), U64(A.FileOffset, 0), OpenData()))),
+        ("extreme times", Vol2(Mkfile("a"), Command(K.Utimes, Path("a"), Time(A.Atime, -1, 999_999_999), Time(A.Mtime, 1L << 62), Time(A.Ctime, 0), Time(A.Otime, 1, 1)))),
+        ("two streams", [.. Vol(Mkfile("a")), .. Stream(2, Snapshot, Command(K.Unlink, Path("a")), End)]),
+        ("two subvolumes with one end", Vol(Mkfile("a"), Snapshot, Command(K.Unlink, Path("a")))),
+        ("a state against itself", [.. Vol(Mkfile("a")), .. Stream(1, Command(K.Snapshot, Path("vol"), Attribute(A.Uuid, Uuid), U64(A.Ctransid, 7), Attribute(A.CloneUuid, Uuid), U64(A.CloneCtransid, 7)), Mkfile("b"), End)]),
+        ("an exabyte of nothing", Vol(Mkfile("a"), Truncate("a", long.MaxValue), Mkfile("b"), Clone("b", 0, long.MaxValue, "a", 0))),
+        ("a clone of 3 GiB", Vol(Mkfile("a"), Truncate("a", 4UL << 30), Clone("a", 4UL << 30, 3UL << 30, "a", 0))),
+        ("encoded, shorter than said", Vol2(Mkfile("a"), Encoded("a", 4096, 4096, 0, 2, ZstdFrame(0, 7 << 3)))),
+        ("encoded, with padding", Vol2(Mkfile("a"), Encoded("a", 4, 4, 0, 2, [.. ZstdFrame(0x20, 4), .. new byte[4000]]))),
+        ("encoded, much longer than said", Vol2(Mkfile("a"), Encoded("a", 131_072, 131_072, 0, 1, Zlib(new byte[20 << 20])))),
+        ("lzo, where a length would straddle sectors", Vol2(Mkfile("a"), Encoded("a", 4070, 4096, 0, 3, Lzo))),
+    ];
 
     public static IEnumerable<(string Name, byte[] Bytes, string Findings)> All => [.. Headers, .. Frames, .. Attributes, .. Order, .. Paths, .. Names, .. Numbers, .. EncodedWrites];
 
@@ -168,9 +190,29 @@ internal static class BadStreams
             ("empty", Encoded("a", 4096, 4096, 0, 2, []), "encoded_corrupt"),
             ("lzo-short", Encoded("a", 4096, 4096, 0, 3, [1]), "encoded_corrupt"),
             ("empty-zlib", Encoded("a", 4096, 4096, 0, 1, []), "encoded_corrupt"),
+            ("zstd-window", Encoded("a", 4, 4, 0, 2, ZstdFrame(0, (8 << 3) | 1)), "encoded_corrupt"),
+            ("zstd-one-segment", Encoded("a", 4, 4, 0, 2, ZstdFrame(0xA0, 1, 0, 2, 0)), "encoded_corrupt"),
+            ("lzo-overrun", Encoded("a", 4096, 4096, 0, 3, [12, 0, 0, 0, 9, 0, 0, 0, 0x11, 0, 0, 0]), "encoded_corrupt"),
             ("past-the-largest-file", Encoded("a", 4096, 4096, 0, 0, X(4096), offset: long.MaxValue), "range_too_large"),
         }.Select(e => ("enc-" + e.Item1, Vol2(Mkfile("a"), e.Item2), e.Item3 + " 93 3")),
     ];
+
+    private static byte[] Zlib(byte[] bytes)
+    {
+        using MemoryStream output = new();
+        using (ZLibStream stream = new(output, CompressionLevel.Fastest))
+            stream.Write(bytes);
+        return output.ToArray();
+    }
+
+    // Two segments: 4066 literals, after which 2 bytes of the sector are left, and 4.
+    private static byte[] Lzo =>
+    [
+        .. BitConverter.GetBytes(4096 + 12), .. BitConverter.GetBytes(4086), 0, .. new byte[15], 223, .. X(4066), 0x11, 0, 0, 0, 0,
+        .. BitConverter.GetBytes(8), 17 + 4, .. "abcd"u8, 0x11, 0, 0,
+    ];
+
+    private static byte[] ZstdFrame(params byte[] header) => [0x28, 0xB5, 0x2F, 0xFD, .. header, 0x21, 0, 0, .. "abcd"u8]; // one raw block
 
     private static byte[] InIscsiForm(byte[] frame)
     {

@@ -18,6 +18,28 @@ public partial class SendStreamCheckTests
         Assert.Equal(findings, Findings(bytes));
     }
 
+    public static TheoryData<string> OddNames => [.. BadStreams.Odd.Select(b => b.Name)];
+
+    [Theory]
+    [MemberData(nameof(OddNames))]
+    public void Finds_nothing_in_what_is_only_odd(string name) => Assert.Equal("", Findings(BadStreams.Odd.Single(b => b.Name == name).Bytes));
+
+    [Fact]
+    public void Depth_costs_no_stack()
+    {
+        const int Levels = 100_000;
+        IEnumerable<string> deeper = Enumerable.Repeat("mkdir b; rename a b/a; rename b a", Levels);
+        Assert.Equal("", Findings(StreamScript.Make($"subvol vol; mkdir a; {string.Join(';', deeper)}; snapshot vol2; mkdir a/b; end")));
+    }
+
+    [Fact]
+    public void Extended_attributes_are_no_more_than_can_be_listed()
+    {
+        const int Most = 65_536 / 11; // each name has 10 bytes and a NUL
+        byte[] stream = StreamScript.Make($"subvol vol; mkfile a; {string.Join(';', Enumerable.Range(0, Most + 2).Select(i => $"set_xattr a user.{i:d5} x"))}; end");
+        Assert.Equal([$"xattr_too_many {Most + 3}", $"xattr_too_many {Most + 4}"], Find(stream).Select(f => $"{f.Code} {f.Index}"));
+    }
+
     [Fact]
     public void Names_of_bad_streams_are_given_once() => Assert.Equal(BadStreams.All.Count(), BadStreams.All.DistinctBy(b => b.Name).Count());
 

@@ -32,7 +32,7 @@ public sealed class SendstreamCheckToolTests : IDisposable
         Assert.Equal(
             $$"""
             {"code":"through_symlink","severity":"error","file":"{{file}}","offset":101,"index":3,"op":"write","path":"l/passwd","message":"'l/passwd': 'l' is a symlink, which is not followed, expected a directory"}
-            {"code":"name_not_utf8","severity":"warning","file":"{{file}}","offset":140,"index":4,"op":"mkfile","path_b64":"/w==","message":"'\\xff': the name is not UTF-8"}
+            {"code":"name_not_utf8","severity":"audit","file":"{{file}}","offset":140,"index":4,"op":"mkfile","path_b64":"/w==","message":"'\\xff': the name is not UTF-8"}
             {"code":"command_unknown","severity":"error","file":"{{file}}","offset":167,"index":5,"message":"no such command is known"}
 
             """, output);
