@@ -2,9 +2,6 @@ using Layerbox.FileTree;
 
 namespace Layerbox.SendStream;
 
-/// <summary>The part of what an encoded write decodes to that goes into the file. All in bytes.</summary>
-internal readonly record struct EncodedRange(uint Compression, int DecodedLength, int Skipped, int Length);
-
 /// <summary>What becomes of the bytes of files that commands speak of. Ranges were checked before; the command is there for its data, and to be named in errors.</summary>
 internal abstract class ContentReceiver : IDisposable
 {
@@ -21,8 +18,8 @@ internal abstract class ContentReceiver : IDisposable
     public abstract void Write(Inode file, long offset, SendCommand command);
 
     /// <summary>Writes what the data of a command decodes to.</summary>
-    /// <exception cref="InvalidDataException">It cannot be decoded.</exception>
-    public abstract void WriteEncoded(Inode file, long offset, EncodedRange range, SendCommand command);
+    /// <exception cref="SendStreamException">It cannot be decoded.</exception>
+    public abstract void WriteEncoded(Inode file, long offset, EncodedExtent extent, SendCommand command);
 
     /// <summary>Says that a range was written, but not what: of streams without data.</summary>
     public abstract void Mark(Inode file, long offset, long length, SendCommand command);

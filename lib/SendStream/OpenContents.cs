@@ -17,14 +17,14 @@ internal sealed class OpenContents(ContentStore store) : ContentReceiver
 
     public override void Write(Inode file, long offset, SendCommand command) => WriterOf(file).Write(offset, command.Bytes(SendAttribute.Data));
 
-    public override void WriteEncoded(Inode file, long offset, EncodedRange range, SendCommand command)
+    public override void WriteEncoded(Inode file, long offset, EncodedExtent extent, SendCommand command)
     {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(range.DecodedLength);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(extent.DecodedLength);
         try
         {
-            EncodedData.Decode(range.Compression, command.Bytes(SendAttribute.Data), buffer.AsSpan(0, range.DecodedLength));
-            if (range.Length > 0)
-                WriterOf(file).Write(offset, buffer.AsSpan(range.Skipped, range.Length));
+            ReadOnlySpan<byte> bytes = extent.Decode(command, buffer);
+            if (!bytes.IsEmpty)
+                WriterOf(file).Write(offset, bytes);
         }
         finally
         {

@@ -26,10 +26,10 @@ internal sealed class StreamContents(SendStreamLimits limits) : ContentReceiver
     public override void Write(Inode file, long offset, SendCommand command) =>
         Editable(file, command).Put(offset, command.Bytes(A.Data).Length, _written, command.OffsetOf(A.Data));
 
-    public override void WriteEncoded(Inode file, long offset, EncodedRange range, SendCommand command)
+    public override void WriteEncoded(Inode file, long offset, EncodedExtent extent, SendCommand command)
     {
-        if (range.Length > 0)
-            Editable(file, command).Put(offset, range.Length, new EncodedWrite(_bytes, command, range), range.Skipped);
+        if (extent.Used > 0)
+            Editable(file, command).Put(offset, extent.Used, new EncodedWrite(_bytes, command, extent), extent.Skipped);
     }
 
     public override void Mark(Inode file, long offset, long length, SendCommand command) =>

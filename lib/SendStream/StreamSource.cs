@@ -32,11 +32,11 @@ public sealed class EncodedWrite : StreamSource
     private readonly int _length, _decodedLength;
     private readonly uint _compression;
 
-    internal EncodedWrite(StreamBytes? bytes, SendCommand command, EncodedRange range)
+    internal EncodedWrite(StreamBytes? bytes, SendCommand command, EncodedExtent extent)
     {
         (_bytes, _commandOffset, _commandIndex) = (bytes, command.Offset, command.Index);
         (_position, _length) = (command.OffsetOf(SendAttribute.Data), command.Bytes(SendAttribute.Data).Length);
-        (_compression, _decodedLength) = (range.Compression, range.DecodedLength);
+        (_compression, _decodedLength) = (extent.Compression, extent.DecodedLength);
     }
 
     internal override void Read(long offset, Span<byte> destination, DecodedExtent decoded)

@@ -29,29 +29,11 @@ internal sealed partial class TreeReceiver
         _contents.Mark(file, Range(command, A.FileOffset, length), (long)length, command);
     }
 
-    // The payload decodes to UNENCODED_LEN bytes, of which UNENCODED_FILE_LEN from UNENCODED_OFFSET on go into the file.
     private void WriteEncoded(SendCommand command)
     {
         Inode file = TargetFile(command);
-        ulong decoded = command.UInt64(A.UnencodedLength), skipped = command.UInt64(A.UnencodedOffset), used = command.UInt64(A.UnencodedFileLength);
-        if (decoded > (ulong)_limits.MaxDecodedLength)
-            throw command.Error(Fault.DecodedTooLong, $"{Show(command)}: says that it decodes to {decoded} bytes, more than the limit of {_limits.MaxDecodedLength}");
-        if (skipped > decoded || used > decoded - skipped)
-            throw command.Error(Fault.EncodedRange, $"{Show(command)}: {used} bytes from {skipped} on, of only {decoded} that it decodes to");
-        if (command.Has(A.Encryption) && command.UInt32(A.Encryption) is var encryption and not 0)
-            throw command.Error(Fault.EncryptionUnknown, $"{Show(command)}: encryption {encryption} is not known, expected 0");
-        uint compression = command.Has(A.Compression) ? command.UInt32(A.Compression) : 0;
-        if (!EncodedData.IsKnown(compression))
-            throw command.Error(Fault.CompressionUnknown, $"{Show(command)}: compression {compression} is not known, expected 0 to {EncodedData.MaxCompression}");
-        long offset = Range(command, A.FileOffset, used);
-        try
-        {
-            _contents.WriteEncoded(file, offset, new EncodedRange(compression, (int)decoded, (int)skipped, (int)used), command);
-        }
-        catch (InvalidDataException e)
-        {
-            throw command.Error(Fault.EncodedCorrupt, $"{Show(command)}: {e.Message}", e);
-        }
+        EncodedExtent extent = EncodedExtent.Of(command, _limits);
+        _contents.WriteEncoded(file, Range(command, A.FileOffset, (ulong)extent.Used), extent, command);
     }
 
     private void Clone(SendCommand command)

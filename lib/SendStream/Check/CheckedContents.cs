@@ -16,13 +16,13 @@ internal sealed class CheckedContents : ContentReceiver
 
     public override void Write(Inode file, long offset, SendCommand command) => Grow(file, offset + command.Bytes(SendAttribute.Data).Length);
 
-    public override void WriteEncoded(Inode file, long offset, EncodedRange range, SendCommand command)
+    public override void WriteEncoded(Inode file, long offset, EncodedExtent extent, SendCommand command)
     {
-        if (_decoded.Length < range.DecodedLength)
-            _decoded = new byte[range.DecodedLength];
-        EncodedData.Decode(range.Compression, command.Bytes(SendAttribute.Data), _decoded.AsSpan(0, range.DecodedLength));
-        if (range.Length > 0)
-            Grow(file, offset + range.Length);
+        if (_decoded.Length < extent.DecodedLength)
+            _decoded = new byte[extent.DecodedLength];
+        _ = extent.Decode(command, _decoded);
+        if (extent.Used > 0)
+            Grow(file, offset + extent.Used);
     }
 
     public override void Mark(Inode file, long offset, long length, SendCommand command) => Grow(file, offset + length);
