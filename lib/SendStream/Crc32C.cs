@@ -35,6 +35,23 @@ public static class Crc32C
         return bytes.Length >= ThreeChainMinimum && Pclmulqdq.IsSupported ? AppendByThreeChains(crc, bytes) : AppendByOneChain(crc, bytes);
     }
 
+    /// <summary>
+    /// The CRC that the header of a command should hold. Its own four bytes count as zeros, whatever they are.
+    /// </summary>
+    /// <param name="frame">The command: header and payload.</param>
+    /// <param name="seed">0; another one only to recognise other forms of CRC32C.</param>
+    public static uint OfFrame(ReadOnlySpan<byte> frame, uint seed = 0)
+    {
+        // The header is ten bytes, the CRC the last four: eight bytes of which two are masked, and two more zeros.
+        ulong head = BinaryPrimitives.ReadUInt64LittleEndian(frame) & 0x0000_FFFF_FFFF_FFFF;
+        ReadOnlySpan<byte> payload = frame[SendStreamFormat.CommandHeaderLength..];
+        if (Sse42.X64.IsSupported)
+            return Append(Sse42.Crc32((uint)Sse42.X64.Crc32(seed, head), (ushort)0), payload);
+        Span<byte> header = stackalloc byte[SendStreamFormat.CommandHeaderLength];
+        BinaryPrimitives.WriteUInt64LittleEndian(header, head);
+        return AppendBySlices(AppendBySlices(seed, header), payload);
+    }
+
     /// <summary>Eight bytes a step through eight tables: for processors without the instruction.</summary>
     internal static uint AppendBySlices(uint crc, ReadOnlySpan<byte> bytes)
     {

@@ -1,24 +1,26 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Layerbox.FileTree;
 
 namespace Layerbox.SendStream;
 
 /// <summary>
 /// One command of a send stream, as views into the reader's buffer: valid until the reader reads on. Its attributes were checked
-/// when it was read: each known type at most once, values of the right length, all that the command needs, paths without NUL.
+/// when it was read: each known type at most once, values of the right length, all that the command needs, paths without NUL. Nothing is
+/// copied and nothing allocated for a command.
 /// </summary>
 public sealed class SendCommand
 {
     private const uint NanosecondsPerSecond = 1_000_000_000;
 
+    private readonly InputWindow _window;
     private readonly int[] _starts = new int[SendStreamFormat.AttributeCount];
     private readonly int[] _lengths = new int[SendStreamFormat.AttributeCount];
     private ulong _present;
-    private byte[] _buffer = [];
     private int _payloadStart;
 
-    internal SendCommand() { }
+    internal SendCommand(InputWindow window) => _window = window;
 
     /// <summary>Where the command begins in the input, in bytes.</summary>
     public long Offset { get; private set; }
@@ -34,7 +36,11 @@ public sealed class SendCommand
     public int PayloadLength { get; private set; }
 
     /// <summary>The attributes as they lie in the stream.</summary>
-    public ReadOnlySpan<byte> Payload => _buffer.AsSpan(_payloadStart, PayloadLength);
+    public ReadOnlySpan<byte> Payload => _window.Slice(_payloadStart, PayloadLength);
+
+    /// <summary>The command as it lies in the stream, its header included.</summary>
+    internal ReadOnlySpan<byte> Frame =>
+        _window.Slice(_payloadStart - SendStreamFormat.CommandHeaderLength, SendStreamFormat.CommandHeaderLength + PayloadLength);
 
     /// <summary>The attributes in the order in which they were written, unknown ones included.</summary>
     public AttributeEnumerator GetEnumerator() => new(this);
@@ -43,8 +49,12 @@ public sealed class SendCommand
 
     /// <summary>The value of an attribute, verbatim.</summary>
     /// <exception cref="SendStreamException">The command does not have it.</exception>
-    public ReadOnlySpan<byte> Bytes(SendAttribute attribute) =>
-        Has(attribute) ? _buffer.AsSpan(_starts[(int)attribute], _lengths[(int)attribute]) : throw Missing(attribute);
+    public ReadOnlySpan<byte> Bytes(SendAttribute attribute)
+    {
+        if (!Has(attribute))
+            Missing(attribute);
+        return _window.Slice(_starts[(int)attribute], _lengths[(int)attribute]);
+    }
 
     /// <summary>Where in the input the value of an attribute begins, in bytes.</summary>
     /// <exception cref="SendStreamException">The command does not have it.</exception>
@@ -70,15 +80,17 @@ public sealed class SendCommand
     /// <summary>What is wrong with this command, after where it is: "offset 4136: command 15 (write): …".</summary>
     public SendStreamException Error(SendStreamFault fault, string reason, Exception? cause = null) => new(fault, this, reason, cause);
 
-    /// <summary>Makes this the view of a command whose frame was found good, and checks its attributes.</summary>
-    internal void Load(byte[] buffer, int payloadStart, int payloadLength)
+    /// <summary>Finds the attributes and checks them.</summary>
+    /// <exception cref="SendStreamException">They are not what the format or the command asks for.</exception>
+    public void Parse()
     {
-        (_buffer, _payloadStart, PayloadLength) = (buffer, payloadStart, payloadLength);
         _present = 0;
-        for (int at = 0; at < payloadLength;)
+        ReadOnlySpan<byte> payload = Payload;
+        bool hasOpenData = Version >= SendStreamFormat.FirstVersionWithOpenData;
+        for (int at = 0; at < payload.Length;)
         {
-            if (NextAttribute(ref at, out SendAttribute type, out int start, out int length) is { } fault)
-                throw fault;
+            if (!Next(payload, hasOpenData, ref at, out SendAttribute type, out int start, out int length))
+                throw Cut(payload[at..], hasOpenData);
             if (!SendStreamFormat.IsKnown(type))
             {
                 if (AllowsUnknown)
@@ -88,80 +100,104 @@ public sealed class SendCommand
             if (Has(type))
                 throw Error(SendStreamFault.AttributeRepeated, $"{Say(type)} is given twice");
             _present |= 1UL << (int)type;
-            (_starts[(int)type], _lengths[(int)type]) = (payloadStart + start, length);
-            CheckValue(type);
+            (_starts[(int)type], _lengths[(int)type]) = (_payloadStart + start, length);
+            CheckValue(type, payload.Slice(start, length));
         }
         ulong missing = SendStreamFormat.RequiredBy(Kind) & ~_present;
         if (missing != 0)
-            throw Missing((SendAttribute)BitOperations.TrailingZeroCount(missing));
+            Missing((SendAttribute)BitOperations.TrailingZeroCount(missing));
     }
 
     /// <summary>Makes this stand for a command whose frame is about to be read, so that errors can name it.</summary>
     internal void Locate(SendCommandKind kind, uint version, long offset, long index) =>
         (Kind, Version, Offset, Index, _present) = (kind, version, offset, index, 0);
 
+    /// <summary>Makes this the view of a command whose frame was found good.</summary>
+    internal void View(int frameStart, int frameLength) =>
+        (_payloadStart, PayloadLength) = (frameStart + SendStreamFormat.CommandHeaderLength, frameLength - SendStreamFormat.CommandHeaderLength);
+
     /// <summary>Whether attributes of unknown type are passed over.</summary>
     internal bool AllowsUnknown { get; init; }
 
-    private void CheckValue(SendAttribute type)
+    private void CheckValue(SendAttribute type, ReadOnlySpan<byte> value)
     {
-        ReadOnlySpan<byte> value = Bytes(type);
         int expected = SendStreamFormat.FixedLengthOf(type);
-        if (expected != 0 && value.Length != expected)
+        if (expected == 0)
+        {
+            if (SendStreamFormat.IsPath(type) && value.Contains((byte)0))
+                throw Error(SendStreamFault.PathNul, $"{Say(type)} has a NUL byte: '{BytesText.Escape(value[..Math.Min(value.Length, SendStreamFormat.MaxPathLength)])}'");
+            return;
+        }
+        if (value.Length != expected)
             throw Error(SendStreamFault.AttributeLength, $"{Say(type)} is {value.Length} bytes long, expected {expected}");
-        if (SendStreamFormat.IsPath(type) && value.Contains((byte)0))
-            throw Error(SendStreamFault.PathNul, $"{Say(type)} has a NUL byte: '{BytesText.Escape(value[..Math.Min(value.Length, SendStreamFormat.MaxPathLength)])}'");
-        if (expected == SendStreamFormat.TimeLength && Time(type).Nanoseconds >= NanosecondsPerSecond)
-            throw Error(SendStreamFault.TimeInvalid, $"{Say(type)} has {Time(type).Nanoseconds} nanoseconds, expected less than {NanosecondsPerSecond}");
+        if (expected == SendStreamFormat.TimeLength && BinaryPrimitives.ReadUInt32LittleEndian(value[sizeof(long)..]) is var nanoseconds and >= NanosecondsPerSecond)
+            throw Error(SendStreamFault.TimeInvalid, $"{Say(type)} has {nanoseconds} nanoseconds, expected less than {NanosecondsPerSecond}");
     }
 
     // Layout: u16 type, u16 length, value; data since version 2: u16 type, value up to the end of the command.
-    private SendStreamException? NextAttribute(ref int at, out SendAttribute type, out int start, out int length)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool Next(ReadOnlySpan<byte> payload, bool hasOpenData, ref int at, out SendAttribute type, out int start, out int length)
     {
-        ReadOnlySpan<byte> rest = Payload[at..];
-        (type, start, length) = (default, 0, 0);
-        if (rest.Length < sizeof(ushort))
-            return Error(SendStreamFault.AttributeCut, "1 byte left over after the attributes");
-        type = (SendAttribute)BinaryPrimitives.ReadUInt16LittleEndian(rest);
-        bool isOpen = type == SendAttribute.Data && Version >= SendStreamFormat.FirstVersionWithOpenData;
+        ReadOnlySpan<byte> rest = payload[at..];
+        type = rest.Length >= sizeof(ushort) ? (SendAttribute)BinaryPrimitives.ReadUInt16LittleEndian(rest) : default;
+        bool isOpen = type == SendAttribute.Data && hasOpenData;
         int header = isOpen ? sizeof(ushort) : SendStreamFormat.AttributeHeaderLength;
+        start = at + header;
+        length = 0;
         if (rest.Length < header)
-            return Error(SendStreamFault.AttributeCut, $"{Say(type)} has no length: {rest.Length} bytes left, expected at least {header}");
+            return false;
         length = isOpen ? rest.Length - header : BinaryPrimitives.ReadUInt16LittleEndian(rest[sizeof(ushort)..]);
         if (length > rest.Length - header)
-            return Error(SendStreamFault.AttributeOverrun, $"{Say(type)} says {length} bytes, {rest.Length - header} are left");
-        start = at + header;
+            return false;
         at = start + length;
-        return null;
+        return true;
     }
 
-    private SendStreamException Missing(SendAttribute attribute) => Error(SendStreamFault.AttributeMissing, $"{Say(attribute)} is missing");
+    /// <summary>Why there is no next attribute in what is left.</summary>
+    private SendStreamException Cut(ReadOnlySpan<byte> rest, bool hasOpenData)
+    {
+        if (rest.Length < sizeof(ushort))
+            return Error(SendStreamFault.AttributeCut, "1 byte left over after the attributes");
+        int at = 0;
+        Next(rest, hasOpenData, ref at, out SendAttribute type, out int header, out int length);
+        return rest.Length < header
+            ? Error(SendStreamFault.AttributeCut, $"{Say(type)} has no length: {rest.Length} bytes left, expected at least {header}")
+            : Error(SendStreamFault.AttributeOverrun, $"{Say(type)} says {length} bytes, {rest.Length - header} are left");
+    }
+
+    [System.Diagnostics.CodeAnalysis.DoesNotReturn]
+    private void Missing(SendAttribute attribute) => throw Error(SendStreamFault.AttributeMissing, $"{Say(attribute)} is missing");
 
     private static string Say(SendAttribute attribute) => $"attribute {(ushort)attribute} ({SendStreamFormat.NameOf(attribute)})";
 
     /// <summary>Walks the attributes of a command.</summary>
     public ref struct AttributeEnumerator
     {
-        private readonly SendCommand _command;
+        private readonly ReadOnlySpan<byte> _payload;
+        private readonly bool _hasOpenData;
         private int _at;
         private int _start;
         private int _length;
 
-        internal AttributeEnumerator(SendCommand command) => _command = command;
+        internal AttributeEnumerator(SendCommand command)
+        {
+            _payload = command.Payload;
+            _hasOpenData = command.Version >= SendStreamFormat.FirstVersionWithOpenData;
+        }
 
         /// <summary>The attribute's type.</summary>
         public SendAttribute Type { get; private set; }
 
         /// <summary>The attribute's value, verbatim.</summary>
-        public readonly ReadOnlySpan<byte> Value => _command.Payload.Slice(_start, _length);
+        public readonly ReadOnlySpan<byte> Value => _payload.Slice(_start, _length);
 
         public readonly AttributeEnumerator Current => this;
 
         public bool MoveNext()
         {
-            if (_at == _command.PayloadLength)
+            if (_at == _payload.Length)
                 return false;
-            _command.NextAttribute(ref _at, out SendAttribute type, out _start, out _length); // the command was checked as a whole before
+            Next(_payload, _hasOpenData, ref _at, out SendAttribute type, out _start, out _length); // the command was checked as a whole before
             Type = type;
             return true;
         }

@@ -70,8 +70,12 @@ public static class SendStreamFormat
     // What a reader of the command cannot do without. INO is never needed, COMPRESSION and ENCRYPTION mean 0 when absent.
     private static readonly ulong[] s_required = MakeRequired();
 
-    // Lengths of values that have one; 0 where any length will do.
-    private static readonly byte[] s_lengths = MakeLengths();
+    // Lengths of values that have one, by attribute; 0 where any length will do.
+    private static ReadOnlySpan<byte> Lengths =>
+    [
+        0, UuidLength, 8, 8, 8, 8, 8, 8, 8, TimeLength, TimeLength, TimeLength, TimeLength, 0, 0, 0, 0, 0, 8, 0,
+        UuidLength, 8, 0, 8, 8, 4, 8, 8, 8, 8, 4, 4, 1, 4, 0, 0,
+    ];
 
     /// <summary>The kernel's word for a command, in lower case ("set_xattr").</summary>
     public static string NameOf(SendCommandKind kind) => IsKnown(kind) ? s_commandNames[(int)kind] : "unknown";
@@ -92,7 +96,7 @@ public static class SendStreamFormat
     };
 
     /// <summary>The only length that a value of this type may have, or 0 when any will do.</summary>
-    public static int FixedLengthOf(SendAttribute attribute) => IsKnown(attribute) ? s_lengths[(int)attribute] : 0;
+    public static int FixedLengthOf(SendAttribute attribute) => IsKnown(attribute) ? Lengths[(int)attribute] : 0;
 
     /// <summary>Attributes that a command must have, as bits.</summary>
     internal static ulong RequiredBy(SendCommandKind kind) => IsKnown(kind) ? s_required[(int)kind] : 0;
@@ -133,24 +137,6 @@ public static class SendStreamFormat
         {
             foreach (SendAttribute attribute in attributes)
                 required[(int)kind] |= 1UL << (int)attribute;
-        }
-    }
-
-    private static byte[] MakeLengths()
-    {
-        byte[] lengths = new byte[AttributeCount];
-        Set(UuidLength, A.Uuid, A.CloneUuid);
-        Set(TimeLength, A.Ctime, A.Mtime, A.Atime, A.Otime);
-        Set(sizeof(byte), A.VerityAlgorithm);
-        Set(sizeof(uint), A.FallocateMode, A.Compression, A.Encryption, A.VerityBlockSize);
-        Set(sizeof(ulong), A.Ctransid, A.Ino, A.Size, A.Mode, A.Uid, A.Gid, A.Rdev, A.FileOffset, A.CloneCtransid, A.CloneOffset, A.CloneLength);
-        Set(sizeof(ulong), A.FileAttr, A.UnencodedFileLength, A.UnencodedLength, A.UnencodedOffset);
-        return lengths;
-
-        void Set(byte length, params ReadOnlySpan<SendAttribute> attributes)
-        {
-            foreach (SendAttribute attribute in attributes)
-                lengths[(int)attribute] = length;
         }
     }
 }

@@ -28,4 +28,7 @@ public sealed record SendStreamLimits
     /// are taken, as the format's documentation allows.
     /// </summary>
     public bool AllowUnknown { get; init; }
+
+    /// <summary>Whether CRCs are not looked at, for speed alone: bytes that were damaged on their way then pass for what was sent.</summary>
+    public bool SkipCrc { get; init; }
 }

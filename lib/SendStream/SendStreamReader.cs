@@ -12,23 +12,27 @@ namespace Layerbox.SendStream;
 /// </summary>
 public sealed class SendStreamReader
 {
-    /// <summary>A buffer that stays in the processor's second cache is read fastest.</summary>
-    private const int InitialBufferLength = 256 << 10;
-
-    private readonly Stream _input;
+    private readonly InputWindow _input;
     private readonly SendStreamLimits _limits;
     private readonly SendCommand _command;
-    private byte[] _buffer = new byte[InitialBufferLength];
-    private int _start;
-    private int _end;
     private long _commands;
     private bool _isInStream;
 
+    /// <param name="input">Read forwards, in large pieces; it need not seek.</param>
+    /// <param name="limits">What to put up with.</param>
     public SendStreamReader(Stream input, SendStreamLimits? limits = null)
+        : this(new InputWindow(input), limits) { }
+
+    /// <param name="input">A file that is mapped, which saves the reading.</param>
+    /// <param name="limits">What to put up with.</param>
+    public SendStreamReader(MappedStreams input, SendStreamLimits? limits = null)
+        : this(new InputWindow(input), limits) { }
+
+    private SendStreamReader(InputWindow input, SendStreamLimits? limits)
     {
         _input = input;
         _limits = limits ?? SendStreamLimits.Default;
-        _command = new SendCommand { AllowsUnknown = _limits.AllowUnknown };
+        _command = new SendCommand(input) { AllowsUnknown = _limits.AllowUnknown };
     }
 
     /// <summary>Version of the current stream: 1 to 3, or 0, which btrfs-progs take as 1.</summary>
@@ -38,13 +42,13 @@ public sealed class SendStreamReader
     public int StreamCount { get; private set; }
 
     /// <summary>How many bytes of the input lie behind the commands read so far.</summary>
-    public long Position { get; private set; }
+    public long Position => _input.Position;
 
     /// <summary>The command that <see cref="Read"/> came to.</summary>
     public SendCommand Command => _command;
 
     /// <summary>The current command's bytes as they lie in the stream, its header included.</summary>
-    public ReadOnlySpan<byte> Frame => _buffer.AsSpan(_start - CommandHeaderLength - _command.PayloadLength, CommandHeaderLength + _command.PayloadLength);
+    public ReadOnlySpan<byte> Frame => _command.Frame;
 
     /// <summary>Goes on to the next command, an end command included; says false at the end of the input.</summary>
     /// <exception cref="SendStreamException">
@@ -52,6 +56,19 @@ public sealed class SendStreamReader
     /// the next call comes to the command behind the faulty one.
     /// </exception>
     public bool Read()
+    {
+        if (!ReadFrame())
+            return false;
+        _command.Parse();
+        return true;
+    }
+
+    /// <summary>
+    /// The same without a look at the attributes, which the command does not have until it is told to <see cref="SendCommand.Parse"/> them: for who
+    /// only wants to know whether the bytes are those that were sent.
+    /// </summary>
+    /// <exception cref="SendStreamException">The same as of <see cref="Read"/>, but for attributes.</exception>
+    public bool ReadFrame()
     {
         if (!_isInStream && !ReadHeader())
             return false;
@@ -63,8 +80,8 @@ public sealed class SendStreamReader
     private bool ReadHeader()
     {
         bool isFirst = StreamCount == 0;
-        bool isWhole = Fill(HeaderLength);
-        ReadOnlySpan<byte> bytes = _buffer.AsSpan(_start, Math.Min(_end - _start, HeaderLength));
+        bool isWhole = _input.Fill(HeaderLength);
+        ReadOnlySpan<byte> bytes = _input.Rest[..Math.Min(_input.Rest.Length, HeaderLength)];
         if (bytes.IsEmpty && !isFirst)
             return false;
         if (bytes.IsEmpty)
@@ -78,7 +95,7 @@ public sealed class SendStreamReader
         Version = BinaryPrimitives.ReadUInt32LittleEndian(bytes[Magic.Length..]);
         if (Version > MaxVersion)
             throw new SendStreamException(Fault.VersionUnknown, Position + Magic.Length, 0, $"version {Version} of send streams is not known, expected 1 to {MaxVersion}");
-        Skip(HeaderLength);
+        _input.Skip(HeaderLength);
         StreamCount++;
         return _isInStream = true;
     }
@@ -86,11 +103,11 @@ public sealed class SendStreamReader
     // Layout: u32 length of the payload, u16 kind, u32 crc.
     private void ReadCommand()
     {
-        if (!Fill(CommandHeaderLength))
-            throw _end == _start
+        if (!_input.Fill(CommandHeaderLength))
+            throw _input.Rest.IsEmpty
                 ? new SendStreamException(Fault.NoEnd, Position, 0, $"the stream ends without an end command after {_commands} commands")
-                : new SendStreamException(Fault.CommandCut, Position, _commands + 1, $"its header is cut: {_end - _start} bytes, expected {CommandHeaderLength}");
-        ReadOnlySpan<byte> header = _buffer.AsSpan(_start, CommandHeaderLength);
+                : new SendStreamException(Fault.CommandCut, Position, _commands + 1, $"its header is cut: {_input.Rest.Length} bytes, expected {CommandHeaderLength}");
+        ReadOnlySpan<byte> header = _input.Rest[..CommandHeaderLength];
         if (header.SequenceEqual(Magic[..CommandHeaderLength]))
             throw new SendStreamException(Fault.Restarted, Position, _commands + 1,
                 "a new stream header, expected an end command before it: the sender was stopped and started over") { Restart = Position };
@@ -100,13 +117,14 @@ public sealed class SendStreamReader
         if (length > _limits.MaxCommandLength)
             throw Broken(Fault.CommandTooLong, $"says {length} bytes, more than the limit of {_limits.MaxCommandLength}", CommandHeaderLength);
         int frame = CommandHeaderLength + (int)length;
-        if (!Fill(frame))
-            throw Broken(Fault.CommandCut, $"cut: {_end - _start - CommandHeaderLength} of {length} bytes", frame);
-        CheckCrc(_buffer.AsSpan(_start, frame));
-        Skip(frame);
+        if (!_input.Fill(frame))
+            throw Broken(Fault.CommandCut, $"cut: {_input.Rest.Length - CommandHeaderLength} of {length} bytes", frame);
+        if (_input.Start + frame > _input.VerifiedEnd && !_limits.SkipCrc)
+            CheckCrc(_input.Slice(_input.Start, frame));
+        _command.View(_input.Start, frame);
+        _input.Skip(frame);
         _isInStream = kind != SendCommandKind.End;
         CheckKind(kind);
-        _command.Load(_buffer, _start - (int)length, (int)length);
     }
 
     private void CheckKind(SendCommandKind kind)
@@ -119,18 +137,12 @@ public sealed class SendStreamReader
             throw _command.Error(Fault.CommandOfNewerVersion, $"a command of version {first} in a stream of version {Version}");
     }
 
-    private void CheckCrc(Span<byte> frame)
+    private void CheckCrc(ReadOnlySpan<byte> frame)
     {
-        // In place, as if the CRC's own bytes were 0: faster than feeding three pieces.
-        Span<byte> field = frame[(sizeof(uint) + sizeof(ushort))..CommandHeaderLength];
-        uint found = BinaryPrimitives.ReadUInt32LittleEndian(field);
-        field.Clear();
-        uint expected = Crc32C.Append(0, frame);
-        uint iscsi = found == expected ? 0 : ~Crc32C.Append(uint.MaxValue, frame);
-        BinaryPrimitives.WriteUInt32LittleEndian(field, found);
+        uint found = BinaryPrimitives.ReadUInt32LittleEndian(frame[(sizeof(uint) + sizeof(ushort))..]), expected = Crc32C.OfFrame(frame);
         if (found == expected)
             return;
-        string hint = found == iscsi ? ", which is the iSCSI form of CRC32C; here it starts at 0 and is not inverted" : "";
+        string hint = found == ~Crc32C.OfFrame(frame, uint.MaxValue) ? ", which is the iSCSI form of CRC32C; here it starts at 0 and is not inverted" : "";
         throw Broken(Fault.CrcMismatch, $"crc is 0x{found:x8}, expected 0x{expected:x8}{hint}", frame.Length);
     }
 
@@ -138,8 +150,8 @@ public sealed class SendStreamReader
     private SendStreamException Broken(Fault fault, string reason, int frame)
     {
         int end = frame + Magic.Length - 1; // the header may begin with the frame's last byte
-        Fill(end);
-        int at = _buffer.AsSpan(_start, Math.Min(_end - _start, end)).IndexOf(Magic);
+        _input.Fill(end);
+        int at = _input.Rest[..Math.Min(_input.Rest.Length, end)].IndexOf(Magic);
         return at < 0
             ? _command.Error(fault, reason)
             : new SendStreamException(Fault.Restarted, _command,
@@ -154,32 +166,4 @@ public sealed class SendStreamReader
         [(byte)'B', (byte)'Z', (byte)'h', ..] => "bzip2 data",
         _ => $"'{BytesText.Escape(bytes)}'",
     };
-
-    private void Skip(int length)
-    {
-        _start += length;
-        Position += length;
-    }
-
-    /// <summary>Makes so many bytes lie in the buffer; says false when the input ends before.</summary>
-    private bool Fill(int length)
-    {
-        if (_end - _start >= length)
-            return true;
-        if (_buffer.Length - _start < length)
-        {
-            _buffer.AsSpan(_start.._end).CopyTo(_buffer);
-            (_start, _end) = (0, _end - _start);
-        }
-        while (_end - _start < length)
-        {
-            if (_end == _buffer.Length)
-                Array.Resize(ref _buffer, (int)Math.Min(2L * _buffer.Length, Array.MaxLength));
-            int read = _input.Read(_buffer, _end, _buffer.Length - _end);
-            if (read == 0)
-                return false;
-            _end += read;
-        }
-        return true;
-    }
 }
