@@ -18,6 +18,7 @@ internal static class ToolTable
         ["sendstream-check"] = SendstreamCheck.Declare,
         ["sendstream-diff"] = SendstreamDiff.Declare,
         ["sendstream-make"] = SendstreamMake.Declare,
+        ["sendstream-parse"] = SendstreamParse.Declare,
         ["sendstream-rewrite"] = SendstreamRewrite.Declare,
         ["sendstream-tar"] = SendstreamTar.Declare,
         ["subvol-delete"] = SubvolDelete.Declare,

@@ -12,6 +12,9 @@ namespace Layerbox.Cmd.Sendstream;
 /// </summary>
 internal sealed class StreamInput : IDisposable
 {
+    private FileWindow? _window;
+    private MappedStreams? _mapping;
+
     private StreamInput(string name, Stream bytes, CompressionKind compression, SafeFileHandle? plainFile) =>
         (Name, Bytes, Compression, PlainFile) = (name, bytes, compression, plainFile);
 
@@ -71,5 +74,26 @@ internal sealed class StreamInput : IDisposable
         }
     }
 
-    public void Dispose() => Bytes.Dispose();
+    /// <summary>A reader of the streams. It is good as long as this is.</summary>
+    /// <param name="limits">What it puts up with.</param>
+    /// <param name="mapped">Whether the file is mapped; that must be possible.</param>
+    /// <param name="threads">How many threads check CRCs; more than one need a mapped file.</param>
+    /// <exception cref="UsageException">It cannot be mapped.</exception>
+    public SendStreamReader NewReader(SendStreamLimits limits, bool mapped, int threads)
+    {
+        if (!mapped && threads == 1)
+            return new SendStreamReader(Bytes, limits);
+        if (PlainFile is null)
+            throw new UsageException($"{Name}: {(Compression == CompressionKind.None ? "no regular file" : "compressed")}, which cannot be mapped: leave --mapped and --threads out");
+        _window = new FileWindow(PlainFile, Name);
+        _mapping = new MappedStreams(_window.Show, Files.Status(PlainFile).Size, threads);
+        return new SendStreamReader(_mapping, limits);
+    }
+
+    public void Dispose()
+    {
+        _mapping?.Dispose();
+        ((IDisposable?)_window)?.Dispose();
+        Bytes.Dispose();
+    }
 }

@@ -19,4 +19,15 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Name)]
     internal static partial byte* gnu_get_libc_version();
+
+    [LibraryImport(Name)]
+    internal static partial Tm* localtime_r(long* time, Tm* result);
+
+    /// <summary>struct tm of glibc (bits/types/struct_tm.h).</summary>
+    internal struct Tm
+    {
+        internal int Second, Minute, Hour, DayOfMonth, Month, Year, DayOfWeek, DayOfYear, IsDaylightSaving;
+        internal long GmtOffset;
+        internal byte* Zone;
+    }
 }

@@ -19,6 +19,9 @@ internal sealed class InputWindow
     private int _start;
     private int _end;
 
+    /// <summary>A window on nothing, until it is shown something.</summary>
+    public InputWindow() { }
+
     public InputWindow(Stream stream)
     {
         _stream = stream;
@@ -40,6 +43,9 @@ internal sealed class InputWindow
     public int VerifiedEnd { get; private set; }
 
     public ReadOnlySpan<byte> Slice(int start, int length) => (_stream is null ? _mapped.Span : _buffer).Slice(start, length);
+
+    /// <summary>Puts these bytes in reach.</summary>
+    public void Show(ReadOnlyMemory<byte> bytes) => _mapped = bytes;
 
     public void Skip(int length)
     {

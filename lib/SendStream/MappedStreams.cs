@@ -17,16 +17,11 @@ public sealed class MappedStreams(FileView view, long fileLength, int threads = 
     /// <summary>So much is shown at once: enough to make system calls rare, and little to keep in memory.</summary>
     private const int WindowLength = 4 << 20;
 
-    /// <summary>The CRCs of a window are checked before the next is shown; the longer, the less time is spent on waiting for each other.</summary>
-    private const int SharedWindowLength = 8 << 20;
-
-    private readonly int _windowLength = threads > 1 ? SharedWindowLength : WindowLength;
-
     internal FrameVerifier? Verifier { get; } = threads > 1 ? new FrameVerifier(threads) : null;
 
     /// <summary>Shows at least so many bytes, or all to the end of the file.</summary>
     internal ReadOnlyMemory<byte> Show(long offset, int length) =>
-        offset < fileLength ? view(offset, (int)Math.Min(Math.Max(length, _windowLength), fileLength - offset)) : default;
+        offset < fileLength ? view(offset, (int)Math.Min(Math.Max(length, WindowLength), fileLength - offset)) : default;
 
     /// <summary>Ends the threads.</summary>
     public void Dispose() => Verifier?.Dispose();

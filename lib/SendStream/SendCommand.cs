@@ -20,6 +20,9 @@ public sealed class SendCommand
     private ulong _present;
     private int _payloadStart;
 
+    /// <summary>A command that has no reader: it is shown by <see cref="Load"/>.</summary>
+    internal SendCommand() => _window = new InputWindow();
+
     internal SendCommand(InputWindow window) => _window = window;
 
     /// <summary>Where the command begins in the input, in bytes.</summary>
@@ -58,8 +61,12 @@ public sealed class SendCommand
 
     /// <summary>Where in the input the value of an attribute begins, in bytes.</summary>
     /// <exception cref="SendStreamException">The command does not have it.</exception>
-    public long OffsetOf(SendAttribute attribute) =>
-        Has(attribute) ? Offset + SendStreamFormat.CommandHeaderLength + (_starts[(int)attribute] - _payloadStart) : throw Missing(attribute);
+    public long OffsetOf(SendAttribute attribute)
+    {
+        if (!Has(attribute))
+            Missing(attribute);
+        return Offset + SendStreamFormat.CommandHeaderLength + (_starts[(int)attribute] - _payloadStart);
+    }
 
     /// <inheritdoc cref="Bytes"/>
     public byte UInt8(SendAttribute attribute) => Bytes(attribute)[0];
@@ -115,6 +122,14 @@ public sealed class SendCommand
     /// <summary>Makes this the view of a command whose frame was found good.</summary>
     internal void View(int frameStart, int frameLength) =>
         (_payloadStart, PayloadLength) = (frameStart + SendStreamFormat.CommandHeaderLength, frameLength - SendStreamFormat.CommandHeaderLength);
+
+    /// <summary>Makes this the view of attributes in a buffer, and checks them.</summary>
+    internal void Load(byte[] buffer, int payloadStart, int payloadLength)
+    {
+        _window.Show(buffer);
+        (_payloadStart, PayloadLength) = (payloadStart, payloadLength);
+        Parse();
+    }
 
     /// <summary>Whether attributes of unknown type are passed over.</summary>
     internal bool AllowsUnknown { get; init; }

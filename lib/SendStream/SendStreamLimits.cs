@@ -6,6 +6,9 @@ public sealed record SendStreamLimits
     /// <summary>The kernel's own commands stay below 144 KiB; this leaves room for other writers.</summary>
     public const int DefaultMaxCommandLength = 64 << 20;
 
+    /// <summary>More than this no buffer can hold.</summary>
+    public const int LargestMaxCommandLength = 1 << 30;
+
     public static SendStreamLimits Default { get; } = new();
 
     /// <summary>Longest payload of a command, in bytes. Memory is taken as bytes arrive, never because a length was told.</summary>

@@ -102,8 +102,8 @@ public class KernelStreamTests
 
         foreach (string stream in new[] { "full", "full2", "changes", "changes2", "back" })
         {
-            string[] dumped = [.. Programs.Shell($"btrfs receive --dump -f {folder / stream} | cut -d ' ' -f 1").Split('\n', StringSplitOptions.RemoveEmptyEntries)];
-            Assert.Equal(dumped, Commands(folder, stream).SkipLast(1).Select(SendStreamFormat.NameOf)); // END is not dumped
+            Programs.Shell($"btrfs receive --dump -f {folder / stream} > {folder / "dump"}");
+            Assert.Equal(File.ReadAllBytes(folder / "dump"), BtrfsDump.Ours(File.ReadAllBytes(folder / stream)));
         }
 
         // Without data there is nothing to make files of, but every frame is good.

@@ -188,6 +188,9 @@ public class SendStreamReaderTests
         Assert.Equal(4, Read(Join(s_header, s_subvol, Command(99, Attribute(777, 1)), Mkfile("a"), s_end), s_tolerant).Count);
     }
 
+    /// <summary>A stream with a command and attributes that nobody knows.</summary>
+    internal static byte[] WithUnknown() => Join(s_header, s_subvol, Command(99, Path("a"), Attribute(777, 1, 2), Attribute(777)), s_end);
+
     private static readonly SendStreamLimits s_tolerant = new() { AllowUnknown = true };
 
     [Fact]
