@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Layerbox.FileTree;
+using Layerbox.Rootfs;
 
 namespace Layerbox.Cmd;
 
@@ -15,9 +16,17 @@ internal static class Difference
         return format;
     }
 
-    /// <summary>Prints the changes; the exit status says whether there are any.</summary>
-    public static int Write(IReadOnlyList<TreeChange> changes, string? format, Streams io)
+    /// <summary>The paths that differ. What must be read for that is read by all processors.</summary>
+    public static IReadOnlyList<TreeChange> Between(Tree from, Tree to)
     {
+        ContentDigests.ComputeAll(TreeDifference.ContentsToRead(from, to));
+        return TreeDifference.Compare(from, to);
+    }
+
+    /// <summary>Prints what differs; the exit status says whether anything does.</summary>
+    public static int Write(Tree from, Tree to, string? format, Streams io)
+    {
+        IReadOnlyList<TreeChange> changes = Between(from, to);
         if (format == JsonForm)
             TreeDifferenceText.WriteJson(io.Out, changes);
         else

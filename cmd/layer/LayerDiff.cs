@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Layerbox.FileTree;
 using Layerbox.Layer;
 
 namespace Layerbox.Cmd.Layers;
@@ -27,6 +26,6 @@ internal static class LayerDiff
         using BuiltLayer now = LayerArguments.Open(b, volume, io);
         if (old.Handle.Digest == now.Handle.Digest)
             return ExitStatus.Success;
-        return Difference.Write(TreeDifference.Compare(old.Tree, now.Tree), format, io);
+        return Difference.Write(old.Tree, now.Tree, format, io);
     }
 }

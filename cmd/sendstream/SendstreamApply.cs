@@ -50,7 +50,11 @@ internal static class SendstreamApply
         using Progress progress = Progress.Start(io, progressMode);
         StreamTarget target = new(request.Directory);
         Guid? assumed = null;
-        using StreamChain chain = StreamChain.Read(request.Files, uuid => (assumed ??= uuid) == uuid && request.ParentUnchecked ? target.State : null, io);
+        using StreamChain chain = new(io)
+        {
+            Set = new SubvolumeSet { Known = uuid => (assumed ??= uuid) == uuid && request.ParentUnchecked ? target.State : null },
+        };
+        Receive(chain, request);
         ReceivedSubvolume subvolume = chain.Select(request.Subvolume);
         if (request.NoOwner)
             foreach (ReceivedSubvolume received in chain.Set.Subvolumes)
@@ -58,7 +62,7 @@ internal static class SendstreamApply
         Tree? from = Start(request, target, chain, subvolume);
         if (request.DryRun)
         {
-            foreach (TreeChange change in TreeDifference.Compare(from ?? new Tree(), subvolume.Tree))
+            foreach (TreeChange change in Difference.Between(from ?? new Tree(), subvolume.Tree))
                 io.WriteLine(TreeDifferenceText.Line(change));
             return ExitStatus.Success;
         }
@@ -76,6 +80,18 @@ internal static class SendstreamApply
         }
     }
 
+    private static void Receive(StreamChain chain, Request request)
+    {
+        try
+        {
+            chain.Receive(request.Files);
+        }
+        catch (InvalidDataException e) when (e.InnerException is SendStreamException { Fault: SendStreamFault.ParentUnknown })
+        {
+            throw new InvalidDataException($"{e.Message}: name its streams before this one, or say --parent-unchecked if {request.Directory} is in its state", e);
+        }
+    }
+
     /// <summary>The state that the directory is in, null for nothing.</summary>
     /// <exception cref="InvalidDataException">It is in none that the streams lead from.</exception>
     private static Tree? Start(Request request, StreamTarget target, StreamChain chain, ReceivedSubvolume subvolume)
@@ -90,7 +106,7 @@ internal static class SendstreamApply
         if (subvolume.ParentUuid is null)
             throw new PosixException("apply", Errno.ENOTEMPTY, request.Directory, "not empty, and a full stream makes a new directory");
         for (ReceivedSubvolume? candidate = subvolume; candidate is not null; candidate = chain.ParentOf(candidate))
-            if (TreeDifference.Compare(target.State!, candidate.Tree).Count == 0)
+            if (Difference.Between(target.State!, candidate.Tree).Count == 0)
                 return candidate.Tree;
         TreeChange difference = TreeDifference.Compare(chain.ParentOf(subvolume)!.Tree, target.State!)[0];
         throw new InvalidDataException($"{request.Directory}: is in none of the states that the streams lead through; from the parent it differs so: {TreeDifferenceText.Line(difference)}");

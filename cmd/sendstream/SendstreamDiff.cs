@@ -40,21 +40,21 @@ internal static class SendstreamDiff
         };
         if (from.Concat(to).Count(file => file == InputFile.StandardInput) > 1)
             throw new UsageException("standard input can be read once only");
-        using Side a = Side.Read(from, io), b = Side.Read(to, io);
-        return Difference.Write(TreeDifference.Compare(a.Tree, b.Tree), format, io);
-    }
+        // What both sides begin with is read once: what nobody changed since is then the very same, and need not be compared.
+        int common = from.Zip(to).TakeWhile(pair => pair.First == pair.Second).Count();
+        using StreamChain first = new(io), second = new(io);
+        Tree? shared = common == 0 || IsFolder(from) ? null : first.Receive(from[..common]).Tree;
+        Tree before = Receive(first, from), after = Receive(shared is null ? second : first, to);
+        return Difference.Write(before, after, format, io);
 
-    /// <summary>One of the two filesystems.</summary>
-    private sealed record Side(Tree Tree, StreamChain? Chain) : IDisposable
-    {
-        public static Side Read(string[] operands, Streams io)
+        Tree Receive(StreamChain chain, string[] side)
         {
-            if (operands is [var only] && only != InputFile.StandardInput && Files.Exists(only) && Files.Status(only, followLinks: true).IsDirectory)
-                return new Side(RootfsReader.Read(only), null);
-            StreamChain chain = StreamChain.Read(operands, known: null, io);
-            return new Side(chain.Select(null).Tree, chain);
+            if (IsFolder(side))
+                return RootfsReader.Read(side[0]);
+            return shared is null ? chain.Receive(side).Tree : side.Length > common ? chain.Receive(side[common..]).Tree : shared;
         }
-
-        public void Dispose() => Chain?.Dispose();
     }
+
+    private static bool IsFolder(string[] side) =>
+        side is [var only] && only != InputFile.StandardInput && Files.Exists(only) && Files.Status(only, followLinks: true).IsDirectory;
 }

@@ -40,7 +40,8 @@ internal static class SendstreamTar
     {
         Stream? standardOutput = path is null ? io.BinaryOut : null;
         using Progress progress = Progress.Start(io, progressMode);
-        using StreamChain chain = StreamChain.Read(files, known: null, io);
+        using StreamChain chain = new(io);
+        chain.Receive(files);
         ReceivedSubvolume subvolume = chain.Select(name);
         ReceivedSubvolume? parent = !isChanges ? null : chain.ParentOf(subvolume)
             ?? throw new InvalidDataException($"'{subvolume.Name}' is no incremental stream's: it has no parent that it could differ from");

@@ -42,10 +42,10 @@ internal sealed class SentSource : IDisposable
     {
         if (path == InputFile.StandardInput || !Files.Exists(path) || !Files.Status(path, followLinks: true).IsRegular || IsHandle(path))
             return Open(path, volume, io);
-        StreamChain chain = StreamChain.Read([path], uuid => (parent?._held as StreamChain)?.Set.Find(uuid)?.Tree, io);
+        StreamChain chain = new(io) { Set = new SubvolumeSet { Known = uuid => (parent?._held as StreamChain)?.Set.Find(uuid)?.Tree } };
         try
         {
-            ReceivedSubvolume last = chain.Select(null);
+            ReceivedSubvolume last = chain.Receive([path]);
             return new SentSource(last.Name, () => last.Tree, null, chain);
         }
         catch

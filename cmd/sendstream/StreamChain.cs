@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Layerbox.FileTree;
 using Layerbox.Posix;
 using Layerbox.SendStream;
 
@@ -9,13 +8,11 @@ namespace Layerbox.Cmd.Sendstream;
 /// The subvolumes that several inputs describe one after the other, such as a full stream and the incremental ones upon it. All of it is
 /// held as a model: what a tool writes, it writes after everything was read and found good.
 /// </summary>
-internal sealed class StreamChain : IDisposable
+internal sealed class StreamChain(Streams io) : IDisposable
 {
-    private readonly ReceivedStreams _streams;
+    private readonly List<ReceivedStreams> _inputs = [];
 
-    private StreamChain(ReceivedStreams streams) => _streams = streams;
-
-    public SubvolumeSet Set => _streams.Set;
+    public SubvolumeSet Set { get; init; } = new();
 
     /// <summary>The operand of a tool that reads a chain.</summary>
     public static Argument<string[]> Files() => new("FILE")
@@ -26,13 +23,14 @@ internal sealed class StreamChain : IDisposable
 
     public static Option<string> Subvolume() => new("--subvolume") { Description = "Which of the subvolumes is meant; else the last one.", HelpName = "NAME|UUID" };
 
-    /// <summary>Reads the inputs.</summary>
+    /// <summary>Receives inputs, upon those before; gives the last subvolume.</summary>
     /// <param name="files">Operands; none is standard input.</param>
-    /// <param name="known">Gives the state of a subvolume that no input describes.</param>
-    /// <param name="io">Where standard input comes from.</param>
     /// <exception cref="InvalidDataException">A stream is malformed or impossible: input, offset, command and reason.</exception>
-    public static StreamChain Read(IReadOnlyList<string> files, Func<Guid, Tree?>? known, Streams io) =>
-        new(ReceivedStreams.Open(files.Count == 0 ? [InputFile.StandardInput] : files, io, new SubvolumeSet { Known = known }, withContents: true));
+    public ReceivedSubvolume Receive(IReadOnlyList<string> files)
+    {
+        _inputs.Add(ReceivedStreams.Open(files.Count == 0 ? [InputFile.StandardInput] : files, io, Set, withContents: true));
+        return Select(null);
+    }
 
     /// <summary>The subvolume that is meant: the last one, or that of a name or uuid.</summary>
     /// <exception cref="InvalidDataException">There is none, or there are several of the name.</exception>
@@ -59,5 +57,5 @@ internal sealed class StreamChain : IDisposable
         return Set.Subvolumes.TakeWhile(other => !ReferenceEquals(other, subvolume)).LastOrDefault(other => other.Uuid == subvolume.ParentUuid);
     }
 
-    public void Dispose() => _streams.Dispose();
+    public void Dispose() => _inputs.ForEach(input => input.Dispose());
 }

@@ -18,6 +18,25 @@ public static class TreeDifference
         return comparison.Changes;
     }
 
+    /// <summary>The contents that <see cref="Compare"/> has to read, since they may be equal: two for each path, for those who can read several at once.</summary>
+    public static IEnumerable<FileContent> ContentsToRead(Tree from, Tree to)
+    {
+        TreePath? folder = null;
+        Inode? folderFrom = null;
+        foreach ((TreePath path, Inode inode) in to.Walk())
+        {
+            if (inode.Content is not { Size: > 0 } content)
+                continue;
+            if (!ReferenceEquals(folder, path.Parent))
+                (folder, folderFrom) = (path.Parent, from.Find(path.Parent));
+            if (folderFrom?.Child(path.Name)?.Content is { } other && other.Size == content.Size && !ReferenceEquals(other, content))
+            {
+                yield return other;
+                yield return content;
+            }
+        }
+    }
+
     private sealed class Comparison
     {
         private readonly Names _namesFrom = new(), _namesTo = new();

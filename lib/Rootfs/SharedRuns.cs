@@ -10,6 +10,9 @@ namespace Layerbox.Rootfs;
 /// </summary>
 internal sealed class SharedRuns
 {
+    /// <summary>What filesystems share is a multiple of this, at offsets that are.</summary>
+    private const int BlockSize = 4096;
+
     private readonly record struct Range(long Start, long End);
 
     /// <summary>Bytes of a source that were written to a file.</summary>
@@ -24,7 +27,9 @@ internal sealed class SharedRuns
 
     private readonly Func<FileContent, IEnumerable<ContentRun>> _runsOf;
     private readonly Dictionary<object, List<Range>> _shared = new(ReferenceEqualityComparer.Instance);
-    private readonly Dictionary<object, SortedList<long, Placed>> _placed = new(ReferenceEqualityComparer.Instance);
+
+    // By source, and by where in a block its byte 0 would come to lie: others cannot be shared.
+    private readonly Dictionary<(object Source, long Phase), SortedList<long, Placed>> _placed = [];
 
     public SharedRuns(Tree tree, Func<FileContent, IEnumerable<ContentRun>> runsOf)
     {
@@ -55,7 +60,8 @@ internal sealed class SharedRuns
         {
             for (long done = 0; done < run.Length;)
             {
-                Placed? placed = Find(run.Source, run.SourceOffset + done, out long length);
+                (object, long) key = (run.Source, (run.Offset - run.SourceOffset) & (BlockSize - 1));
+                Placed? placed = Find(key, run.SourceOffset + done, out long length);
                 length = Math.Min(length, run.Length - done);
                 Reflinked? next = placed is null ? null
                     : new Reflinked(placed.Directory, placed.Name, placed.FileOffset + run.SourceOffset + done - placed.Start, length, run.Offset + done);
@@ -69,7 +75,7 @@ internal sealed class SharedRuns
                         ContentCopy.WriteRange(content, run.Offset + done, length, file, run.Offset + done);
                 }
                 if (placed is null && IsShared(run))
-                    Place(run.Source, new Placed(run.SourceOffset + done, run.SourceOffset + done + length, directory, name, run.Offset + done));
+                    Place(key, new Placed(run.SourceOffset + done, run.SourceOffset + done + length, directory, name, run.Offset + done));
                 done += length;
             }
         }
@@ -99,18 +105,18 @@ internal sealed class SharedRuns
         }
     }
 
-    private void Place(object source, Placed placed)
+    private void Place((object, long) key, Placed placed)
     {
-        if (!_placed.TryGetValue(source, out SortedList<long, Placed>? list))
-            _placed.Add(source, list = []);
+        if (!_placed.TryGetValue(key, out SortedList<long, Placed>? list))
+            _placed.Add(key, list = []);
         list.Add(placed.Start, placed);
     }
 
     /// <summary>Where the byte at an offset of a source was written, and how far that goes; null and how far until the next that was.</summary>
-    private Placed? Find(object source, long offset, out long length)
+    private Placed? Find((object, long) key, long offset, out long length)
     {
         length = long.MaxValue;
-        if (!_placed.TryGetValue(source, out SortedList<long, Placed>? list))
+        if (!_placed.TryGetValue(key, out SortedList<long, Placed>? list))
             return null;
         int at = LastAtOrBefore(list.Keys, offset);
         if (at >= 0 && list.Values[at] is var placed && placed.End > offset)

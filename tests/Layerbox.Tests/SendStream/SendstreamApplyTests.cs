@@ -66,7 +66,7 @@ public sealed class SendstreamApplyTests : IDisposable
     {
         Apply("full").AssertSucceeded();
         Assert.Equal(2, Apply("changes").Status);
-        Assert.EndsWith("the parent subvolume 11111111-1111-1111-1111-111111111111 is not known", Apply("changes").FirstErrorLine, StringComparison.Ordinal);
+        Assert.EndsWith($"the parent subvolume 11111111-1111-1111-1111-111111111111 is not known: name its streams before this one, or say --parent-unchecked if {_files.Out} is in its state", Apply("changes").FirstErrorLine, StringComparison.Ordinal);
         Tools.Run("sendstream-apply", "--parent-unchecked", _files.Out, _files / "changes").AssertSucceeded();
         AssertState(Changed);
         // It is not the parent any more, and what a command asks for is not there.
@@ -111,6 +111,35 @@ public sealed class SendstreamApplyTests : IDisposable
         Assert.Equal((2, $"sendstream-apply: {_files.Out}: subvolume create: not on btrfs"), Said(Tools.Run("sendstream-apply", "--as-subvolume", _files.Out, _files / "full")));
         Assert.Equal(2, Tools.Run("sendstream-apply", "--as-subvolume", volume / "bad", _files.Make("bad", "subvol vol; mkfile c; set_xattr c no-namespace v; end")).Status);
         Assert.Equal(["web"], Names(volume.Path));
+    }
+
+    [Fact]
+    public void What_a_stream_clones_is_shared_on_disk()
+    {
+        using TempVolume volume = TempVolume.OrSkip();
+        string full = _files.Make("clones", "subvol vol; mkfile z; write z 0 a*40000; write z 40000 b*41920; mkfile y; clone y 0 81920 z 0; mkfile x; clone x 4096 8192 z 36864; mkfile odd; clone odd 0 100 z 7; end");
+        string more = _files.Make("more", "snapshot vol2 22 11; mkfile w; clone w 0 81920 z 0; write w 0 c*4096; unlink z; rename y a; mkfile v; clone v 0 8192 w 8192 22; end");
+        Tools.Run("sendstream-apply", volume / "d", full).AssertSucceeded();
+        Assert.Equal(AddressesOf("z", 0, 81920), AddressesOf("y", 0, 81920));
+        Assert.Equal(AddressesOf("z", 36864, 8192), AddressesOf("x", 4096, 8192));
+        Assert.Equal(0, Tools.Run("sendstream-diff", full, volume / "d").Status);
+        List<UInt128> before = AddressesOf("z", 8192, 65536);
+        Tools.Run("sendstream-apply", "--parent-unchecked", volume / "d", more).AssertSucceeded();
+        Assert.Equal(before, AddressesOf("w", 8192, 65536)); // of a file that is gone
+        Assert.Equal(0, Tools.Run("sendstream-diff", "--from", full, "--from", more, "--to", volume / "d").Status);
+
+        // A block's address for each block.
+        List<UInt128> AddressesOf(string name, long offset, long length)
+        {
+            Programs.Run("sync", "-f", volume.Path);
+            DiskContent content = (DiskContent)RootfsReader.Read(volume / "d").Find(TreePath.Parse(name))!.Content!;
+            IReadOnlyList<StoredRun> runs = content.FindStorage();
+            List<UInt128> addresses = [];
+            for (long at = offset; at < offset + length; at += 4096)
+                addresses.Add(runs.Single(run => run.Offset <= at && at < run.Offset + run.Length) is var found ? found.Address + (UInt128)(at - found.Offset) : 0);
+            Assert.DoesNotContain(UInt128.Zero, addresses);
+            return addresses;
+        }
     }
 
     private Tools.Result Apply(params string[] streams) => Tools.Run(["sendstream-apply", _files.Out, .. streams.Select(stream => _files / stream)]);

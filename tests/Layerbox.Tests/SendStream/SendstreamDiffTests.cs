@@ -29,6 +29,10 @@ public sealed class SendstreamDiffTests : IDisposable
         Assert.Equal(0, Tools.Run("sendstream-diff", "--from", _files / "full", "--from", _files / "changes", "--to", twin).Status);
         Tools.Result result = Tools.Run("sendstream-diff", "--from", _files / "full", "--to", _files / "full", "--to", _files / "changes");
         Assert.Equal((1, "M / time 77.000000088 -> 99.000000000\nD /big\nM /d/a content\nM /d/a2 content\nD /d/link\nA /moved\nA /new\n"), (result.Status, result.Out));
+        Assert.Equal(0, Tools.Run("sendstream-diff", _files / "full", _files / "full").Status);
+        Assert.Equal(1, Tools.Run("sendstream-diff", "--from", _files / "full", "--from", _files / "changes", "--to", _files / "full").Status);
+        string other = _files.Make("other", "snapshot vol2 22 11; mkfile c; end");
+        Assert.Equal("A /c\n", Tools.Run("sendstream-diff", "--from", _files / "full", "--from", _files.Make("none", "snapshot vol2 22 11; end"), "--to", _files / "full", "--to", other).Out);
         Assert.Equal(result.Out, Tools.RunWithInput(File.ReadAllBytes(_files / "changes"), "sendstream-diff", "--from", _files / "full", "--to", _files / "full", "--to", "-").Out);
     }
 
