@@ -13,7 +13,9 @@ internal static class BadStreams
     private static readonly byte[] s_x = "x"u8.ToArray();
 
     /// <summary>Streams that look odd and are not.</summary>
-    public static IEnumerable<(string Name, byte[] Bytes)> Odd =>
+    public static IReadOnlyList<(string Name, byte[] Bytes)> Odd => s_odd.Value;
+
+    private static readonly Lazy<IReadOnlyList<(string, byte[])>> s_odd = new(() =>
     [
         ("header and end", Vol()),
         ("attributes in another order", Stream(1, Command(K.Subvol, U64(A.Ctransid, 7), Attribute(A.Uuid, Uuid), Path("vol")), Mkfile("a"), Command(K.Write, Attribute(A.Data, s_x), U64(A.FileOffset, 0), Path("a")), End)),
@@ -31,9 +33,11 @@ internal static class BadStreams
         ("encoded, with padding", Vol2(Mkfile("a"), Encoded("a", 4, 4, 0, 2, [.. ZstdFrame(0x20, 4), .. new byte[4000]]))),
         ("encoded, much longer than said", Vol2(Mkfile("a"), Encoded("a", 131_072, 131_072, 0, 1, Zlib(new byte[20 << 20])))),
         ("lzo, where a length would straddle sectors", Vol2(Mkfile("a"), Encoded("a", 4070, 4096, 0, 3, Lzo))),
-    ];
+    ]);
 
-    public static IEnumerable<(string Name, byte[] Bytes, string Findings)> All => [.. Headers, .. Frames, .. Attributes, .. Order, .. Paths, .. Names, .. Numbers, .. EncodedWrites];
+    public static IReadOnlyList<(string Name, byte[] Bytes, string Findings)> All => s_all.Value;
+
+    private static readonly Lazy<IReadOnlyList<(string, byte[], string)>> s_all = new(() => [.. Headers, .. Frames, .. Attributes, .. Order, .. Paths, .. Names, .. Numbers, .. EncodedWrites]);
 
     private static byte[] Vol(params byte[][] parts) => Stream(1, [Subvol, .. parts, End]);
     private static byte[] Vol2(params byte[][] parts) => Stream(2, [Subvol, .. parts, End]);

@@ -27,7 +27,7 @@ public partial class SendStreamCheckTests
     [Fact]
     public void Depth_costs_no_stack()
     {
-        const int Levels = 100_000;
+        const int Levels = 20_000;
         IEnumerable<string> deeper = Enumerable.Repeat("mkdir b; rename a b/a; rename b a", Levels);
         Assert.Equal("", Findings(StreamScript.Make($"subvol vol; mkdir a; {string.Join(';', deeper)}; snapshot vol2; mkdir a/b; end")));
     }
@@ -41,7 +41,7 @@ public partial class SendStreamCheckTests
     }
 
     [Fact]
-    public void Names_of_bad_streams_are_given_once() => Assert.Equal(BadStreams.All.Count(), BadStreams.All.DistinctBy(b => b.Name).Count());
+    public void Names_of_bad_streams_are_given_once() => Assert.Equal(BadStreams.All.Count, BadStreams.All.DistinctBy(b => b.Name).Count());
 
     /// <summary>LAYERBOX_BAD_STREAMS is a folder of files NAME.stream that somebody else made of the same descriptions.</summary>
     [Fact]
@@ -139,8 +139,8 @@ public partial class SendStreamCheckTests
     {
         List<string> codes = [];
         SendStreamCheck check = new(finding => codes.Add(finding.Code), framesOnly: true);
-        check.Check(new SendStreamReader(new MemoryStream(Stream(1, Subvol, Mkfile("../x"), Command(K.Mkfile), Chmod("nope", 0x9FF), End))));
-        Assert.Equal(["attribute_missing"], codes);
+        check.Check(new SendStreamReader(new MemoryStream(Stream(1, Subvol, Mkfile("../x"), Command((K)99), Chmod("nope", 0x9FF), Mkfile("a")[..^1]))));
+        Assert.Equal(["command_unknown", "command_cut"], codes);
     }
 
     [Fact]
