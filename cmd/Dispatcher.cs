@@ -87,9 +87,18 @@ internal static class Dispatcher
         int trouble = ExitStatus.Trouble;
         try
         {
-            Tool tool = declare();
-            trouble = tool.TroubleStatus;
-            int status = RunTool(tool, args, io);
+            int status;
+            if (ToolTable.PlainForm(name, args) is { } plain)
+            {
+                trouble = plain.TroubleStatus;
+                status = plain.Run(io);
+            }
+            else
+            {
+                Tool tool = declare();
+                trouble = tool.TroubleStatus;
+                status = RunTool(tool, args, io);
+            }
             io.Out.Flush();
             return status;
         }

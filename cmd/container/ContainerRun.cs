@@ -9,7 +9,15 @@ namespace Layerbox.Cmd.Containers;
 /// <summary>container-run: runs a command in a layer and passes its exit status on.</summary>
 internal static class ContainerRun
 {
-    private const string Name = "container-run", NoNetwork = "none", HostNetwork = "host", Shell = "/bin/sh";
+    public const string Name = "container-run";
+
+    private const string NoNetwork = "none", HostNetwork = "host", Shell = "/bin/sh";
+    private const string Builtin = "builtin", Nspawn = "nspawn", Default = "default", NoFilter = "none";
+
+    /// <summary>"HANDLE -- CMD…": all that most runs say.</summary>
+    public static PlainForm? PlainForm(string[] args) => args is [var handle, "--", _, ..] && (handle == "-" || !handle.StartsWith('-'))
+        ? new PlainForm(io => Run(new Request(handle, args[2..]), io), ExitStatus.ContainerFailed)
+        : null;
 
     public static Tool Declare()
     {
@@ -32,31 +40,44 @@ internal static class ContainerRun
         Option<string> network = new("--network") { Description = "none: only its own loopback; host: all that this machine reaches.", DefaultValueFactory = _ => NoNetwork };
         network.AcceptOnlyFromAmong(NoNetwork, HostNetwork);
         Option<string[]> capability = new("--capability") { Description = "Leave the command this capability too, such as CAP_MKNOD.", HelpName = "CAP" };
-        Option<bool> inPlace = new("--in-place") { Description = "Work in the folder itself and keep what the command changes. Layers never change: then it is a snapshot that is thrown away." };
+        Option<bool> noNewPrivileges = new("--no-new-privileges") { Description = "No setuid program inside gives more privileges than the command has." };
+        Option<string> seccomp = new("--seccomp") { Description = "The filter that refuses system calls such as bpf and keyctl; none: every call that capabilities allow.", DefaultValueFactory = _ => Default };
+        seccomp.AcceptOnlyFromAmong(Default, NoFilter);
+        Option<bool> inPlace = new("--in-place") { Description = "Work in the folder itself and keep what the command changes. A compiled layer never changes: this is refused there." };
+        Option<bool> snapshot = new("--snapshot") { Description = "Keep changes in a btrfs snapshot until the command ends, instead of in memory: for commands that write more than fits there." };
         Option<bool> readOnly = new("--read-only") { Description = "The command can write to /dev, /run, /tmp, binds and tmpfs only." };
         Option<string?> timeout = new("--timeout") { Description = "Kill the command after this time, such as 90s or 10m, with exit status 124.", HelpName = "TIME" };
+        Option<string> engine = new("--engine") { Description = "What makes the container: layerbox itself, or systemd-nspawn, which has no system call filter.", DefaultValueFactory = _ => Builtin };
+        engine.AcceptOnlyFromAmong(Builtin, Nspawn);
         Option<string?> volume = new("--volume") { Description = "The btrfs folder that layers live on; else $LAYERBOX_VOLUME, a .layerbox folder above, or the volume in the cache.", HelpName = "DIR" };
         Command declared = new(
             Name,
-            "Run a command in a container made from a layer. It works on a snapshot, which is gone afterwards, without a network, and its exit status is passed on: "
+            "Run a command in a container made from a layer. What it changes is in memory and gone afterwards, it has no network, and its exit status is passed on: "
             + "128 + N when signal N ended it, 127 when it is not found, 126 when it cannot be executed, 124 when it took too long, 125 when the container failed.")
         {
-            handle, command, user, env, workdir, hostname, bind, tmpfs, network, capability, inPlace, readOnly, timeout, volume,
+            handle, command, user, env, workdir, hostname, bind, tmpfs, network, capability, noNewPrivileges, seccomp,
+            inPlace, snapshot, readOnly, timeout, engine, volume,
         };
         return new Tool(
             declared,
             "container-run web.layer -- /usr/bin/web --self-test\nlayer-compile web.layer.json | container-run - --user web --env PORT=80 -- id",
             (args, io) => Run(
-                new Request(args.GetRequiredValue(handle), args.GetValue(command) ?? [], args.GetValue(user), args.GetValue(env) ?? [], args.GetValue(workdir))
+                new Request(args.GetRequiredValue(handle), args.GetValue(command) ?? [])
                 {
+                    User = args.GetValue(user),
+                    Environment = args.GetValue(env) ?? [],
+                    WorkingDirectory = args.GetValue(workdir),
                     HostName = args.GetRequiredValue(hostname),
                     Binds = [.. (args.GetValue(bind) ?? []).Select(BindText.Parse)],
                     Tmpfs = args.GetValue(tmpfs) ?? [],
                     Network = args.GetValue(network) == HostNetwork ? ContainerNetwork.Host : ContainerNetwork.None,
                     Capabilities = args.GetValue(capability) ?? [],
-                    InPlace = args.GetValue(inPlace),
+                    NoNewPrivileges = args.GetValue(noNewPrivileges),
+                    SystemCallFilter = args.GetValue(seccomp) == Default,
+                    Mode = ModeOf(args.GetValue(inPlace), args.GetValue(snapshot)),
                     ReadOnly = args.GetValue(readOnly),
                     Timeout = args.GetValue(timeout) is { } time ? Quantity.Duration(time, "--timeout") : null,
+                    IsBuiltin = args.GetValue(engine) == Builtin,
                     Volume = args.GetValue(volume),
                 },
                 io))
@@ -65,14 +86,27 @@ internal static class ContainerRun
         };
     }
 
+    private static RootMode ModeOf(bool inPlace, bool snapshot) => (inPlace, snapshot) switch
+    {
+        (true, true) => throw new UsageException("--in-place and --snapshot: one of the two"),
+        (true, false) => RootMode.InPlace,
+        (false, true) => RootMode.Snapshot,
+        _ => RootMode.Memory,
+    };
+
     private static int Run(Request request, Streams io)
     {
-        using SignalForwarding signals = new();
-        using ContainerSource source = ContainerSource.Open(request.Handle, request.Volume, request.InPlace, io);
+        // Where nothing has to be cleaned up, a signal that comes before there is a command may end us, and the engine finds no other thread
+        // than this one. Handlers of signals run on one of their own.
+        bool leavesNothing = request.IsBuiltin && request.Mode == RootMode.Memory;
+        using SignalForwarding? early = leavesNothing ? null : new SignalForwarding();
+        using ContainerSource source = ContainerSource.Open(request.Handle, request.Volume, request.Mode, io);
         // A handle on standard input was read to its end.
         using SafeFileHandle? input = request.Handle == "-" ? Files.Open("/dev/null", OpenFlags.ReadOnly) : null;
-        using RunningContainer container = new NspawnEngine().Start(Describe(request, source) with { Input = input });
-        signals.To(container);
+        ContainerEngine engine = request.IsBuiltin ? new BuiltinEngine { IsOnlyThread = leavesNothing } : new NspawnEngine();
+        using RunningContainer container = engine.Start(Describe(request, source) with { Input = input });
+        using SignalForwarding? late = leavesNothing ? new SignalForwarding() : null;
+        (early ?? late)!.To(container);
         ContainerResult result = container.Wait();
         if (result.NotStarted is { } reason)
             io.Err.WriteLine(PathText.Printable($"{Name}: {reason.Message}"));
@@ -87,6 +121,7 @@ internal static class ContainerRun
         ContainerUser user = (request.User ?? config.User) is { } name ? ContainerUser.Find(source.Root, name) : ContainerUser.Root;
         return new ContainerSpec(source.Root, Command(request.Command, config))
         {
+            Ephemeral = request.Mode == RootMode.Memory,
             User = user,
             Environment = Merge(ContainerSpec.DefaultEnvironment(user), (config.Env ?? []).Select(v => $"{v.Key}={v.Value}"), request.Environment),
             WorkingDirectory = request.WorkingDirectory ?? config.WorkingDir ?? "/",
@@ -95,6 +130,8 @@ internal static class ContainerRun
             Binds = [.. source.Binds, .. request.Binds],
             Tmpfs = request.Tmpfs,
             Capabilities = request.Capabilities,
+            NoNewPrivileges = request.NoNewPrivileges,
+            SystemCallFilter = request.SystemCallFilter,
             ReadOnly = request.ReadOnly,
             Timeout = request.Timeout,
         };
@@ -128,16 +165,23 @@ internal static class ContainerRun
         return merged;
     }
 
-    private sealed record Request(string Handle, IReadOnlyList<string> Command, string? User, IReadOnlyList<string> Environment, string? WorkingDirectory)
+    // The values that no options mean.
+    private sealed record Request(string Handle, IReadOnlyList<string> Command)
     {
-        public required string HostName { get; init; }
-        public required IReadOnlyList<ContainerBind> Binds { get; init; }
-        public required IReadOnlyList<string> Tmpfs { get; init; }
-        public required ContainerNetwork Network { get; init; }
-        public required IReadOnlyList<string> Capabilities { get; init; }
-        public required bool InPlace { get; init; }
-        public required bool ReadOnly { get; init; }
-        public required TimeSpan? Timeout { get; init; }
-        public required string? Volume { get; init; }
+        public string? User { get; init; }
+        public IReadOnlyList<string> Environment { get; init; } = [];
+        public string? WorkingDirectory { get; init; }
+        public string HostName { get; init; } = ContainerSpec.DefaultHostName;
+        public IReadOnlyList<ContainerBind> Binds { get; init; } = [];
+        public IReadOnlyList<string> Tmpfs { get; init; } = [];
+        public ContainerNetwork Network { get; init; } = ContainerNetwork.None;
+        public IReadOnlyList<string> Capabilities { get; init; } = [];
+        public bool NoNewPrivileges { get; init; }
+        public bool SystemCallFilter { get; init; } = true;
+        public RootMode Mode { get; init; } = RootMode.Memory;
+        public bool ReadOnly { get; init; }
+        public TimeSpan? Timeout { get; init; }
+        public bool IsBuiltin { get; init; } = true;
+        public string? Volume { get; init; }
     }
 }

@@ -6,7 +6,7 @@ using Layerbox.Posix;
 
 namespace Layerbox.Cmd.Containers;
 
-/// <summary>The folder that a container runs in: a snapshot that goes when this is disposed, or with --in-place the folder itself.</summary>
+/// <summary>The folder that a container runs in: a layer's or a plain one, or a snapshot of it that goes when this is disposed.</summary>
 internal sealed class ContainerSource : IDisposable
 {
     private const string SnapshotName = "root";
@@ -28,16 +28,20 @@ internal sealed class ContainerSource : IDisposable
     /// <summary>What the image itself wants mounted.</summary>
     public IReadOnlyList<ContainerBind> Binds => _image.Binds;
 
-    public static ContainerSource Open(string handle, string? volumePath, bool inPlace, Streams io)
+    /// <param name="handle">A handle file, "-", or a folder.</param>
+    /// <param name="volumePath">Where layers and snapshots are; null: found.</param>
+    /// <param name="mode">What becomes of changes.</param>
+    /// <param name="io">For a handle on standard input.</param>
+    public static ContainerSource Open(string handle, string? volumePath, RootMode mode, Streams io)
     {
         if (handle != "-" && Files.Status(handle, followLinks: true).IsDirectory)
-            return OpenFolder(handle, volumePath, inPlace);
-        if (inPlace)
+            return OpenFolder(handle, volumePath, mode);
+        if (mode == RootMode.InPlace)
             throw new UsageException("--in-place: a layer never changes; snapshot it with subvol-snapshot and run in that");
         LayerHandle layer = LayerArguments.Read(handle, io);
         Volume volume = Volume.Open(volumePath);
         BuiltLayer built = BuiltLayer.Open(layer, volume, handle == "-" ? "standard input" : handle);
-        return Snapshot(built.Path, built, volume);
+        return mode == RootMode.Snapshot ? Snapshot(built.Path, built, volume) : new ContainerSource(built.Path, built, null, volume);
     }
 
     public void Dispose()
@@ -47,20 +51,22 @@ internal sealed class ContainerSource : IDisposable
         _layer?.Dispose();
     }
 
-    private static ContainerSource OpenFolder(string folder, string? volumePath, bool inPlace)
+    private static ContainerSource OpenFolder(string folder, string? volumePath, RootMode mode)
     {
+        if (mode == RootMode.Memory)
+            return new ContainerSource(folder, null, null, Volume.OpenExisting(volumePath));
         bool isSubvolume = Subvolume.IsSubvolume(folder);
-        if (inPlace)
+        if (mode == RootMode.InPlace)
         {
             return isSubvolume && Subvolume.Info(folder).IsReadOnly
                 ? throw new ContainerException($"{folder}: is a read-only subvolume: leave out --in-place, or snapshot it with subvol-snapshot")
                 : new ContainerSource(folder, null, null, Volume.OpenExisting(volumePath));
         }
         if (!isSubvolume)
-            throw new ContainerException($"{folder}: is no btrfs subvolume, so it cannot be snapshotted: --in-place runs in the folder itself");
+            throw new ContainerException($"{folder}: is no btrfs subvolume, so it cannot be snapshotted: leave out --snapshot, and changes are kept in memory");
         return Volume.OpenExisting(volumePath) is { } volume && volume.Uuid == Subvolume.FilesystemUuid(folder)
             ? Snapshot(folder, null, volume)
-            : throw new ContainerException($"{folder}: is not on the filesystem of a layerbox volume, where snapshots are cleared away: name one with --volume, or use --in-place");
+            : throw new ContainerException($"{folder}: is not on the filesystem of a layerbox volume, where snapshots are cleared away: name one with --volume, or leave out --snapshot");
     }
 
     private static ContainerSource Snapshot(string subvolume, BuiltLayer? layer, Volume volume)
@@ -79,4 +85,17 @@ internal sealed class ContainerSource : IDisposable
             throw;
         }
     }
+}
+
+/// <summary>What becomes of the changes that a command makes.</summary>
+internal enum RootMode
+{
+    /// <summary>They are in memory and end with the container.</summary>
+    Memory,
+
+    /// <summary>They are in a snapshot, which is deleted afterwards.</summary>
+    Snapshot,
+
+    /// <summary>They are kept.</summary>
+    InPlace,
 }

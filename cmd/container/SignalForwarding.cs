@@ -15,6 +15,7 @@ internal sealed class SignalForwarding : IDisposable
     [
         (PosixSignal.SIGINT, Signal.SIGINT), (PosixSignal.SIGTERM, Signal.SIGTERM), (PosixSignal.SIGHUP, Signal.SIGHUP),
         (PosixSignal.SIGQUIT, Signal.SIGQUIT), ((PosixSignal)Signal.SIGUSR1, Signal.SIGUSR1), ((PosixSignal)Signal.SIGUSR2, Signal.SIGUSR2),
+        (PosixSignal.SIGWINCH, Signal.SIGWINCH), (PosixSignal.SIGCONT, Signal.SIGCONT),
     ];
 
     private readonly Lock _lock = new();

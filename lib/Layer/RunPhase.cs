@@ -15,9 +15,6 @@ internal sealed class RunPhase(string subvolume, CompileOptions options)
     /// <summary>Beside the subvolume, while a command runs.</summary>
     private const string InputsName = "inputs";
 
-    /// <summary>The engine for commands; the same for all, so that a layer does not depend on a choice.</summary>
-    private readonly ContainerEngine _engine = new NspawnEngine();
-
     /// <returns>The state of the disk, and the state that the layer is to have.</returns>
     public (Tree OnDisk, Tree Wanted) Run(IReadOnlyList<RunItem> runs, LayerDraft draft, Tree onDisk)
     {
@@ -71,7 +68,7 @@ internal sealed class RunPhase(string subvolume, CompileOptions options)
         {
             using SafeFileHandle nothing = Files.Open("/dev/null", OpenFlags.ReadOnly);
             // Standard output is for the handle; what commands say is for people.
-            result = _engine.Run(run.Container(subvolume, inputs, draft) with { Input = nothing, Output = FdStream.StandardError.Handle }, options.Cancellation);
+            result = ContainerEngine.Default.Run(run.Container(subvolume, inputs, draft) with { Input = nothing, Output = FdStream.StandardError.Handle }, options.Cancellation);
         }
         catch (ContainerException e)
         {

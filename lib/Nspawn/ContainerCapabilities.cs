@@ -15,6 +15,17 @@ public static class ContainerCapabilities
 
     public const string MakeNodes = "CAP_MKNOD";
 
+    /// <summary>All of them, in the order of their numbers (linux/capability.h).</summary>
+    public static IReadOnlyList<string> Names { get; } =
+    [
+        "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID",
+        "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK",
+        "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN",
+        "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE",
+        "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL", "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM",
+        "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
+    ];
+
     // What systemd-nspawn keeps of its own accord (man systemd-nspawn, --capability=); it wants to be told each one that it shall not.
     private static readonly string[] KeptByNspawn =
     [
@@ -27,7 +38,43 @@ public static class ContainerCapabilities
     /// <summary>The capabilities of a container, and those that systemd-nspawn has to be told to drop.</summary>
     internal static (IReadOnlyList<string> Keep, IReadOnlyList<string> Drop) Of(ContainerSpec spec)
     {
-        string[] keep = [.. Kept, .. spec.Capabilities, .. spec.AllowMknod ? [MakeNodes] : Array.Empty<string>()];
+        string[] keep = [.. Kept, .. Asked(spec)];
         return (keep, [.. KeptByNspawn.Except(keep)]);
+    }
+
+    /// <summary>The capabilities of a container as bits, for an engine that has to drop all others itself.</summary>
+    /// <exception cref="ContainerException">One was asked for that this process does not have.</exception>
+    internal static ulong OfBuiltin(ContainerSpec spec)
+    {
+        ulong held = Held(), bits = 0;
+        foreach (string name in Kept)
+            bits |= 1ul << NumberOf(name) & held;
+        foreach (string name in Asked(spec))
+        {
+            ulong bit = 1ul << NumberOf(name);
+            bits |= (bit & held) != 0 ? bit : throw new ContainerException($"{name}: this process does not have it, so it cannot give it to a container");
+        }
+        return bits;
+    }
+
+    /// <summary>The number of a capability; -1 when there is none of that name.</summary>
+    internal static int NumberOf(string name)
+    {
+        for (int i = 0; i < Names.Count; i++)
+        {
+            if (Names[i] == name)
+                return i;
+        }
+        return -1;
+    }
+
+    private static IEnumerable<string> Asked(ContainerSpec spec) => [.. spec.Capabilities, .. spec.AllowMknod ? [MakeNodes] : Array.Empty<string>()];
+
+    // What we may use ourselves: the permitted set of this thread.
+    private static unsafe ulong Held()
+    {
+        const uint _LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+        uint* header = stackalloc uint[2] { _LINUX_CAPABILITY_VERSION_3, 0 }, data = stackalloc uint[6];
+        return KernelCalls.Call(KernelCalls.capget, (nint)header, (nint)data) < 0 ? 0 : data[1] | (ulong)data[4] << 32;
     }
 }

@@ -5,6 +5,9 @@ namespace Layerbox.Nspawn;
 /// <summary>Something that can run a command in a container: the same description in, the same exit statuses out, whichever it is.</summary>
 public abstract class ContainerEngine
 {
+    /// <summary>What runs plain commands where nobody asks for another: the same for all, so that a layer does not depend on a choice.</summary>
+    public static ContainerEngine Default { get; } = new BuiltinEngine();
+
     /// <exception cref="ContainerException">The container cannot be set up.</exception>
     /// <exception cref="PosixException">Likewise, because a system call failed.</exception>
     public abstract RunningContainer Start(ContainerSpec spec);

@@ -1,17 +1,18 @@
 namespace Layerbox.Nspawn;
 
-/// <summary>The two parts that our executable plays when an engine starts it: outside of the container, and as its process 1.</summary>
+/// <summary>The parts that our executable plays when an engine starts it: outside of the container, and as its process 1.</summary>
 public static class ContainerEntry
 {
-    internal const string Guard = "__container-guard", Init = "__container-init";
+    internal const string Guard = "__container-guard", Init = "__container-init", Launcher = "__container-launcher";
 
     // An engine may be told to use another executable than its own: this says that they understand each other.
-    internal const string Version = "1";
+    internal const string Version = "2";
 
     /// <summary>Plays the part that the arguments ask for, to its end; null when they ask for none.</summary>
     public static int? TryRun(ReadOnlySpan<string> arguments) => arguments switch
     {
-        [Guard, Version, var program, .. var rest] => ContainerGuard.Run(program, rest.ToArray()),
+        [Launcher, Version] => ContainerLauncher.Run(),
+        [Guard, Version, var root, .. var rest] => ContainerGuard.Run(root, rest.ToArray()),
         [Init, Version] => ContainerInit.Run(),
         _ => null,
     };

@@ -10,10 +10,19 @@ namespace Layerbox.Nspawn;
 /// </summary>
 internal static class ContainerGuard
 {
+    /// <summary>Before a mount point that is a folder, or a file; and after the last one.</summary>
+    public const string FolderMark = "d", FileMark = "f", EndOfMountPoints = "--";
+
+    /// <summary>Where a root is seen whose changes go to memory.</summary>
+    public const string Overlay = $"{StateFolder}/root";
+
     private const string StateFolder = "/run/systemd/nspawn";
 
-    public static int Run(string nspawn, string[] arguments)
+    /// <param name="root">The folder to show at <see cref="Overlay"/>; empty: none.</param>
+    /// <param name="arguments">Mount points to make in it; then nspawn and its arguments.</param>
+    public static int Run(string root, string[] arguments)
     {
+        int end = Array.IndexOf(arguments, EndOfMountPoints);
         try
         {
             CurrentProcess.NewSession();
@@ -21,17 +30,39 @@ internal static class ContainerGuard
             CurrentProcess.NewMountNamespace();
             Directories.MakeAll(StateFolder);
             Mounts.Mount("tmpfs", StateFolder, "tmpfs", MountFlags.MS_NOSUID | MountFlags.MS_NODEV, "mode=0755");
+            if (root.Length > 0)
+                MakeOverlay(root, arguments[..end]);
             OfferExecutable();
             List<string> environment = ProgramStart.InheritedEnvironment();
             environment.Add(string.Create(CultureInfo.InvariantCulture, $"LISTEN_PID={CurrentProcess.Id}"));
             environment.Add(string.Create(CultureInfo.InvariantCulture, $"LISTEN_FDS={ContainerDescriptors.Count}"));
-            CurrentProcess.Execute(nspawn, arguments, environment);
+            CurrentProcess.Execute(arguments[end + 1], arguments[(end + 2)..], environment);
         }
         catch (PosixException e)
         {
             FdStream.StandardError.Write(PathText.ToBytes($"{e.Message}\n"));
         }
         return 1;
+    }
+
+    // Seen by nobody else, so it goes with us, however we end.
+    private static void MakeOverlay(string root, string[] mountPoints)
+    {
+        const string Upper = $"{StateFolder}/upper", Work = $"{StateFolder}/work";
+        using SafeFileHandle lower = Directories.Open(root);
+        FileStatus status = Files.Status(lower);
+        foreach (string folder in (string[])[Upper, Work, Overlay])
+            Directories.MakeAll(folder);
+        using (SafeFileHandle upper = Directories.Open(Upper))
+        {
+            Files.SetOwner(upper, status.Uid, status.Gid);
+            Files.SetMode(upper, status.Mode);
+        }
+        string options = string.Create(CultureInfo.InvariantCulture, $"lowerdir=/proc/self/fd/{lower.DangerousGetHandle()},upperdir={Upper},workdir={Work},redirect_dir=on");
+        Mounts.Mount("overlay", Overlay, "overlay", MountFlags.None, options);
+        using SafeFileHandle merged = Directories.Open(Overlay);
+        foreach (string mountPoint in mountPoints)
+            ContainerTree.MakeMountPoint(merged, mountPoint[1..], mountPoint.StartsWith(FileMark, StringComparison.Ordinal));
     }
 
     // Process 1 runs from this descriptor, so nothing of ours has to be put into the image. It is opened through a read-only mount that

@@ -26,6 +26,8 @@ internal static class ContainerInit
         {
             if (plan.Uid != 0 || plan.Gid != 0 || plan.Groups.Count > 0)
                 CurrentProcess.BecomeUser(plan.Uid, plan.Gid, [.. plan.Groups]);
+            if (plan.NoNewPrivileges)
+                CurrentProcess.ForbidNewPrivileges();
             step = InitReport.Kind.DirectoryFailed;
             CurrentProcess.ChangeDirectory(plan.WorkingDirectory);
             step = InitReport.Kind.CommandFailed;

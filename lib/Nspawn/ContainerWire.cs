@@ -26,13 +26,17 @@ internal static class ContainerDescriptors
 /// <summary>What the init of a container does, as it goes through the control pipe: no other process sees the environment.</summary>
 internal sealed record InitPlan(IReadOnlyList<string> Command, IReadOnlyList<string> Environment, string WorkingDirectory, uint Uid, uint Gid, IReadOnlyList<uint> Groups)
 {
-    // u32 length of what follows; u32 uid, gid; list of u32; string; 2 lists of strings. A list is a u32 count and its members, a
+    /// <summary>See <see cref="ContainerSpec.NoNewPrivileges"/>.</summary>
+    public bool NoNewPrivileges { get; init; }
+
+    // u32 length of what follows; u8 whether there are no new privileges; u32 uid, gid; list of u32; string; 2 lists of strings. A list is a u32 count and its members, a
     // string a u32 length and its bytes. All little endian.
     public byte[] ToBytes()
     {
         using MemoryStream bytes = new();
         using BinaryWriter writer = new(bytes);
         writer.Write(0);
+        writer.Write(NoNewPrivileges);
         writer.Write(Uid);
         writer.Write(Gid);
         writer.Write(Groups.Count);
@@ -70,11 +74,12 @@ internal sealed record InitPlan(IReadOnlyList<string> Command, IReadOnlyList<str
         if (stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length)
             return null;
         using BinaryReader reader = new(new MemoryStream(bytes), Encoding.UTF8);
+        bool noNewPrivileges = reader.ReadBoolean();
         (uint uid, uint gid) = (reader.ReadUInt32(), reader.ReadUInt32());
         uint[] groups = [.. Enumerable.Range(0, reader.ReadInt32()).Select(_ => reader.ReadUInt32())];
         string folder = ReadText();
         string[] command = ReadTexts();
-        return new InitPlan(command, ReadTexts(), folder, uid, gid, groups);
+        return new InitPlan(command, ReadTexts(), folder, uid, gid, groups) { NoNewPrivileges = noNewPrivileges };
 
         string[] ReadTexts() => [.. Enumerable.Range(0, reader.ReadInt32()).Select(_ => ReadText())];
         string ReadText() => PathText.FromBytes(reader.ReadBytes(reader.ReadInt32()));
@@ -103,7 +108,31 @@ internal readonly record struct InitReport(InitReport.Kind What, int Value)
 
         /// <summary>A signal ended the command; its number.</summary>
         Killed,
+
+        /// <summary>A step of a <see cref="KernelPlan"/> failed; <see cref="StepAndErrno"/>.</summary>
+        StepFailed,
+
+        /// <summary>The standard streams cannot be handed over; an errno.</summary>
+        DescriptorFailed,
+
+        /// <summary>Process 1 cannot be made; an errno.</summary>
+        CloneFailed,
+
+        /// <summary>Process 1 cannot start the command; an errno.</summary>
+        ForkFailed,
     }
+
+    // Error numbers stay below 4096 for ever: the kernel's own limit (MAX_ERRNO).
+    private const int ErrnoBits = 12;
+
+    /// <summary>Two numbers in the one value that a report has.</summary>
+    public static int StepAndErrno(int step, int errno) => (step << ErrnoBits) | errno;
+
+    /// <summary>Which step of the plan failed.</summary>
+    public int Step => Value >> ErrnoBits;
+
+    /// <summary>Why it failed.</summary>
+    public Errno StepErrno => (Errno)(Value & ((1 << ErrnoBits) - 1));
 
     public const int Size = 1 + sizeof(int);
 

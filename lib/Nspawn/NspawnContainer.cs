@@ -4,203 +4,96 @@ using Microsoft.Win32.SafeHandles;
 namespace Layerbox.Nspawn;
 
 /// <summary>A systemd-nspawn at work: our end of its pipes, and the cleaning up after it.</summary>
-internal sealed class NspawnContainer : RunningContainer
+internal sealed class NspawnContainer : PipedContainer
 {
-    // Generous: after the command's end nspawn has nothing left to do, but the machine may be busy.
-    private static readonly TimeSpan EndingTime = TimeSpan.FromSeconds(20);
-
     // What nspawn has to say when it fails is a line or two.
     private const int ComplaintsMax = 16 * 1024;
 
-    private readonly ContainerSpec _spec;
-    private readonly NspawnTree _tree;
-    private readonly ChildProcess _nspawn;
-    private readonly SafeFileHandle _reports, _complaints;
-    private readonly Lock _controlLock = new();
-    private readonly long _start = Environment.TickCount64;
-    private SafeFileHandle? _control;
-    private ContainerResult? _result;
-    private bool _isClean;
+    private const string Usr = "usr";
 
-    public NspawnContainer(ContainerSpec spec, string nspawn, string executable)
+    // nspawn 252 makes its device nodes and mounts through a link here, wherever on the host that leads.
+    private static readonly string[] RealFolders = ["dev", "etc", "proc", "root", "run", "sys", "tmp", Usr, "var"];
+
+    private static readonly string[] EmptyFiles = ["etc/machine-id", "etc/os-release", "etc/resolv.conf", "usr/lib/os-release"];
+
+    private readonly ContainerTree? _tree;
+    private readonly SafeFileHandle _complaints;
+
+    public NspawnContainer(ContainerSpec spec, string nspawn, string executable) : base(spec)
     {
         string root = RealPath.Of(spec.Root);
-        _spec = spec;
-        _tree = new NspawnTree(spec, root);
+        _tree = ContainerTree.Open(spec, RealFolders, EmptyFiles);
+        (_complaints, SafeFileHandle complaintsEnd) = Pipes.Make();
         try
         {
-            using SafeFileHandle nothing = Files.Open("/dev/null", OpenFlags.ReadWrite);
-            (_reports, SafeFileHandle reportsEnd) = Pipes.Make();
-            (_complaints, SafeFileHandle complaintsEnd) = Pipes.Make();
-            (SafeFileHandle controlEnd, _control) = Pipes.Make();
-            using (reportsEnd)
+            // Without usr nspawn takes this for no system at all; and it makes no mount points in a root that is to be read-only.
+            _tree?.MakeMountPoints([Usr], all: spec.ReadOnly);
             using (complaintsEnd)
-            using (controlEnd)
-            using (SafeFileHandle input = Standard(0), output = Standard(1), error = Standard(2))
-            {
-                _nspawn = ChildProcess.Start(new ProgramStart(executable, [ContainerEntry.Guard, ContainerEntry.Version, nspawn, .. NspawnArguments.Of(spec, root)])
-                {
-                    Argument0 = "layerbox",
-                    Environment = NspawnArguments.Environment,
-                    Input = nothing,
-                    Output = nothing,
-                    Error = complaintsEnd,
-                    // The last one keeps the place of the executable, which the guard opens.
-                    Inherited = [spec.Input ?? input, spec.Output ?? output, spec.Error ?? error, reportsEnd, controlEnd, nothing],
-                });
-            }
+                Start((reports, control) => StartGuard(executable, GuardArguments(spec, root, nspawn), complaintsEnd, reports, control));
         }
         catch
         {
-            _reports?.Dispose();
-            _complaints?.Dispose();
-            _control?.Dispose();
-            _tree.Dispose();
+            _complaints.Dispose();
+            _tree?.Dispose();
             throw;
         }
-        SendPlan();
-    }
-
-    public override void Send(Signal signal)
-    {
-        lock (_controlLock)
+        Write(new InitPlan(spec.Command, spec.Environment ?? ContainerSpec.DefaultEnvironment(spec.User), spec.WorkingDirectory, spec.User.Uid, spec.User.Gid, spec.User.Groups)
         {
-            if (_control is not null)
-                WriteControl([(byte)signal]);
-        }
+            NoNewPrivileges = spec.NoNewPrivileges,
+        }.ToBytes());
     }
 
-    public override ContainerResult Wait()
-    {
-        if (_result is not null)
-            return _result;
-        bool timedOut = !WaitForEnd();
-        byte[] records = Finish();
-        string complaint = LastLine(ReadToEnd(_complaints, ComplaintsMax));
-        _result = Judge(InitReport.ReadAll(records), timedOut, complaint);
-        return _result;
-    }
+    protected override void Clean() => _tree?.Clean();
 
     protected override void Dispose(bool disposing)
     {
-        if (_reports.IsClosed)
-            return;
-        CloseControl();
-        if (_nspawn.Wait(EndingTime) is null)
-        {
-            _nspawn.Kill(Signal.SIGKILL);
-            _nspawn.Wait();
-        }
-        try
-        {
-            Finish();
-        }
-        catch (PosixException)
-        {
-            // Mostly we come here by an exception, which this one must not hide; what is left are empty mount points.
-        }
-        _nspawn.Dispose();
-        _reports.Dispose();
+        base.Dispose(disposing);
         _complaints.Dispose();
-        _tree.Dispose();
+        _tree?.Dispose();
     }
 
-    // The reports end when process 1 has ended, and everything else inside with it, even where nspawn died first.
-    private byte[] Finish()
+    protected override ContainerException Explain(InitReport? report)
     {
-        CloseControl();
-        byte[] records = ReadToEnd(_reports, int.MaxValue);
-        if (!_isClean)
-            _tree.Clean();
-        _isClean = true;
-        return records;
-    }
-
-    private void SendPlan()
-    {
-        InitPlan plan = new(_spec.Command, _spec.Environment ?? ContainerSpec.DefaultEnvironment(_spec.User), _spec.WorkingDirectory,
-            _spec.User.Uid, _spec.User.Gid, _spec.User.Groups);
-        lock (_controlLock)
-            WriteControl(plan.ToBytes());
-    }
-
-    private void WriteControl(byte[] bytes)
-    {
-        try
+        switch (report)
         {
-            Files.Write(_control!, bytes, "control pipe");
-        }
-        catch (PosixException e) when (e.Errno == Errno.EPIPE)
-        {
-            // Whoever read there is gone, and why is what Wait finds out.
+            case { What: InitReport.Kind.DirectoryFailed, Value: var errno }:
+                return new ContainerException(new PosixException("chdir", (Errno)errno, Spec.WorkingDirectory).Message);
+            case { What: InitReport.Kind.UserFailed, Value: var errno }:
+                return new ContainerException(new PosixException("become user", (Errno)errno, $"uid {Spec.User.Uid}").Message);
+            default:
+                string complaint = LastLine(ReadToEnd(_complaints, ComplaintsMax));
+                return new ContainerException($"{Spec.Root}: systemd-nspawn: {(complaint.Length > 0 ? complaint : Child.Wait().ToString())}");
         }
     }
 
-    private void CloseControl()
+    private static List<string> GuardArguments(ContainerSpec spec, string root, string nspawn)
     {
-        lock (_controlLock)
+        List<string> arguments = [ContainerEntry.Guard, ContainerEntry.Version, spec.Ephemeral ? root : ""];
+        if (spec.Ephemeral)
         {
-            _control?.Dispose();
-            _control = null;
-        }
-    }
-
-    // True when the command ended before its time was up.
-    private bool WaitForEnd()
-    {
-        if (_spec.Timeout is not { } timeout)
-        {
-            _nspawn.Wait();
-            return true;
-        }
-        TimeSpan spent = TimeSpan.FromMilliseconds(Environment.TickCount64 - _start);
-        if (_nspawn.Wait(timeout > spent ? timeout - spent : TimeSpan.Zero) is not null)
-            return true;
-        Send(Signal.SIGKILL);
-        if (_nspawn.Wait(EndingTime) is null)
-        {
-            CloseControl();
-            _nspawn.Kill(Signal.SIGKILL);
-            _nspawn.Wait();
-        }
-        return false;
-    }
-
-    private ContainerResult Judge(IEnumerable<InitReport> reports, bool timedOut, string complaint)
-    {
-        foreach (InitReport report in reports)
-        {
-            switch (report.What)
+            arguments.Add(ContainerGuard.FolderMark + Usr);
+            if (spec.ReadOnly)
             {
-                case InitReport.Kind.Exited:
-                    return new ContainerResult(ProcessExit.Exited(report.Value), timedOut);
-                case InitReport.Kind.Killed:
-                    return new ContainerResult(ProcessExit.Killed((Signal)report.Value), timedOut);
-                case InitReport.Kind.CommandFailed:
-                    return ContainerResult.CannotExecute(new PosixException("run", (Errno)report.Value, _spec.Command[0]));
-                case InitReport.Kind.DirectoryFailed:
-                    throw new ContainerException(new PosixException("chdir", (Errno)report.Value, _spec.WorkingDirectory).Message);
-                case InitReport.Kind.UserFailed:
-                    throw new ContainerException(new PosixException("become user", (Errno)report.Value, $"uid {_spec.User.Uid}").Message);
+                arguments.AddRange(RealFolders.Concat(spec.Tmpfs).Select(path => ContainerGuard.FolderMark + path));
+                arguments.AddRange(spec.Binds.Select(bind => (Files.Status(bind.Source, followLinks: true).IsDirectory ? ContainerGuard.FolderMark : ContainerGuard.FileMark) + bind.Destination));
             }
         }
-        if (timedOut)
-            return new ContainerResult(ProcessExit.Killed(Signal.SIGKILL), TimedOut: true);
-        throw new ContainerException($"{_spec.Root}: systemd-nspawn: {(complaint.Length > 0 ? complaint : _nspawn.Wait().ToString())}");
+        return [.. arguments, ContainerGuard.EndOfMountPoints, nspawn, .. NspawnArguments.Of(spec, spec.Ephemeral ? ContainerGuard.Overlay : root)];
     }
 
-    private static SafeFileHandle Standard(int number) => new(number, ownsHandle: false);
-
-    private static byte[] ReadToEnd(SafeFileHandle pipe, int keep)
+    private ChildProcess StartGuard(string executable, List<string> arguments, SafeFileHandle complaints, SafeFileHandle reports, SafeFileHandle control)
     {
-        using MemoryStream bytes = new();
-        byte[] buffer = new byte[4096];
-        while (Files.Read(pipe, buffer) is var length and > 0)
+        using SafeFileHandle nothing = Files.Open("/dev/null", OpenFlags.ReadWrite), input = Standard(0), output = Standard(1), error = Standard(2);
+        return ChildProcess.Start(new ProgramStart(executable, arguments)
         {
-            if (bytes.Length < keep)
-                bytes.Write(buffer, 0, length);
-        }
-        return bytes.ToArray();
+            Argument0 = "layerbox",
+            Environment = NspawnArguments.Environment,
+            Input = nothing,
+            Output = nothing,
+            Error = complaints,
+            // The last one keeps the place of the executable, which the guard opens.
+            Inherited = [Spec.Input ?? input, Spec.Output ?? output, Spec.Error ?? error, reports, control, nothing],
+        });
     }
 
     private static string LastLine(byte[] text) =>

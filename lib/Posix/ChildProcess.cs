@@ -63,6 +63,9 @@ public sealed unsafe class ChildProcess : IDisposable
         }
     }
 
+    /// <summary>Takes over a child that the caller has made by itself, after <see cref="KeepChildren"/>, and not yet waited for.</summary>
+    public static ChildProcess Adopt(int id, string program) => new(id, program);
+
     /// <summary>
     /// Runs a program to its end, feeding <paramref name="input"/> (when given) and collecting what it writes to the streams that the
     /// start leaves unsaid. One loop serves all pipes, so none can fill up while we wait on another.
@@ -299,8 +302,8 @@ public sealed unsafe class ChildProcess : IDisposable
         NativeMemory.Free(list);
     }
 
-    // Started by a parent that ignores SIGCHLD we would inherit that, and the kernel would throw exit statuses away.
-    private static void KeepChildren()
+    /// <summary>Started by a parent that ignores SIGCHLD we would inherit that, and the kernel would throw exit statuses away: not from now on.</summary>
+    public static void KeepChildren()
     {
         if (Signals.IsIgnored(Signal.SIGCHLD))
             Signals.SetDefault(Signal.SIGCHLD);

@@ -28,6 +28,13 @@ public static unsafe class CurrentProcess
         PosixException.Check(Libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl");
     }
 
+    /// <summary>From now on no program that is executed gains privileges by setuid bits or file capabilities. For the calling thread and its children.</summary>
+    public static void ForbidNewPrivileges()
+    {
+        const int PR_SET_NO_NEW_PRIVS = 38;
+        PosixException.Check(Libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl");
+    }
+
     public static void SetUmask(uint mask) => _ = Libc.umask(mask);
 
     public static void ChangeDirectory(string path)

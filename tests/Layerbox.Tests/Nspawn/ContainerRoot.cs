@@ -36,19 +36,24 @@ internal sealed class ContainerRoot : IDisposable
         return ChildProcess.Run(new ProgramStart("tar", "-C", folder.Path, "-c", ".")).ThrowIfFailed().Output;
     });
 
-    public ContainerRoot()
+    private ContainerRoot(ContainerEngine engine)
     {
+        Engine = engine;
         System.IO.Directory.CreateDirectory(Path);
         ChildProcess.Run(new ProgramStart("tar", "-C", Path, "-x"), Archive.Value).ThrowIfFailed();
     }
 
     /// <summary>Makes one, or skips the test where containers cannot be run at all.</summary>
-    public static ContainerRoot OrSkip()
+    public static ContainerRoot OrSkip(ContainerEngine engine)
     {
         Privileged.OrSkip();
         Published.OrSkip();
-        return new ContainerRoot();
+        return new ContainerRoot(engine);
     }
+
+    public static ContainerRoot OrSkip() => OrSkip(new BuiltinEngine());
+
+    public ContainerEngine Engine { get; }
 
     public string Path => _folder / "root";
 
@@ -66,7 +71,7 @@ internal sealed class ContainerRoot : IDisposable
         const OpenFlags Fresh = OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive;
         using SafeFileHandle nothing = Files.Open("/dev/null", OpenFlags.ReadOnly);
         using SafeFileHandle to = Files.Open(output, Fresh, 0x180), complain = Files.Open(errors, Fresh, 0x180);
-        ContainerResult result = new NspawnEngine().Run(spec with { Input = spec.Input ?? nothing, Output = spec.Output ?? to, Error = spec.Error ?? complain });
+        ContainerResult result = Engine.Run(spec with { Input = spec.Input ?? nothing, Output = spec.Output ?? to, Error = spec.Error ?? complain });
         return (result, Text(output), Text(errors));
     }
 

@@ -33,7 +33,21 @@ public class ContainerRunTests
     public void Passes_the_exit_status_on(string script, int status)
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
+        Assert.Equal(status, Run(root.Path, "--", "sh", "-c", script).Exit.Status);
         Assert.Equal(status, Run(root.Path, "--in-place", "--", "sh", "-c", script).Exit.Status);
+        Assert.Equal(status, Run(root.Path, "--engine", "nspawn", "--", "sh", "-c", script).Exit.Status);
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Keeps_changes_in_memory_unless_it_is_told_otherwise(string engine)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        string before = root.Listing();
+        ProcessResult result = Run(root.Path, "--engine", engine, "--", "sh", "-c", "mkdir /new && mv /usr/lib /lib-moved 2>/dev/null; echo x > /new/file && rm /etc/passwd && cat /new/file");
+        Assert.Equal((0, "x\n"), (result.Exit.Status, result.OutputText));
+        Assert.Equal(before, root.Listing());
     }
 
     [Theory]
@@ -43,11 +57,13 @@ public class ContainerRunTests
     [InlineData(125, "container-run: unknown option '--netwrok'\nTry 'container-run --help' for more information.\n", "--netwrok", "none", "--", "id")]
     [InlineData(125, "container-run: option '--bind': expected SRC:DST or SRC:DST:ro, found '/x'\nTry 'container-run --help' for more information.\n", "--bind", "/x", "--", "id")]
     [InlineData(125, "container-run: 'X': an environment variable has the form NAME=value\n", "--env", "X", "--", "id")]
+    [InlineData(125, "container-run: --in-place and --snapshot: one of the two\nTry 'container-run --help' for more information.\n", "--in-place", "--snapshot", "--", "id")]
+    [InlineData(125, "container-run: 'CAP_NOPE': no such capability; they are called CAP_MKNOD and so on, see capabilities(7)\n", "--capability", "CAP_NOPE", "--", "id")]
     [InlineData(124, "container-run: killed: its time is up\n", "--timeout", "1s", "--", "sleep", "60")]
     public void Says_in_one_line_what_went_wrong(int status, string errors, params string[] arguments)
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
-        ProcessResult result = Run([root.Path, "--in-place", .. arguments]);
+        ProcessResult result = Run([root.Path, .. arguments]);
         Assert.Equal((status, "", errors), (result.Exit.Status, result.OutputText, result.ErrorText));
     }
 
@@ -84,7 +100,7 @@ public class ContainerRunTests
         Programs.Run("cp", "-a", $"{root.Path}/.", volume / "work");
         string before = Programs.Run("find", volume / "work", "-printf", "%P %T@\n");
         Tools.Run("volume-make", volume.Path).AssertSucceeded();
-        Assert.Equal(0, Run(volume / "work", "--volume", volume.Path, "--", "touch", "/flag", "/etc/flag").Exit.Status);
+        Assert.Equal(0, Run(volume / "work", "--volume", volume.Path, "--snapshot", "--", "touch", "/flag", "/etc/flag").Exit.Status);
         Assert.Equal(before, Programs.Run("find", volume / "work", "-printf", "%P %T@\n"));
         Assert.Empty(System.IO.Directory.EnumerateFileSystemEntries(volume / "tmp"));
         Assert.Equal(0, Run(volume / "work", "--volume", volume.Path, "--in-place", "--", "touch", "/flag").Exit.Status);
@@ -98,9 +114,9 @@ public class ContainerRunTests
         using ContainerRoot root = ContainerRoot.OrSkip();
         Programs.Run("btrfs", "subvolume", "create", volume / "work");
         Programs.Run("btrfs", "subvolume", "snapshot", "-r", volume / "work", volume / "ro");
-        ProcessResult frozen = Run(volume / "ro", "--in-place", "--", "id"), plain = Run(root.Path, "--", "id");
+        ProcessResult frozen = Run(volume / "ro", "--in-place", "--", "id"), plain = Run(root.Path, "--snapshot", "--", "id");
         Assert.Equal((125, $"container-run: {volume / "ro"}: is a read-only subvolume: leave out --in-place, or snapshot it with subvol-snapshot\n"), (frozen.Exit.Status, frozen.ErrorText));
-        Assert.Equal((125, $"container-run: {root.Path}: is no btrfs subvolume, so it cannot be snapshotted: --in-place runs in the folder itself\n"), (plain.Exit.Status, plain.ErrorText));
+        Assert.Equal((125, $"container-run: {root.Path}: is no btrfs subvolume, so it cannot be snapshotted: leave out --snapshot, and changes are kept in memory\n"), (plain.Exit.Status, plain.ErrorText));
     }
 
     [Fact]
@@ -199,7 +215,7 @@ public class ContainerRunTests
         using (write)
         {
             ChildProcess tool = ChildProcess.Start(new ProgramStart(
-                Published.OrSkip(), "container-run", volume / "work", "--volume", volume.Path, "--env", mark, "--", "sh", "-c", script)
+                Published.OrSkip(), "container-run", volume / "work", "--volume", volume.Path, "--snapshot", "--env", mark, "--", "sh", "-c", script)
             { Output = write });
             write.Dispose();
             byte[] buffer = new byte[10];

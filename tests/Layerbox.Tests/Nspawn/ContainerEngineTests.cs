@@ -6,8 +6,15 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Tests.Nspawn;
 
-public class NspawnEngineTests
+/// <summary>What both engines do alike.</summary>
+public abstract class ContainerEngineTests(ContainerEngine engine)
 {
+    public sealed class OfBuiltin() : ContainerEngineTests(new BuiltinEngine());
+
+    public sealed class OfNspawn() : ContainerEngineTests(new NspawnEngine());
+
+    private ContainerRoot Root() => ContainerRoot.OrSkip(engine);
+
     [Theory]
     [InlineData("exit 0", 0)]
     [InlineData("exit 7", 7)]
@@ -20,7 +27,7 @@ public class NspawnEngineTests
     [InlineData("sleep 100 & exit 3", 3)]
     public void Passes_the_exit_status_on(string script, int status)
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         Assert.Equal(status, root.Run(script).Result.Status);
     }
 
@@ -31,7 +38,7 @@ public class NspawnEngineTests
     [InlineData("/etc", 126, "/etc: run: Permission denied")]
     public void Tells_not_found_from_not_executable(string program, int status, string reason)
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         ContainerResult result = root.Run(new ContainerSpec(root.Path, [program])).Result;
         Assert.Equal((status, reason), (result.Status, result.NotStarted?.Message));
     }
@@ -39,7 +46,7 @@ public class NspawnEngineTests
     [Fact]
     public void Carries_64_megabytes_of_bytes_through_standard_input_and_output()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         byte[] bytes = new byte[64 << 20];
         new Random(1).NextBytes(bytes);
         System.IO.File.WriteAllBytes(root.Outside("in"), bytes);
@@ -53,7 +60,7 @@ public class NspawnEngineTests
     [Fact]
     public void Keeps_standard_error_apart_and_free_of_words_of_others()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         (ContainerResult result, string output, string errors) = root.Run("echo out; echo err >&2");
         Assert.Equal((0, "out\n", "err\n"), (result.Status, output, errors));
     }
@@ -61,7 +68,7 @@ public class NspawnEngineTests
     [Fact]
     public void Gives_exactly_the_environment_that_was_said()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         ContainerSpec env = new(root.Path, ["/usr/bin/env"]);
         Assert.Equal($"PATH={ContainerSpec.DefaultPath}\nHOME=/root\ncontainer=layerbox\n", root.Run(env).Out);
         Assert.Equal("A=1 \n2\nB=\n", root.Run(env with { Environment = ["A=1 \n2", "B="] }).Out);
@@ -70,7 +77,7 @@ public class NspawnEngineTests
     [Fact]
     public void Gives_every_byte_of_the_arguments()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         string odd = PathText.FromBytes([.. "%s \\ \n\"'$:"u8, 0xFF, .. "é"u8]);
         using (SafeFileHandle output = Files.Open(root.Outside("out"), OpenFlags.WriteOnly | OpenFlags.Create, 0x180))
             root.Run(root.Shell("printf '%s|' \"$@\"") with { Command = ["sh", "-c", "printf '%s|' \"$@\"", "sh", odd, "", "--", "-x"], Output = output });
@@ -80,7 +87,7 @@ public class NspawnEngineTests
     [Fact]
     public void Has_no_network_but_its_own_loopback_unless_it_is_given_the_hosts()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         const string Interfaces = "grep -o '^ *[a-z0-9]*:' /proc/net/dev";
         Assert.Equal("lo:", root.Run(Interfaces).Out.Trim());
         Assert.Equal(Programs.Shell("readlink /proc/self/ns/net"),
@@ -90,7 +97,7 @@ public class NspawnEngineTests
     [Fact]
     public void Is_called_as_it_was_told_on_every_host()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         Assert.Equal("layerbox\n", root.Run("hostname").Out);
         Assert.Equal("web.example\n", root.Run(root.Shell("hostname") with { HostName = "web.example" }).Out);
     }
@@ -104,7 +111,7 @@ public class NspawnEngineTests
     [InlineData("root", "0 0 0 /root")]
     public void Runs_as_the_user_that_the_image_knows(string user, string identity)
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         ContainerSpec spec = root.Shell("echo $(id -u) $(id -g) $(id -G) $HOME") with { User = ContainerUser.Find(root.Path, user) };
         Assert.Equal(identity, root.Run(spec).Out.Trim());
     }
@@ -114,14 +121,14 @@ public class NspawnEngineTests
     [InlineData("web:none", "etc/group: no group 'none'")]
     public void Says_which_user_the_image_lacks(string user, string reason)
     {
-        using ContainerRoot root = new();
+        using ContainerRoot root = Root();
         Assert.Equal($"{root.Path}: {reason}", Assert.Throws<ContainerException>(() => ContainerUser.Find(root.Path, user)).Message);
     }
 
     [Fact]
     public void Starts_in_the_working_directory_or_says_that_it_is_missing()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         Assert.Equal("/usr/lib\n", root.Run(root.Shell("pwd") with { WorkingDirectory = "/usr/lib" }).Out);
         ContainerException e = Assert.Throws<ContainerException>(() => root.Run(root.Shell("pwd") with { WorkingDirectory = "/nope" }));
         Assert.Equal("/nope: chdir: No such file or directory", e.Message);
@@ -130,7 +137,7 @@ public class NspawnEngineTests
     [Fact]
     public void Shows_what_is_bound_and_writes_only_where_it_may()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         string odd = root.Outside("a:b\\c d");
         System.IO.Directory.CreateDirectory(odd);
         System.IO.File.WriteAllText(System.IO.Path.Combine(odd, "file"), "content\n");
@@ -147,7 +154,7 @@ public class NspawnEngineTests
     [Fact]
     public void Keeps_a_root_that_is_said_to_be_read_only()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         ContainerSpec spec = root.Shell("touch /tmp/x /run/x /mem/x && cat /in/name && touch /etc/x") with
         {
             ReadOnly = true,
@@ -166,7 +173,7 @@ public class NspawnEngineTests
     [Fact]
     public void Drops_the_capabilities_that_would_reach_the_host()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         Assert.Equal("00000000a00425fb", Bounding(root.Shell(Script)));
         Assert.Equal("00000000a80425fb", Bounding(root.Shell(Script) with { AllowMknod = true }));
         Assert.Equal("00000000a02425fb", Bounding(root.Shell(Script) with { Capabilities = ["CAP_SYS_ADMIN"] }));
@@ -180,7 +187,7 @@ public class NspawnEngineTests
     [Fact]
     public void Hides_its_process_1_from_root_inside()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         (_, string output, _) = root.Run("for file in exe root cwd fd/6 fd/7 mem; do head -c 1 /proc/1/$file || echo hidden; done; ls /proc/self/fd | grep -c .");
         // 0, 1, 2, and the folder that ls lists.
         Assert.Equal("hidden\nhidden\nhidden\nhidden\nhidden\nhidden\n4\n", output);
@@ -189,7 +196,7 @@ public class NspawnEngineTests
     [Fact]
     public void Has_default_signals_so_that_writing_to_nobody_kills()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         (SafeFileHandle read, SafeFileHandle write) = Pipes.Make();
         read.Dispose();
         using (write)
@@ -199,7 +206,7 @@ public class NspawnEngineTests
     [Fact]
     public void Kills_what_takes_too_long()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         ContainerResult result = root.Run(root.Shell("trap '' TERM; sleep 60") with { Timeout = TimeSpan.FromMilliseconds(300) }).Result;
         Assert.Equal((true, ContainerResult.TimedOutStatus), (result.TimedOut, result.Status));
     }
@@ -207,19 +214,19 @@ public class NspawnEngineTests
     [Fact]
     public void Kills_everything_inside_when_it_is_cancelled()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         using CancellationTokenSource cancel = new(TimeSpan.FromMilliseconds(300));
-        Assert.Throws<OperationCanceledException>(() => new NspawnEngine().Run(root.Shell("sleep 60 & wait"), cancel.Token));
+        Assert.Throws<OperationCanceledException>(() => engine.Run(root.Shell("sleep 60 & wait"), cancel.Token));
     }
 
     [Fact]
     public void Passes_signals_on_and_lets_the_command_answer()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         (SafeFileHandle read, SafeFileHandle write) = Pipes.Make();
         using (read)
         using (write)
-        using (RunningContainer container = new NspawnEngine().Start(
+        using (RunningContainer container = engine.Start(
             root.Shell("trap 'exit 42' TERM; trap 'echo usr1' USR1; echo ready; while :; do sleep 0.05; done") with { Output = write }))
         {
             byte[] buffer = new byte[100];
@@ -236,7 +243,7 @@ public class NspawnEngineTests
     [Fact]
     public void Reaps_orphans()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         (_, string output, _) = root.Run("i=0; while [ $i -lt 50 ]; do (sleep 0.01 &); i=$((i+1)); done; sleep 0.5; cat /proc/[0-9]*/stat | grep -c ' Z '");
         Assert.Equal("0", output.Trim());
     }
@@ -244,7 +251,7 @@ public class NspawnEngineTests
     [Fact]
     public void Runs_eight_at_once()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         int[] statuses = new int[8];
         Parallel.For(0, statuses.Length, new ParallelOptions { MaxDegreeOfParallelism = statuses.Length }, i =>
         {

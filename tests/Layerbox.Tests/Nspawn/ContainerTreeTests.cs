@@ -2,21 +2,32 @@ using Layerbox.Nspawn;
 
 namespace Layerbox.Tests.Nspawn;
 
-public class NspawnTreeTests
+/// <summary>What becomes of the tree that a container works in, with both engines.</summary>
+public abstract class ContainerTreeTests(ContainerEngine engine)
 {
+    public sealed class OfBuiltin() : ContainerTreeTests(new BuiltinEngine());
+
+    public sealed class OfNspawn() : ContainerTreeTests(new NspawnEngine())
+    {
+        [Theory]
+        [InlineData("etc")]
+        [InlineData("root")]
+        [InlineData("usr")]
+        [InlineData("var")]
+        public void Refuses_more_than_the_engine_needs_itself(string name) => Refuses_a_tree_whose_mount_points_lead_elsewhere(name);
+    }
+
+    private ContainerRoot Root() => ContainerRoot.OrSkip(engine);
+
     [Theory]
     [InlineData("dev")]
-    [InlineData("etc")]
     [InlineData("proc")]
-    [InlineData("root")]
     [InlineData("run")]
     [InlineData("sys")]
     [InlineData("tmp")]
-    [InlineData("usr")]
-    [InlineData("var")]
     public void Refuses_a_tree_whose_mount_points_lead_elsewhere(string name)
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         string target = root.Outside("host");
         System.IO.Directory.CreateDirectory(target);
         Programs.Run("rm", "-rf", root / name);
@@ -29,18 +40,20 @@ public class NspawnTreeTests
     [Fact]
     public void Binds_to_a_link_stay_inside()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         string target = root.Outside("host");
         System.IO.Directory.CreateDirectory(target);
         System.IO.Directory.CreateSymbolicLink(root / "link", target);
-        root.Run(root.Shell("exit 0") with { Binds = [new ContainerBind("/usr/share", "/link/made/here", ReadOnly: true)] });
+        // Made inside by one engine, where there is no such folder; refused by the other.
+        Exception? refusal = Record.Exception(() => root.Run(root.Shell("exit 0") with { Binds = [new ContainerBind("/usr/share", "/link/made/here", ReadOnly: true)] }));
+        Assert.True(refusal is null or ContainerException, refusal?.ToString());
         Assert.Empty(System.IO.Directory.EnumerateFileSystemEntries(target));
     }
 
     [Fact]
     public void Leaves_the_tree_as_it_was_to_the_nanosecond()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         string before = root.Listing();
         ContainerSpec spec = root.Shell("exit 0") with
         {
@@ -54,7 +67,7 @@ public class NspawnTreeTests
     [Fact]
     public void Leaves_nothing_when_the_command_is_killed_or_cannot_be_found()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         string before = root.Listing();
         root.Run("kill -KILL $$");
         root.Run(new ContainerSpec(root.Path, ["nope"]));
@@ -64,7 +77,7 @@ public class NspawnTreeTests
     [Fact]
     public void Keeps_what_the_command_made()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         Assert.Equal(0, root.Run("mkdir -p /var/lib/app /new && echo data > /var/lib/app/file && touch /etc/flag && echo gone > /tmp/gone").Result.Status);
         Assert.Equal("data\n", System.IO.File.ReadAllText(root / "var/lib/app/file"));
         Assert.True(System.IO.File.Exists(root / "etc/flag"));
@@ -74,7 +87,7 @@ public class NspawnTreeTests
     [Fact]
     public void Runs_in_a_tree_without_usr()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         // A static program is all there is: the published executable itself.
         Programs.Shell($"rm -rf '{root.Path}'/*; mkdir '{root / "bin"}'; cp '{Published.OrSkip()}' '{root / "bin/layerbox"}'");
         (ContainerResult result, string output, _) = root.Run(new ContainerSpec(root.Path, ["layerbox", "--version"]));
@@ -85,15 +98,15 @@ public class NspawnTreeTests
     [Fact]
     public void Refuses_a_second_container_in_the_same_tree()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
-        using RunningContainer first = new NspawnEngine().Start(root.Shell("sleep 30"));
+        using ContainerRoot root = Root();
+        using RunningContainer first = engine.Start(root.Shell("sleep 30"));
         Assert.Equal($"{root.Path}: another container runs in it", Assert.Throws<ContainerException>(() => root.Run("exit 0")).Message);
     }
 
     [Fact]
     public void Is_found_by_a_path_with_links_and_dots()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip();
+        using ContainerRoot root = Root();
         System.IO.Directory.CreateSymbolicLink(root.Outside("link"), root.Path);
         Assert.Equal(5, root.Run(root.Shell("exit 5") with { Root = root.Outside("link/usr/..") }).Result.Status);
     }
@@ -106,6 +119,6 @@ public class NspawnTreeTests
     public void Refuses_what_cannot_be_meant(string reason, string? command = null, string? tmpfs = null)
     {
         ContainerSpec spec = new("/nowhere", command is null ? [] : [command]) { Tmpfs = tmpfs is null ? [] : [tmpfs] };
-        Assert.Equal(reason, Assert.Throws<ContainerException>(() => new NspawnEngine().Start(spec)).Message);
+        Assert.Equal(reason, Assert.Throws<ContainerException>(() => engine.Start(spec)).Message);
     }
 }

@@ -5,45 +5,86 @@ using Microsoft.Win32.SafeHandles;
 namespace Layerbox.Nspawn;
 
 /// <summary>
-/// The tree that systemd-nspawn is let loose on: refused when it could lead nspawn astray, locked while a container runs in it, and
-/// afterwards freed of what nspawn put there for itself: mount points, links such as lib → usr/lib, and the times of their folders.
+/// The tree that a container works in: refused when it could lead an engine astray, and where it is changed in place, locked meanwhile
+/// and afterwards freed of what the engine put there for itself: mount points, links such as lib → usr/lib, and the times of their folders.
 /// What the command made is its own: a mount point that it put something into stays.
 /// </summary>
-internal sealed class NspawnTree : IDisposable
+internal sealed class ContainerTree : IDisposable
 {
-    // nspawn 252 makes its device nodes and mounts through a link here, wherever on the host that leads.
-    private static readonly string[] RealFolders = ["dev", "etc", "proc", "root", "run", "sys", "tmp", "usr", "var"];
-
-    // Those of its base_filesystem_create(): made as links into usr when usr has such a folder.
-    private static readonly string[] Links = ["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
-
-    private static readonly string[] EmptyFiles = ["etc/machine-id", "etc/os-release", "etc/resolv.conf", "usr/lib/os-release"];
+    /// <summary>
+    /// Made as links where the image has none but has such a folder in usr: programs of a distribution name their loader by the short
+    /// path, and an image may hold nothing but usr.
+    /// </summary>
+    public static IReadOnlyList<string> LinksIntoUsr { get; } = ["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
 
     private readonly SafeFileHandle _root;
+    private readonly ContainerSpec _spec;
+    private readonly IReadOnlyList<string> _emptyFiles;
     private readonly List<string> _absent = [];
     private readonly List<FolderState> _folders = [];
 
-    public NspawnTree(ContainerSpec spec, string root)
+    private ContainerTree(SafeFileHandle root, ContainerSpec spec, IReadOnlyList<string> emptyFiles) =>
+        (_root, _spec, _emptyFiles) = (root, spec, emptyFiles);
+
+    /// <summary>Looks at the tree, and where it will be changed remembers how it is; null when it will not be.</summary>
+    /// <param name="spec">Which tree, and how it is used.</param>
+    /// <param name="realFolders">What must be a folder wherever it exists. The engine makes those that do not.</param>
+    /// <param name="emptyFiles">Empty files that the engine makes.</param>
+    /// <exception cref="ContainerException">No container can be started in it.</exception>
+    public static ContainerTree? Open(ContainerSpec spec, IReadOnlyList<string> realFolders, params IReadOnlyList<string> emptyFiles)
     {
-        _root = Directories.Open(root);
+        ContainerTree tree = new(Directories.Open(spec.Root), spec, emptyFiles);
         try
         {
-            if (!Files.Lock(_root, exclusive: true, wait: false, root))
-                throw new ContainerException($"{spec.Root}: another container runs in it");
-            foreach (string name in RealFolders)
+            foreach (string name in realFolders)
             {
-                if (Find(name) is { IsDirectory: false } found)
+                if (tree.Find(name) is { IsDirectory: false } found)
                     throw new ContainerException($"{spec.Root}: /{name} is {Describe(found)}, not a folder: no container can be started in it");
             }
-            Record([.. RealFolders, .. Links, .. EmptyFiles, .. spec.Binds.Select(bind => bind.Destination), .. spec.Tmpfs]);
-            // Without usr nspawn takes this for no system at all; and it makes no mount points in a root that is to be read-only.
-            foreach (string path in spec.ReadOnly ? _absent : ["usr"])
-                MakeMountPoint(path, spec);
+            if (!spec.Ephemeral)
+            {
+                if (!Files.Lock(tree._root, exclusive: true, wait: false, spec.Root))
+                    throw new ContainerException($"{spec.Root}: another container runs in it");
+                tree.Record([.. realFolders, .. LinksIntoUsr, .. emptyFiles, .. spec.Binds.Select(bind => bind.Destination), .. spec.Tmpfs]);
+                return tree;
+            }
         }
         catch
         {
-            _root.Dispose();
+            tree.Dispose();
             throw;
+        }
+        tree.Dispose();
+        return null;
+    }
+
+    /// <summary>Makes what is missing of a path, as the container would resolve it, for an engine that does not do so itself.</summary>
+    public static void MakeMountPoint(SafeFileHandle root, string path, bool isFile)
+    {
+        string[] names = Names(path);
+        for (int depth = 0; depth < names.Length; depth++)
+        {
+            using SafeFileHandle parent = Directories.OpenInRoot(root, PathText.ToBytes(depth == 0 ? "." : string.Join('/', names[..depth])), OpenFlags.ReadOnly | OpenFlags.Directory);
+            try
+            {
+                if (isFile && depth == names.Length - 1)
+                    Files.Open(parent, PathText.ToBytes(names[depth]), OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, 0x1A4 /* 0644 */).Dispose();
+                else
+                    Directories.Make(parent, PathText.ToBytes(names[depth]), 0x1ED /* 0755 */);
+            }
+            catch (PosixException e) when (e.Errno == Errno.EEXIST)
+            {
+            }
+        }
+    }
+
+    /// <summary>Makes the given folders, and all mount points where <paramref name="all"/> says so, for such an engine.</summary>
+    public void MakeMountPoints(IEnumerable<string> folders, bool all)
+    {
+        foreach (string path in all ? _absent.Except(LinksIntoUsr).Except(_emptyFiles) : folders)
+        {
+            ContainerBind? bind = _spec.Binds.FirstOrDefault(bind => string.Join('/', Names(bind.Destination)) == path);
+            MakeMountPoint(_root, path, bind is not null && !Files.Status(bind.Source, followLinks: true).IsDirectory);
         }
     }
 
@@ -61,7 +102,13 @@ internal sealed class NspawnTree : IDisposable
             folder.RestoreTime(OpenFolder(folder.Path));
     }
 
-    public void Dispose() => _root.Dispose();
+    public void Dispose()
+    {
+        // Said, not left to the close: a program that another thread is just starting has a copy of the descriptor for a moment.
+        if (!_root.IsClosed && !_spec.Ephemeral)
+            Files.Unlock(_root);
+        _root.Dispose();
+    }
 
     private static void CleanOne(SafeFileHandle parent, string path)
     {
@@ -71,26 +118,12 @@ internal sealed class NspawnTree : IDisposable
             FileStatus found = Files.Status(parent, name);
             if (found.IsDirectory)
                 Files.Remove(parent, name, isDirectory: true);
-            else if (found.IsSymlink ? Links.Contains(path) && Files.ReadLink(parent, name).AsSpan().StartsWith("usr/"u8) : found is { IsRegular: true, Size: 0 })
+            else if (found.IsSymlink ? LinksIntoUsr.Contains(path) && Files.ReadLink(parent, name).AsSpan().StartsWith("usr/"u8) : found is { IsRegular: true, Size: 0 })
                 Files.Remove(parent, name);
         }
         catch (PosixException e) when (e.Errno is Errno.ENOENT or Errno.ENOTEMPTY or Errno.EROFS)
         {
             // Never made, in use by the image now, or a tree that nobody could have written to.
-        }
-    }
-
-    private void MakeMountPoint(string path, ContainerSpec spec)
-    {
-        if (Find(path) is not null || Links.Contains(path) || EmptyFiles.Contains(path) || OpenParent(path) is not { } parent)
-            return;
-        using (parent)
-        {
-            ContainerBind? bind = spec.Binds.FirstOrDefault(bind => string.Join('/', Names(bind.Destination)) == path);
-            if (bind is not null && !Files.Status(bind.Source, followLinks: true).IsDirectory)
-                Files.Open(parent, NameOf(path), OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, 0x1A4 /* 0644 */).Dispose();
-            else
-                Directories.Make(parent, NameOf(path), 0x1ED /* 0755 */);
         }
     }
 

@@ -1,0 +1,63 @@
+using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Nspawn;
+
+/// <summary>A container of the built-in engine at work.</summary>
+internal sealed class BuiltinContainer : PipedContainer
+{
+    private readonly BuiltinPlan _plan;
+    private readonly ContainerTree? _tree;
+
+    /// <param name="spec">What is to run.</param>
+    /// <param name="executable">What clones for us; null: we may do so ourselves, having no other thread.</param>
+    public BuiltinContainer(ContainerSpec spec, string? executable) : base(spec)
+    {
+        _plan = BuiltinPlan.Of(spec);
+        _tree = ContainerTree.Open(spec, BuiltinEngine.MountPoints);
+        try
+        {
+            if (executable is null)
+                Start((reports, control) => OwnClone.Start(_plan, spec, reports, control));
+            else
+                Start((reports, control) => Launch(executable, reports, control));
+        }
+        catch
+        {
+            _tree?.Dispose();
+            throw;
+        }
+        if (executable is not null)
+            Write(_plan.Bytes);
+    }
+
+    protected override void Clean() => _tree?.Clean();
+
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        _tree?.Dispose();
+    }
+
+    protected override ContainerException Explain(InitReport? report) => report switch
+    {
+        { What: InitReport.Kind.StepFailed } failed => new(new PosixException(_plan.Label(failed.Step).Call, failed.StepErrno, _plan.Label(failed.Step).Path).Message),
+        { What: InitReport.Kind.CloneFailed } failed => new(new PosixException("clone", (Errno)failed.Value, Spec.Root).Message),
+        { } failed => new(new PosixException("start", (Errno)failed.Value, Spec.Root).Message),
+        null => new($"{Spec.Root}: process 1 of the container was killed"),
+    };
+
+    private ChildProcess Launch(string executable, SafeFileHandle reports, SafeFileHandle control)
+    {
+        using SafeFileHandle input = Standard(0), output = Standard(1), error = Standard(2);
+        return ChildProcess.Start(new ProgramStart(executable, ContainerEntry.Launcher, ContainerEntry.Version)
+        {
+            Argument0 = "layerbox",
+            Environment = [],
+            Input = Spec.Input ?? input,
+            Output = Spec.Output ?? output,
+            Error = Spec.Error ?? error,
+            Inherited = [reports, control],
+        });
+    }
+}

@@ -1,0 +1,36 @@
+using System.Runtime.CompilerServices;
+using Layerbox.Posix;
+
+namespace Layerbox.Nspawn;
+
+/// <summary>
+/// Containers by the kernel's own calls: namespaces, mounts, capabilities and a system call filter, without any other program. What is made
+/// lives in the container's namespaces and ends with them, even by SIGKILL.
+/// </summary>
+public sealed class BuiltinEngine : ContainerEngine
+{
+    /// <summary>Folders that have to be real ones where they exist: what the engine mounts there must not land elsewhere.</summary>
+    internal static readonly string[] MountPoints = ["dev", "proc", "run", "sys", "tmp"];
+
+    /// <summary>The static executable that clones in our place; it calls <see cref="ContainerEntry.TryRun"/> first thing.</summary>
+    public string? Executable { get; init; } =
+        RuntimeFeature.IsDynamicCodeSupported ? Environment.GetEnvironmentVariable(NspawnEngine.ExecutableVariable) : "/proc/self/exe";
+
+    /// <summary>
+    /// Says that the caller is the main thread of a program that has started no other, nor anything that would (tasks, timers, signal
+    /// handlers). Then, where nothing speaks against it, this process itself becomes process 1 of the container by cloning, which saves a start.
+    /// </summary>
+    public bool IsOnlyThread { get; init; }
+
+    public override RunningContainer Start(ContainerSpec spec)
+    {
+        spec.Validate();
+        if (ProcessOwner.EffectiveUid != 0)
+            throw new ContainerException("containers need root: run this with sudo");
+        if (IsOnlyThread && OwnClone.IsSound(spec))
+            return new BuiltinContainer(spec, null);
+        string executable = Executable
+            ?? throw new ContainerException($"this is not the published executable, which has to make the container: set {NspawnEngine.ExecutableVariable} to where that is");
+        return new BuiltinContainer(spec, executable);
+    }
+}

@@ -1,0 +1,295 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
+using static Layerbox.Nspawn.KernelCalls;
+
+namespace Layerbox.Nspawn;
+
+/// <summary>
+/// The filesystems of a container as steps. Nothing in the image is ever resolved by a plain path: mount points of our own by openat2
+/// without any link, those that were asked for as the container itself would see them, and what is mounted goes to the descriptor that this
+/// gave, so no exchange in between leads anywhere else.
+/// </summary>
+internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepList steps)
+{
+    // linux/mount.h
+    private const int MS_NOSUID = 2, MS_REC = 0x4000, MS_PRIVATE = 1 << 18, MNT_DETACH = 2;
+    private const int MOUNT_ATTR_RDONLY = 1, MOUNT_ATTR_NOSUID = 2, MOUNT_ATTR_NODEV = 4, MOUNT_ATTR_NOEXEC = 8;
+    private const int OPEN_TREE_CLONE = 1, MOVE_MOUNT_F_EMPTY_PATH = 4, MOVE_MOUNT_T_EMPTY_PATH = 0x40, FSOPEN_CLOEXEC = 1, FSMOUNT_CLOEXEC = 1;
+    private const int FSCONFIG_SET_FLAG = 0, FSCONFIG_SET_STRING = 1, FSCONFIG_CMD_CREATE = 6;
+    private const int AT_RECURSIVE = 0x8000, AT_EMPTY_PATH = 0x1000;
+
+    // linux/openat2.h
+    private const int RESOLVE_NO_MAGICLINKS = 2, RESOLVE_NO_SYMLINKS = 4, RESOLVE_BENEATH = 8, RESOLVE_IN_ROOT = 16;
+
+    private const int CloseOnExec = (int)OpenFlags.CloseOnExec, PathOnly = (int)(OpenFlags.PathOnly | OpenFlags.CloseOnExec);
+    private const int ApiAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    private const int FolderMode = 0x1ED /* 0755 */, FileMode = 0x1A4 /* 0644 */;
+
+    /// <summary>
+    /// Where the overlay is put together. In the mounts of the container alone, so the host's folder of that name is only hidden, and only
+    /// after everything that may lie below it was opened.
+    /// </summary>
+    private const string Scratch = "/dev";
+
+    /// <summary>A folder in it that is shown in place of what is masked.</summary>
+    private const string Empty = "empty";
+
+    // runtime-spec's defaults and what engines add: what tells of the host's hardware, keys and timers.
+    private static readonly string[] MaskedFiles = ["kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug", "interrupts"];
+    private static readonly string[] MaskedFolders = ["acpi", "asound", "scsi"];
+    private static readonly string[] MaskedInSys = ["firmware", "devices/virtual/powercap"];
+    private static readonly string[] ReadOnlyInProc = ["bus", "fs", "irq", "sys", "sysrq-trigger"];
+
+    // Documentation/admin-guide/devices.txt
+    private static readonly (string Name, int Major, int Minor)[] Devices =
+        [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+
+    private static readonly (string Name, string Target)[] DeviceLinks =
+    [
+        ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx"),
+    ];
+
+    private Register _root, _scratch;
+
+    /// <summary>Everything up to a complete tree, of which we are still outside.</summary>
+    public void Add()
+    {
+        // Nothing that we mount reaches the host, and nothing of the host's comes here any more.
+        steps.Do(new StepLabel("make private", "/"), mount, 0, plan.Text("/"), 0, MS_REC | MS_PRIVATE, 0);
+        Register[] sources = [.. spec.Binds.Select(OpenSource)];
+        _root = spec.Ephemeral ? Overlay() : InPlace();
+        steps.Do(At("mount", "/"), move_mount, _root, plan.Text(""), AT_FDCWD, plan.Text(Scratch), MOVE_MOUNT_F_EMPTY_PATH);
+        steps.Do(At("chdir", "/"), fchdir, _root);
+        LinkIntoUsr();
+        Register proc = Proc();
+        Sys();
+        Dev(proc);
+        Close(Mount("/run", NewFilesystem("/run", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), OpenOwn("/run")));
+        Close(Mount("/tmp", NewFilesystem("/tmp", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "1777")), OpenOwn("/tmp")));
+        foreach (string path in spec.Tmpfs)
+            Close(Mount(path, NewFilesystem(path, "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), OpenAsked(path, isFolder: true)));
+        foreach ((ContainerBind bind, Register source) in spec.Binds.Zip(sources))
+            Close(Mount(bind.Destination, source, OpenAsked(bind.Destination, IsFolder(bind))));
+    }
+
+    /// <summary>Makes that tree ours.</summary>
+    public void Enter()
+    {
+        // pivot_root(2): with the same folder twice the old root lies on top of the new one, and goes.
+        steps.Do(At("pivot_root", "/"), pivot_root, plan.Text("."), plan.Text("."));
+        steps.Do(At("umount", "/"), umount2, plan.Text("."), MNT_DETACH);
+        steps.Do(At("chdir", "/"), chdir, plan.Text("/"));
+        if (spec.ReadOnly)
+            SetAttributes(At("make read-only", "/"), _root, MOUNT_ATTR_RDONLY, recursive: false);
+        Close(_root);
+    }
+
+    private static StepLabel At(string call, string path) => new(call, path);
+
+    private void Close(Register fd) => steps.Do(At("close", "descriptor"), close, fd);
+
+    private static bool IsFolder(ContainerBind bind) => Files.Status(bind.Source, followLinks: true).IsDirectory;
+
+    private void LinkIntoUsr()
+    {
+        using SafeFileHandle image = Directories.Open(spec.Root);
+        foreach (string name in ContainerTree.LinksIntoUsr)
+        {
+            string target = $"usr/{name}";
+            try
+            {
+                Directories.OpenInRoot(image, PathText.ToBytes(target), OpenFlags.PathOnly | OpenFlags.Directory).Dispose();
+                steps.Try(At("symlink", $"/{name}"), Errno.EEXIST, symlinkat, plan.Text(target), _root, plan.Text(name));
+            }
+            catch (PosixException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP)
+            {
+                // An image that has no such folder needs no link to it.
+            }
+        }
+    }
+
+    // A copy of what is mounted there, with all mounts below it.
+    private Register OpenSource(ContainerBind bind)
+    {
+        using (Files.Open(bind.Source, OpenFlags.PathOnly))
+        {
+            // Its absence is told here, in words and before anything is made.
+        }
+        StepLabel label = At("open", bind.Source);
+        Register source = steps.Get(label, open_tree, AT_FDCWD, plan.Text(bind.Source), OPEN_TREE_CLONE | AT_RECURSIVE | CloseOnExec);
+        bool mayHoldDevices = Path.GetFullPath(bind.Source) is "/dev" or ['/', 'd', 'e', 'v', '/', ..];
+        int attributes = (bind.ReadOnly ? MOUNT_ATTR_RDONLY : 0) | (mayHoldDevices ? 0 : MOUNT_ATTR_NODEV);
+        if (attributes != 0)
+            SetAttributes(At("mount", bind.Source), source, attributes, recursive: true);
+        return source;
+    }
+
+    private Register InPlace()
+    {
+        Register root = steps.Get(At("open", spec.Root), open_tree, AT_FDCWD, plan.Text(spec.Root), OPEN_TREE_CLONE | AT_RECURSIVE | CloseOnExec);
+        SetAttributes(At("mount", spec.Root), root, MOUNT_ATTR_NODEV, recursive: true);
+        MakeScratch();
+        return root;
+    }
+
+    private void MakeScratch()
+    {
+        StepLabel label = At("mount", Scratch);
+        steps.Do(label, mount, plan.Text("tmpfs"), plan.Text(Scratch), plan.Text("tmpfs"), MS_NOSUID, plan.Text("mode=0700"));
+        _scratch = steps.Get(label, openat, AT_FDCWD, plan.Text(Scratch), PathOnly);
+        steps.Do(label, mkdirat, _scratch, plan.Text(Empty), 0x16D /* 0555 */);
+    }
+
+    // The layer is read and never written: changes go to memory that ends with the container's mounts, however it ends. The layer is found
+    // as the current folder, because the path may lie below what the scratch filesystem hides, and paths in overlay options need escapes.
+    private Register Overlay()
+    {
+        const string Upper = "upper", Work = "work";
+        FileStatus root = Files.Status(spec.Root, followLinks: true);
+        StepLabel label = At("overlay", spec.Root);
+        steps.Do(At("open", spec.Root), chdir, plan.Text(spec.Root));
+        MakeScratch();
+        // The folder inside has the attributes of the upper one.
+        steps.Do(label, mkdirat, _scratch, plan.Text(Upper), root.Mode);
+        if ((root.Uid, root.Gid) != (0, 0))
+            steps.Do(label, fchownat, _scratch, plan.Text(Upper), root.Uid, root.Gid, 0);
+        steps.Do(label, mkdirat, _scratch, plan.Text(Work), FolderMode);
+        // Renaming a folder of the layer would fail with EXDEV otherwise, and every program would have to know how to go on.
+        return NewFilesystem(spec.Root, "overlay", MOUNT_ATTR_NODEV, ("lowerdir", "."), ("upperdir", $"{Scratch}/{Upper}"), ("workdir", $"{Scratch}/{Work}"), ("redirect_dir", "on"));
+    }
+
+    private Register Proc()
+    {
+        Register proc = Mount("/proc", NewFilesystem("/proc", "proc", ApiAttributes), OpenOwn("/proc"));
+        foreach (string name in ReadOnlyInProc)
+            Mask($"/proc/{name}", proc, name, proc, name);
+        foreach (string name in MaskedFolders)
+            Mask($"/proc/{name}", proc, name, _scratch, Empty);
+        return proc;
+    }
+
+    private void Sys()
+    {
+        Register sys = Mount("/sys", NewFilesystem("/sys", "sysfs", ApiAttributes | MOUNT_ATTR_RDONLY), OpenOwn("/sys"));
+        foreach (string name in MaskedInSys)
+            Mask($"/sys/{name}", sys, name, _scratch, Empty);
+        Close(sys);
+        Close(_scratch);
+    }
+
+    private void Dev(Register proc)
+    {
+        Register dev = Mount("/dev", NewFilesystem("/dev", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, ("mode", "755"), ("size", "65536k")), OpenOwn("/dev"));
+        foreach ((string name, int major, int minor) in Devices)
+            steps.Do(At("mknod", $"/dev/{name}"), mknodat, dev, plan.Text(name), 0x2000 /* S_IFCHR */ | 0x1B6 /* 0666 */, (major << 8) | minor);
+        foreach ((string name, string target) in DeviceLinks)
+            steps.Do(At("symlink", $"/dev/{name}"), symlinkat, plan.Text(target), dev, plan.Text(name));
+        Submount("pts", NewFilesystem("/dev/pts", "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, ("newinstance", null), ("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")));
+        Submount("shm", NewFilesystem("/dev/shm", "tmpfs", ApiAttributes, ("mode", "1777"), ("size", "65536k")));
+        Submount("mqueue", NewFilesystem("/dev/mqueue", "mqueue", ApiAttributes));
+        // This /dev/null, never one of the image's.
+        foreach (string name in MaskedFiles)
+            Mask($"/proc/{name}", proc, name, dev, "null");
+        Close(proc);
+        Close(dev);
+
+        void Submount(string name, Register filesystem)
+        {
+            StepLabel label = At("mkdir", $"/dev/{name}");
+            steps.Do(label, mkdirat, dev, plan.Text(name), FolderMode);
+            Close(Mount(label.Path, filesystem, OpenExisting(label, dev, name, PathOnly, out _)));
+        }
+    }
+
+    // Shows something else, or the same, read-only.
+    private void Mask(string path, Register parent, string name, Register maskParent, string mask)
+    {
+        StepLabel label = At("mask", path);
+        Register target = OpenExisting(label, parent, name, PathOnly, out PlannedStep open);
+        int before = steps.Steps.Count;
+        Register copy = steps.Get(label, open_tree, maskParent, plan.Text(mask), OPEN_TREE_CLONE | CloseOnExec);
+        SetAttributes(label, copy, mask == "null" ? MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC : ApiAttributes | MOUNT_ATTR_RDONLY, recursive: false);
+        Close(Mount(path, copy, target));
+        open.SkippedWhenTolerated = steps.Steps.Count - before;
+    }
+
+    // In a filesystem of our own making. What this kernel does not have needs no mask.
+    private Register OpenExisting(StepLabel label, Register parent, string name, int flags, out PlannedStep open)
+    {
+        Register fd = plan.NewRegister();
+        open = steps.Add(new PlannedStep(label, openat2, [parent, plan.Text(name), How(flags, RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH), OpenHowSize])
+        {
+            Result = fd,
+            Tolerated = Errno.ENOENT,
+        });
+        return fd;
+    }
+
+    /// <summary>A mount point of ours directly below the root: a real folder, made where there is none.</summary>
+    private Register OpenOwn(string path)
+    {
+        string name = path[1..];
+        steps.Try(At("mkdir", path), Errno.EEXIST, mkdirat, _root, plan.Text(name), FolderMode);
+        return steps.Get(At("open mount point", path), openat2, _root, plan.Text(name), How(PathOnly | (int)(OpenFlags.Directory | OpenFlags.NoFollow), RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH), OpenHowSize);
+    }
+
+    // A mount point as the container will see it: links lead where they would lead inside. Missing folders are made on the way.
+    private Register OpenAsked(string path, bool isFolder)
+    {
+        StepLabel label = At("open mount point", path);
+        string[] names = [.. path.Split('/').Where(name => name is not ("" or "."))];
+        StepArgument whole = plan.Text(string.Join('/', names)), how = How(PathOnly, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        PlannedStep open = new(label, openat2, [_root, whole, how, OpenHowSize]) { Result = plan.NewRegister() };
+        PlannedStep first = steps.Add(open with { Tolerated = Errno.ENOENT });
+        int before = steps.Steps.Count;
+        for (int depth = 0; depth < names.Length; depth++)
+        {
+            StepArgument folder = plan.Text(depth == 0 ? "." : string.Join('/', names[..depth])), name = plan.Text(names[depth]);
+            Register parent = steps.Get(label, openat2, _root, folder, How(PathOnly | (int)OpenFlags.Directory, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), OpenHowSize);
+            if (isFolder || depth < names.Length - 1)
+                steps.Try(label, Errno.EEXIST, mkdirat, parent, name, FolderMode);
+            else
+                steps.Try(label, Errno.EEXIST, mknodat, parent, name, (int)FileStatus.S_IFREG | FileMode, 0);
+            Close(parent);
+        }
+        steps.Add(open);
+        first.SkippedWhenDone = steps.Steps.Count - before;
+        return open.Result.Value;
+    }
+
+    // struct open_how { u64 flags, mode, resolve; }
+    private const int OpenHowSize = 24;
+
+    private StepArgument How(int flags, int resolve) => plan.Bytes(MemoryMarshal.AsBytes<ulong>([(uint)flags, 0, (uint)resolve]));
+
+    private Register NewFilesystem(string path, string type, int attributes, params ReadOnlySpan<(string Key, string? Value)> options)
+    {
+        StepLabel label = At(string.Create(CultureInfo.InvariantCulture, $"mount {type}"), path);
+        Register context = steps.Get(label, fsopen, plan.Text(type), FSOPEN_CLOEXEC);
+        foreach ((string key, string? value) in options)
+        {
+            if (value is null)
+                steps.Do(label, fsconfig, context, FSCONFIG_SET_FLAG, plan.Text(key), 0, 0);
+            else
+                steps.Do(label, fsconfig, context, FSCONFIG_SET_STRING, plan.Text(key), plan.Text(value), 0);
+        }
+        steps.Do(label, fsconfig, context, FSCONFIG_CMD_CREATE, 0, 0, 0);
+        Register filesystem = steps.Get(label, fsmount, context, FSMOUNT_CLOEXEC, attributes);
+        Close(context);
+        return filesystem;
+    }
+
+    // The descriptor of the mount goes on to mean that mount.
+    private Register Mount(string path, Register filesystem, Register target)
+    {
+        steps.Do(At("mount", path), move_mount, filesystem, plan.Text(""), target, plan.Text(""), MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+        Close(target);
+        return filesystem;
+    }
+
+    // struct mount_attr { u64 attr_set, attr_clr, propagation, userns_fd; }
+    private void SetAttributes(StepLabel label, Register mount, int set, bool recursive) =>
+        steps.Do(label, mount_setattr, mount, plan.Text(""), AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), plan.Bytes(MemoryMarshal.AsBytes<ulong>([(uint)set, 0, 0, 0])), 32);
+}

@@ -1,0 +1,262 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using static Layerbox.Nspawn.KernelCalls;
+
+namespace Layerbox.Nspawn;
+
+/// <summary>
+/// What runs between clone3 and execve, and as process 1 afterwards: this very process image, with one thread and no runtime that could
+/// help. So: no allocation, no exception, no string, no static that has to be initialised, no call but those of <see cref="KernelCalls"/>.
+/// <para>
+/// Whoever clones must have no other managed thread at work. A thread that is being stopped for a garbage collection at the moment of the
+/// clone leaves a flag in the child that makes it wait for ever at its next return from a system call.
+/// </para>
+/// </summary>
+internal static unsafe class ContainerChild
+{
+    private const int SIGKILL = 9, SIGCHLD = 17, SignalMax = 64;
+    private const int EINTR = 4, EAGAIN = 11, ENOENT = 2, EACCES = 13, ENOTDIR = 20;
+    private const int SIG_BLOCK = 0, SIG_SETMASK = 2, SignalSetSize = 8;
+    private const int WNOHANG = 1;
+    private const short POLLIN = 1;
+
+    /// <summary>What a process ends with that never became the command; what it reported before says why.</summary>
+    private const int NotStarted = 125;
+
+    // struct clone_args (linux/sched.h), as of its second version.
+    [StructLayout(LayoutKind.Sequential)]
+    private struct CloneArguments
+    {
+        public ulong Flags, PidFd, ChildTid, ParentTid, ExitSignal, Stack, StackSize, Tls, SetTid, SetTidSize, Cgroup;
+    }
+
+    /// <summary>Makes the namespaces and process 1 in them. Returns its number, or minus the error number, and only in the parent.</summary>
+    public static int Start(KernelPlan* plan, CloneContext* context)
+    {
+        ulong all = ulong.MaxValue, before;
+        CloneArguments arguments = new() { Flags = plan->CloneFlags, ExitSignal = SIGCHLD };
+        // No signal may reach the child before it is ready for it.
+        Call(rt_sigprocmask, SIG_BLOCK, (nint)(&all), (nint)(&before), SignalSetSize);
+        nint id = Clone(&arguments, plan, context);
+        Call(rt_sigprocmask, SIG_SETMASK, (nint)(&before), 0, SignalSetSize);
+        return (int)id;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static nint Clone(CloneArguments* arguments, KernelPlan* plan, CloneContext* context)
+    {
+        nint id = Call(clone3, (nint)arguments, sizeof(CloneArguments));
+        if (id == 0)
+            BeProcess1(plan, context);
+        return id;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void BeProcess1(KernelPlan* plan, CloneContext* context)
+    {
+        const int PR_SET_PDEATHSIG = 1, PR_SET_DUMPABLE = 4, PR_SET_NAME = 15;
+        // The thread that cloned is one that lives as long as its process. Should it be gone already, the control pipe has ended.
+        Call(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        Call(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+        Call(prctl, PR_SET_NAME, Literal("init\0"u8), 0, 0, 0);
+        Call(setsid);
+        for (long i = 0; i < context->CommandLineLength; i++)
+            context->CommandLine[i] = 0;
+        ResetSignals();
+        int reports = context->Reports;
+        Place(context->Input, 0, reports);
+        Place(context->Output, 1, reports);
+        Place(context->Error, 2, reports);
+        // Among what goes is our copy of the tool's end of the control pipe, without which that would never end.
+        KeepOnly(3, reports, context->Control, context->Control);
+        int* registers = stackalloc int[KernelStep.RegisterCount];
+        Call(umask, 0);
+        Perform(plan->Setup, plan->SetupCount, 0, registers, reports);
+        Call(umask, 0x12 /* 0022 */);
+        ulong all = ulong.MaxValue;
+        int signals = (int)Call(signalfd4, -1, (nint)(&all), SignalSetSize, 0x80800 /* SFD_CLOEXEC | SFD_NONBLOCK */);
+        if (signals < 0 || HasEnded(context->Control))
+            Call(exit_group, NotStarted);
+        nint command = Call(fork);
+        if (command == 0)
+            BecomeCommand(plan, registers, reports);
+        if (command < 0)
+            Fail(InitReport.Kind.ForkFailed, (int)-command, reports);
+        // The standard streams are the command's alone: a pipe has to end when the command closes it.
+        KeepOnly(0, reports, context->Control, signals);
+        KeepOnlyKill();
+        Watch((int)command, signals, context->Control, reports);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void BecomeCommand(KernelPlan* plan, int* registers, int reports)
+    {
+        const int CLOSE_RANGE_CLOEXEC = 4;
+        ulong none = 0;
+        Call(setsid);
+        Perform(plan->Enter, plan->EnterCount, (int)plan->SetupCount, registers, reports);
+        Call(close_range, 3, int.MaxValue, CLOSE_RANGE_CLOEXEC);
+        Call(rt_sigprocmask, SIG_SETMASK, (nint)(&none), 0, SignalSetSize);
+        // A file that is there and cannot be executed is the better reason.
+        int reason = ENOENT;
+        for (byte** program = plan->Programs; *program != null; program++)
+        {
+            int error = (int)-Call(execve, (nint)(*program), (nint)plan->Arguments, (nint)plan->Environment);
+            if (error is ENOENT or ENOTDIR)
+                continue;
+            reason = error;
+            if (error != EACCES)
+                break;
+        }
+        Fail(InitReport.Kind.CommandFailed, reason, reports);
+    }
+
+    // Reaps whatever ends in the container and passes signals on, until the command has ended or the tool outside is gone.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Watch(int command, int signals, int control, int reports)
+    {
+        const int SignalInfoSize = 128;
+        // struct pollfd { int fd; short events, revents; }
+        int* polls = stackalloc int[4];
+        // struct signalfd_siginfo { u32 signo; s32 errno, code; u32 pid; … }
+        int* info = stackalloc int[SignalInfoSize / sizeof(int)];
+        while (true)
+        {
+            (polls[0], polls[1], polls[2], polls[3]) = (signals, POLLIN, control, POLLIN);
+            Call(poll, (nint)polls, 2, -1);
+            while (Call(read, signals, (nint)info, SignalInfoSize) == SignalInfoSize)
+            {
+                (int signal, int code, int sender) = (info[0], info[2], info[3]);
+                if (signal == SIGCHLD)
+                    Reap(command, reports);
+                // Sent by somebody, not raised by the kernel, and from outside: in here nobody has a say over process 1.
+                else if (code <= 0 && sender == 0)
+                    Call(kill, command, signal);
+            }
+            if (polls[3] >> 16 != 0)
+                Obey(command, control);
+        }
+    }
+
+    private static void Obey(int command, int control)
+    {
+        byte signal;
+        nint length = Call(read, control, (nint)(&signal), 1);
+        if (length == 1)
+            Call(kill, command, signal);
+        else if (length != -EINTR)
+            Call(exit_group, 1);
+    }
+
+    private static void Reap(int command, int reports)
+    {
+        while (true)
+        {
+            int status;
+            nint id = Call(wait4, -1, (nint)(&status), WNOHANG, 0);
+            if (id <= 0)
+                return;
+            if (id != command)
+                continue;
+            // WIFEXITED and its kin (bits/waitstatus.h)
+            int killer = status & 0x7F;
+            Report(killer == 0 ? InitReport.Kind.Exited : InitReport.Kind.Killed, killer == 0 ? status >> 8 & 0xFF : killer, reports);
+            Call(exit_group, 0);
+        }
+    }
+
+    private static void Perform(KernelStep* steps, long count, int first, int* registers, int reports)
+    {
+        for (long i = 0; i < count; i++)
+        {
+            KernelStep* step = steps + i;
+            nint result;
+            // EAGAIN: it could not be sure that nothing led out, because something was being renamed.
+            do
+            {
+                result = Call(step->Call, Argument(step, 0, registers), Argument(step, 1, registers), Argument(step, 2, registers),
+                    Argument(step, 3, registers), Argument(step, 4, registers), Argument(step, 5, registers));
+            }
+            while (result == -EINTR || (result == -EAGAIN && step->Call == openat2));
+            if (result >= 0)
+            {
+                if (step->Result != 0)
+                    registers[step->Result] = (int)result;
+                i += step->SkippedWhenDone;
+            }
+            else if (step->Tolerated != 0 && result == -step->Tolerated)
+                i += step->SkippedWhenTolerated;
+            else
+                Fail(InitReport.Kind.StepFailed, InitReport.StepAndErrno(first + (int)i, (int)-result), reports);
+        }
+    }
+
+    private static nint Argument(KernelStep* step, int number, int* registers) =>
+        (step->FromRegister >> number & 1) != 0 ? registers[step->Arguments[number]] : (nint)step->Arguments[number];
+
+    private static void Place(int fd, int number, int reports)
+    {
+        nint result = fd == number ? 0 : Call(dup2, fd, number);
+        if (result < 0)
+            Fail(InitReport.Kind.DescriptorFailed, (int)-result, reports);
+    }
+
+    // Handlers were reset by the clone; what is ignored would stay so in the command. .NET ignores SIGPIPE, and whoever started us may
+    // ignore SIGCHLD, whereupon the kernel would throw exit statuses away.
+    private static void ResetSignals()
+    {
+        // The kernel's struct sigaction: handler, flags, restorer, mask; all zero is SIG_DFL.
+        ulong* byDefault = stackalloc ulong[4];
+        for (int i = 0; i < 4; i++)
+            byDefault[i] = 0;
+        for (int signal = 1; signal <= SignalMax; signal++)
+            Call(rt_sigaction, signal, (nint)byDefault, 0, SignalSetSize);
+    }
+
+    private static bool HasEnded(int pipe)
+    {
+        int* polls = stackalloc int[2];
+        (polls[0], polls[1]) = (pipe, 0);
+        return Call(poll, (nint)polls, 1, 0) != 0;
+    }
+
+    // Of the descriptors from "first" on.
+    private static void KeepOnly(int first, int a, int b, int c)
+    {
+        int low = Math.Min(a, Math.Min(b, c)), high = Math.Max(a, Math.Max(b, c)), middle = a + b + c - low - high;
+        Close(first, low - 1);
+        Close(low + 1, middle - 1);
+        Close(middle + 1, high - 1);
+        Close(high + 1, int.MaxValue);
+    }
+
+    private static void Close(int from, int to)
+    {
+        if (from <= to)
+            Call(close_range, from, to, 0);
+    }
+
+    // All that process 1 may still do is to send signals to a command that is another user.
+    private static void KeepOnlyKill()
+    {
+        const uint _LINUX_CAPABILITY_VERSION_3 = 0x20080522, CAP_KILL = 1 << 5;
+        uint* header = stackalloc uint[2], data = stackalloc uint[6];
+        (header[0], header[1]) = (_LINUX_CAPABILITY_VERSION_3, 0);
+        (data[0], data[1], data[2], data[3], data[4], data[5]) = (CAP_KILL, CAP_KILL, 0, 0, 0, 0);
+        Call(capset, (nint)header, (nint)data);
+    }
+
+    private static void Fail(InitReport.Kind what, int value, int reports)
+    {
+        Report(what, value, reports);
+        Call(exit_group, NotStarted);
+    }
+
+    private static void Report(InitReport.Kind what, int value, int reports)
+    {
+        byte* record = stackalloc byte[InitReport.Size];
+        record[0] = (byte)what;
+        *(int*)(record + 1) = value;
+        Call(write, reports, (nint)record, InitReport.Size);
+    }
+}

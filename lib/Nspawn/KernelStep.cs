@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+
+namespace Layerbox.Nspawn;
+
+/// <summary>
+/// One system call of a plan: numbers and addresses only, so that it can be made where no managed code may allocate or throw.
+/// 64 bytes, laid out the same on both sides of a pipe.
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KernelStep
+{
+    public const int ArgumentCount = 6, RegisterCount = 256;
+
+    public int Call;
+
+    /// <summary>Where the result is kept for later steps; 0: nowhere.</summary>
+    public byte Result;
+
+    /// <summary>An error number that is as good as success; 0: none.</summary>
+    public byte Tolerated;
+
+    /// <summary>How many steps are left out when that error came.</summary>
+    public byte SkippedWhenTolerated;
+
+    /// <summary>How many steps are left out when the call succeeded.</summary>
+    public byte SkippedWhenDone;
+
+    /// <summary>Bit N: argument N is the number of a register.</summary>
+    public ulong FromRegister;
+
+    public fixed long Arguments[ArgumentCount];
+}
+
+/// <summary>What stands at the start of a plan in memory. Pointers lead into the same block.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KernelPlan
+{
+    /// <summary>Flags of clone3(2).</summary>
+    public ulong CloneFlags;
+
+    /// <summary>What process 1 does before it starts the command.</summary>
+    public KernelStep* Setup;
+
+    public long SetupCount;
+
+    /// <summary>What the command's own process does before it becomes the command.</summary>
+    public KernelStep* Enter;
+
+    public long EnterCount;
+
+    /// <summary>Where the program may be, in order; ends with null.</summary>
+    public byte** Programs;
+
+    public byte** Arguments, Environment;
+}
+
+/// <summary>The descriptors and memory of the process that clones, which are not in the plan because they depend on who clones.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct CloneContext
+{
+    public int Input, Output, Error, Reports, Control;
+
+    /// <summary>Our own command line, which nobody inside is to read in /proc/1/cmdline.</summary>
+    public byte* CommandLine;
+
+    public long CommandLineLength;
+}

@@ -1,0 +1,182 @@
+using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Nspawn;
+
+/// <summary>
+/// A container that two pipes connect with us, whichever engine made it: on one its process 1 reports, the other carries signals to it,
+/// and when that one ends, because we do, so does everything inside.
+/// </summary>
+internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
+{
+    // Generous: after the command's end nothing is left to do, but the machine may be busy.
+    private static readonly TimeSpan EndingTime = TimeSpan.FromSeconds(20);
+
+    private readonly Lock _controlLock = new();
+    private readonly long _start = Environment.TickCount64;
+    private SafeFileHandle? _control, _reports;
+    private ChildProcess? _child;
+    private ContainerResult? _result;
+    private bool _isFinished;
+
+    protected ContainerSpec Spec => spec;
+
+    /// <summary>What was started, and ends after the container.</summary>
+    protected ChildProcess Child => _child!;
+
+    /// <summary>Makes the pipes and starts the child with their other ends, which are closed afterwards.</summary>
+    protected void Start(Func<SafeFileHandle, SafeFileHandle, ChildProcess> start)
+    {
+        (_reports, SafeFileHandle reportsEnd) = Pipes.Make();
+        (SafeFileHandle controlEnd, _control) = Pipes.Make();
+        using (reportsEnd)
+        using (controlEnd)
+        {
+            try
+            {
+                _child = start(reportsEnd, controlEnd);
+            }
+            catch
+            {
+                CloseControl();
+                _reports.Dispose();
+                throw;
+            }
+        }
+    }
+
+    public override void Send(Signal signal) => Write([(byte)signal]);
+
+    public override ContainerResult Wait()
+    {
+        if (_result is not null)
+            return _result;
+        bool timedOut = !WaitForEnd();
+        _result = Judge(InitReport.ReadAll(Finish()), timedOut);
+        return _result;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (_reports is null || _reports.IsClosed)
+            return;
+        CloseControl();
+        if (_child is not null && _child.Wait(EndingTime) is null)
+        {
+            _child.Kill(Signal.SIGKILL);
+            _child.Wait();
+        }
+        try
+        {
+            Finish();
+        }
+        catch (PosixException)
+        {
+            // Mostly we come here by an exception, which this one must not hide; what is left are empty mount points.
+        }
+        _child?.Dispose();
+        _reports.Dispose();
+    }
+
+    /// <summary>Everything inside has ended: called once, to clean up.</summary>
+    protected abstract void Clean();
+
+    /// <summary>What a report of a failure means, or what it means that there is none.</summary>
+    /// <param name="report">Null: process 1 ended without a word.</param>
+    protected abstract ContainerException Explain(InitReport? report);
+
+    protected void Write(byte[] bytes)
+    {
+        lock (_controlLock)
+        {
+            if (_control is null)
+                return;
+            try
+            {
+                Files.Write(_control, bytes, "control pipe");
+            }
+            catch (PosixException e) when (e.Errno == Errno.EPIPE)
+            {
+                // Whoever read there is gone, and why is what Wait finds out.
+            }
+        }
+    }
+
+    protected static SafeFileHandle Standard(int number) => new(number, ownsHandle: false);
+
+    protected static byte[] ReadToEnd(SafeFileHandle pipe, int keep)
+    {
+        using MemoryStream bytes = new();
+        byte[] buffer = new byte[4096];
+        while (Files.Read(pipe, buffer) is var length and > 0)
+        {
+            if (bytes.Length < keep)
+                bytes.Write(buffer, 0, length);
+        }
+        return bytes.ToArray();
+    }
+
+    // The reports end when process 1 has ended, and everything else inside with it, even where the child died first.
+    private byte[] Finish()
+    {
+        CloseControl();
+        byte[] records = ReadToEnd(_reports!, int.MaxValue);
+        if (!_isFinished)
+            Clean();
+        _isFinished = true;
+        return records;
+    }
+
+    private void CloseControl()
+    {
+        lock (_controlLock)
+        {
+            _control?.Dispose();
+            _control = null;
+        }
+    }
+
+    // True when the command ended before its time was up.
+    private bool WaitForEnd()
+    {
+        if (spec.Timeout is not { } timeout)
+        {
+            Child.Wait();
+            return true;
+        }
+        TimeSpan spent = TimeSpan.FromMilliseconds(Environment.TickCount64 - _start);
+        if (Child.Wait(timeout > spent ? timeout - spent : TimeSpan.Zero) is not null)
+            return true;
+        Send(Signal.SIGKILL);
+        if (Child.Wait(EndingTime) is null)
+        {
+            CloseControl();
+            Child.Kill(Signal.SIGKILL);
+            Child.Wait();
+        }
+        return false;
+    }
+
+    private ContainerResult Judge(IEnumerable<InitReport> reports, bool timedOut)
+    {
+        foreach (InitReport report in reports)
+        {
+            switch (report.What)
+            {
+                case InitReport.Kind.Exited:
+                    return new ContainerResult(ProcessExit.Exited(report.Value), timedOut);
+                case InitReport.Kind.Killed:
+                    return new ContainerResult(ProcessExit.Killed((Signal)report.Value), timedOut);
+                case InitReport.Kind.CommandFailed:
+                    return ContainerResult.CannotExecute(new PosixException("run", (Errno)report.Value, spec.Command[0]));
+                case InitReport.Kind.Started:
+                    break;
+                default:
+                    throw Explain(report);
+            }
+        }
+        if (timedOut)
+            return new ContainerResult(ProcessExit.Killed(Signal.SIGKILL), TimedOut: true);
+        throw Explain(null);
+    }
+}

@@ -1,0 +1,231 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Layerbox.Posix;
+
+namespace Layerbox.Nspawn;
+
+/// <summary>A value that only exists once the plan runs: the result of an earlier step.</summary>
+internal readonly record struct Register(byte Number);
+
+/// <summary>An argument of a step: a number, the address of bytes in the plan, or a register.</summary>
+internal readonly record struct StepArgument(long Value, StepArgument.Kind What)
+{
+    public enum Kind
+    {
+        Number,
+        Address,
+        Register,
+    }
+
+    public static implicit operator StepArgument(long value) => new(value, Kind.Number);
+
+    public static implicit operator StepArgument(Register register) => new(register.Number, Kind.Register);
+}
+
+/// <summary>What a step is about, for the message when it fails: "path: call: reason".</summary>
+internal readonly record struct StepLabel(string Call, string Path);
+
+/// <summary>
+/// Puts a plan together as one block of bytes that can go through a pipe: all addresses are offsets in the block until
+/// <see cref="LoadedPlan"/> adds where it lies.
+/// </summary>
+internal sealed unsafe class PlanWriter
+{
+    private readonly List<byte> _bytes = [.. new byte[sizeof(KernelPlan)]];
+    private readonly List<int> _relocations = [];
+    private readonly Dictionary<string, StepArgument> _texts = new(StringComparer.Ordinal);
+    private byte _registers;
+
+    /// <summary>Bytes, and where they are.</summary>
+    public StepArgument Bytes(ReadOnlySpan<byte> bytes)
+    {
+        int at = Align();
+        _bytes.AddRange(bytes);
+        return new StepArgument(at, StepArgument.Kind.Address);
+    }
+
+    public StepArgument Struct<T>(T value) where T : unmanaged => Bytes(MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+
+    /// <summary>A text in the encoding of <see cref="PathText"/> with a NUL behind it.</summary>
+    /// <exception cref="ContainerException">It has a NUL inside.</exception>
+    public StepArgument Text(string text)
+    {
+        if (_texts.TryGetValue(text, out StepArgument known))
+            return known;
+        byte[] bytes = PathText.ToBytes(text);
+        if (bytes.AsSpan().Contains((byte)0))
+            throw new ContainerException($"'{text}': holds a NUL byte");
+        return _texts[text] = Bytes([.. bytes, 0]);
+    }
+
+    /// <summary>An array of addresses of texts that ends with null, as execve(2) wants it.</summary>
+    public StepArgument Texts(IEnumerable<string> texts)
+    {
+        long[] addresses = [.. texts.Select(text => Text(text).Value)];
+        StepArgument array = Bytes(MemoryMarshal.AsBytes((ReadOnlySpan<long>)[.. addresses, 0]));
+        for (int i = 0; i < addresses.Length; i++)
+            _relocations.Add((int)array.Value + (i * sizeof(long)));
+        return array;
+    }
+
+    /// <summary>struct sock_fprog (linux/filter.h): a count of instructions and their address.</summary>
+    public StepArgument Filter(ReadOnlySpan<ulong> instructions)
+    {
+        StepArgument code = Bytes(MemoryMarshal.AsBytes(instructions));
+        StepArgument program = Bytes(MemoryMarshal.AsBytes((ReadOnlySpan<long>)[instructions.Length, code.Value]));
+        _relocations.Add((int)program.Value + sizeof(long));
+        return program;
+    }
+
+    /// <exception cref="ContainerException">The description asks for more than a plan can hold.</exception>
+    public Register NewRegister() =>
+        ++_registers != 0 ? new Register(_registers) : throw new ContainerException("too many mounts for one container");
+
+    /// <summary>The whole block; nothing can be added afterwards.</summary>
+    public byte[] Finish(ulong cloneFlags, StepList setup, StepList enter, StepArgument programs, StepArgument arguments, StepArgument environment)
+    {
+        KernelPlan plan = new()
+        {
+            CloneFlags = cloneFlags,
+            Setup = (KernelStep*)Append(setup),
+            SetupCount = setup.Steps.Count,
+            Enter = (KernelStep*)Append(enter),
+            EnterCount = enter.Steps.Count,
+            Programs = (byte**)programs.Value,
+            Arguments = (byte**)arguments.Value,
+            Environment = (byte**)environment.Value,
+        };
+        MemoryMarshal.Write(CollectionsMarshal.AsSpan(_bytes), in plan);
+        foreach (byte** pointer in (byte**[])[(byte**)&plan.Setup, (byte**)&plan.Enter, (byte**)&plan.Programs, (byte**)&plan.Arguments, (byte**)&plan.Environment])
+            _relocations.Add((int)((byte*)pointer - (byte*)&plan));
+        return LoadedPlan.Encode(CollectionsMarshal.AsSpan(_bytes), _relocations);
+    }
+
+    private long Append(StepList list)
+    {
+        int at = Align();
+        foreach (PlannedStep planned in list.Steps)
+        {
+            KernelStep step = planned.ToKernel();
+            int start = _bytes.Count;
+            _bytes.AddRange(MemoryMarshal.AsBytes(new ReadOnlySpan<KernelStep>(in step)));
+            for (int i = 0; i < planned.Arguments.Count; i++)
+            {
+                if (planned.Arguments[i].What == StepArgument.Kind.Address)
+                    _relocations.Add(start + sizeof(KernelStep) - ((KernelStep.ArgumentCount - i) * sizeof(long)));
+            }
+        }
+        return at;
+    }
+
+    private int Align()
+    {
+        while (_bytes.Count % sizeof(long) != 0)
+            _bytes.Add(0);
+        return _bytes.Count;
+    }
+}
+
+/// <summary>A step as it is written, before its arguments have addresses.</summary>
+internal sealed record PlannedStep(StepLabel Label, int Call, IReadOnlyList<StepArgument> Arguments)
+{
+    public Register? Result { get; init; }
+
+    /// <summary>An error that is as good as success, and how many steps are left out then.</summary>
+    public Errno Tolerated { get; init; }
+
+    public int SkippedWhenTolerated { get; set; }
+
+    public int SkippedWhenDone { get; set; }
+
+    public unsafe KernelStep ToKernel()
+    {
+        KernelStep step = new()
+        {
+            Call = Call,
+            Result = Result?.Number ?? 0,
+            Tolerated = (byte)Tolerated,
+            SkippedWhenTolerated = checked((byte)SkippedWhenTolerated),
+            SkippedWhenDone = checked((byte)SkippedWhenDone),
+        };
+        for (int i = 0; i < Arguments.Count; i++)
+        {
+            step.Arguments[i] = Arguments[i].Value;
+            if (Arguments[i].What == StepArgument.Kind.Register)
+                step.FromRegister |= 1ul << i;
+        }
+        return step;
+    }
+}
+
+/// <summary>Steps in the order in which they are made.</summary>
+internal sealed class StepList(PlanWriter plan)
+{
+    public List<PlannedStep> Steps { get; } = [];
+
+    public PlannedStep Do(StepLabel label, int call, params IReadOnlyList<StepArgument> arguments) => Add(new PlannedStep(label, call, arguments));
+
+    /// <summary>Also when the call fails with one particular error.</summary>
+    public PlannedStep Try(StepLabel label, Errno tolerated, int call, params IReadOnlyList<StepArgument> arguments) =>
+        Add(new PlannedStep(label, call, arguments) { Tolerated = tolerated });
+
+    /// <summary>Keeps the result.</summary>
+    public Register Get(StepLabel label, int call, params IReadOnlyList<StepArgument> arguments)
+    {
+        Register result = plan.NewRegister();
+        Add(new PlannedStep(label, call, arguments) { Result = result });
+        return result;
+    }
+
+    public PlannedStep Add(PlannedStep step)
+    {
+        Steps.Add(step);
+        return step;
+    }
+}
+
+/// <summary>A plan in memory that never moves and that the garbage collector does not know, as long as this is not disposed.</summary>
+internal sealed unsafe class LoadedPlan : IDisposable
+{
+    private readonly byte* _memory;
+
+    private LoadedPlan(byte* memory) => _memory = memory;
+
+    public KernelPlan* Plan => (KernelPlan*)_memory;
+
+    // u32 bytes of the block; u32 count of relocations; the relocations, u32 each; the block. All little endian.
+    public static byte[] Encode(ReadOnlySpan<byte> block, List<int> relocations)
+    {
+        int head = sizeof(int) * (2 + relocations.Count);
+        byte[] encoded = new byte[head + block.Length];
+        BinaryPrimitives.WriteInt32LittleEndian(encoded, block.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(encoded.AsSpan(sizeof(int)), relocations.Count);
+        for (int i = 0; i < relocations.Count; i++)
+            BinaryPrimitives.WriteInt32LittleEndian(encoded.AsSpan(sizeof(int) * (2 + i)), relocations[i]);
+        block.CopyTo(encoded.AsSpan(head));
+        return encoded;
+    }
+
+    /// <summary>Reads a plan and not a byte more; null when the stream ends before that.</summary>
+    public static LoadedPlan? Read(Stream stream)
+    {
+        byte[] head = new byte[2 * sizeof(int)];
+        if (stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) < head.Length)
+            return null;
+        int length = BinaryPrimitives.ReadInt32LittleEndian(head), count = BinaryPrimitives.ReadInt32LittleEndian(head.AsSpan(sizeof(int)));
+        byte[] relocations = new byte[count * sizeof(int)];
+        byte* memory = (byte*)NativeMemory.AlignedAlloc((nuint)length, sizeof(long));
+        LoadedPlan plan = new(memory);
+        if (stream.ReadAtLeast(relocations, relocations.Length, throwOnEndOfStream: false) < relocations.Length
+            || stream.ReadAtLeast(new Span<byte>(memory, length), length, throwOnEndOfStream: false) < length)
+        {
+            plan.Dispose();
+            return null;
+        }
+        for (int i = 0; i < count; i++)
+            *(long*)(memory + BinaryPrimitives.ReadInt32LittleEndian(relocations.AsSpan(i * sizeof(int)))) += (long)memory;
+        return plan;
+    }
+
+    public void Dispose() => NativeMemory.AlignedFree(_memory);
+}
