@@ -176,14 +176,24 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         foreach (string name in MaskedInSys)
             Mask($"/sys/{name}", sys, name, _scratch, Empty);
         Close(sys);
-        Close(_scratch);
     }
 
     private void Dev(Register proc)
     {
-        Register dev = Mount("/dev", NewFilesystem("/dev", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, ("mode", "755"), ("size", "65536k")), OpenOwn("/dev"));
+        // Who may make device nodes shall not open them, so the folder is nodev then and each of its own devices a mount.
+        bool isClosed = spec.AllowMknod || spec.Capabilities.Contains(ContainerCapabilities.MakeNodes);
+        int attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | (isClosed ? MOUNT_ATTR_NODEV : 0);
+        Register dev = Mount("/dev", NewFilesystem("/dev", "tmpfs", attributes, ("mode", "755"), ("size", "65536k")), OpenOwn("/dev"));
         foreach ((string name, int major, int minor) in Devices)
-            steps.Do(At("mknod", $"/dev/{name}"), mknodat, dev, plan.Text(name), 0x2000 /* S_IFCHR */ | 0x1B6 /* 0666 */, (major << 8) | minor);
+        {
+            StepLabel label = At("mknod", $"/dev/{name}");
+            steps.Do(label, mknodat, isClosed ? _scratch : dev, plan.Text(name), 0x2000 /* S_IFCHR */ | 0x1B6 /* 0666 */, (major << 8) | minor);
+            if (!isClosed)
+                continue;
+            steps.Do(label, mknodat, dev, plan.Text(name), (int)FileStatus.S_IFREG | FileMode, 0);
+            Register node = steps.Get(label, open_tree, _scratch, plan.Text(name), OPEN_TREE_CLONE | CloseOnExec);
+            Close(Mount(label.Path, node, OpenExisting(label, dev, name, PathOnly, out _)));
+        }
         foreach ((string name, string target) in DeviceLinks)
             steps.Do(At("symlink", $"/dev/{name}"), symlinkat, plan.Text(target), dev, plan.Text(name));
         Submount("pts", NewFilesystem("/dev/pts", "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, ("newinstance", null), ("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")));
@@ -194,6 +204,7 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
             Mask($"/proc/{name}", proc, name, dev, "null");
         Close(proc);
         Close(dev);
+        Close(_scratch);
 
         void Submount(string name, Register filesystem)
         {

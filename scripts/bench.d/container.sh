@@ -1,0 +1,65 @@
+# What a container costs from start to exit, against the peers that are installed here: bwrap, crun, systemd-nspawn. The same small root and
+# the same program, which does nothing; the peers get what comes nearest to ours: all namespaces, /proc, /dev, /tmp. With eight at
+# once a row is the time of 200 containers.
+[[ $(id -u) -eq 0 ]] || { echo "bench: containers need root" >&2; exit 77; }
+[[ -x /bin/busybox ]] || { echo "bench: busybox is missing (package busybox-static)" >&2; exit 77; }
+
+# crun 1.8 refuses the layout with both versions of control groups: in mounts of our own the second one goes.
+if [[ -z ${in_own_mounts-} ]]; then
+  in_own_mounts=1 exec unshare --mount -- bash -euo pipefail -- "$0"
+fi
+umount /sys/fs/cgroup/unified 2>/dev/null || true
+# systemd-nspawn complains at each end when this is no filesystem in memory.
+mkdir -p /run/systemd/nspawn && mount -t tmpfs none /run/systemd/nspawn
+
+mkdir -p root/bin root/{dev,proc,sys,tmp,run,usr,etc,var,root}
+cp /bin/busybox root/bin/busybox
+ln -s busybox root/bin/true
+touch root/etc/os-release
+root=$PWD/root
+
+ours=("$L" container-run "$root" /bin/true)
+bwrap=(bwrap --unshare-all --die-with-parent --cap-drop ALL --bind "$root" / --proc /proc --dev /dev --tmpfs /tmp --tmpfs /run /bin/true)
+nspawn=(systemd-nspawn --quiet --register=no --keep-unit --settings=no --timezone=off --link-journal=no --resolv-conf=off --console=pipe
+  --private-network --directory="$root" --as-pid2 /bin/true)
+
+has() {
+  command -v "$1" >/dev/null && return
+  echo "bench: $1 is missing (package $2): not compared with" >&2
+  return 1
+}
+
+# eight FILE COMMAND...: a script that runs the command 200 times, eight at a time.
+eight() {
+  local file=$1
+  shift
+  printf '#!/bin/sh\nseq 200 | exec xargs --max-procs=8 --max-args=1 sh -c '\''exec %s'\''\n' "$*" >"$file"
+  chmod +x "$file"
+}
+eight ./ours-8 "${ours[@]}"
+
+measure 'container: start and exit against `true` alone' --runs 100 -- "${ours[@]}" -- "$root/bin/true"
+if has bwrap bubblewrap; then
+  measure 'container: start and exit against `bwrap --unshare-all`' --runs 200 -- "${ours[@]}" -- "${bwrap[@]}"
+  measure 'container: by the launcher (`--in-place`) against `bwrap --unshare-all`' --runs 100 -- "$L" container-run "$root" --in-place /bin/true -- "${bwrap[@]}"
+  eight ./bwrap-8 "${bwrap[@]}"
+  measure 'container: 200, eight at once, against `bwrap`' --runs 7 -- ./ours-8 -- ./bwrap-8
+fi
+if has crun crun; then
+  mkdir -p bundle
+  (cd bundle && crun spec && sed -i -e 's/"terminal": true/"terminal": false/' -e 's|"sh"|"/bin/true"|' -e "s|\"rootfs\"|\"$root\"|" config.json)
+  # The container's name has to be new each time.
+  printf '#!/bin/sh\nexec crun --cgroup-manager=cgroupfs run --bundle %s/bundle bench-$$\n' "$PWD" >crun-run
+  chmod +x crun-run
+  if ./crun-run >/dev/null 2>&1; then
+    measure 'container: start and exit against `crun run`' --runs 100 -- "${ours[@]}" -- ./crun-run
+    eight ./crun-8 ./crun-run
+    measure 'container: 200, eight at once, against `crun run`' --runs 5 -- ./ours-8 -- ./crun-8
+  else
+    echo "bench: crun cannot run a container here: $(./crun-run 2>&1 | tail -n 1)" >&2
+  fi
+fi
+if has systemd-nspawn systemd-container; then
+  measure 'container: start and exit against `systemd-nspawn`' --runs 30 -- "${ours[@]}" -- "${nspawn[@]}"
+  measure 'container: start and exit against `systemd-nspawn` without its filter' --runs 60 -- "${ours[@]}" -- env SYSTEMD_SECCOMP=0 "${nspawn[@]}"
+fi
