@@ -1,0 +1,107 @@
+// What a hostile or unlucky program does, one thing a call; prints what came of it. Linked statically, so it runs in any image.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void say(const char *name, long result) { printf("%s %s\n", name, result < 0 ? strerrorname_np(errno) : "done"); }
+
+static int calls(void) {
+  char key = 'x';
+  say("add_key", syscall(SYS_add_key, "user", "a", &key, 1, -4));
+  say("keyctl", syscall(SYS_keyctl, 0, -3, 1));
+  say("bpf", syscall(SYS_bpf, 0, NULL, 0));
+  say("perf_event_open", syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0));
+  say("userfaultfd", syscall(SYS_userfaultfd, 1));
+  say("io_uring_setup", syscall(SYS_io_uring_setup, 1, NULL));
+  say("init_module", syscall(SYS_init_module, NULL, 0, ""));
+  say("kexec_load", syscall(SYS_kexec_load, 0, 0, NULL, 0));
+  say("open_by_handle_at", syscall(SYS_open_by_handle_at, 0, NULL, 0));
+  say("unshare", unshare(CLONE_NEWUSER));
+  say("setns", setns(0, 0));
+  say("mount", syscall(SYS_mount, "none", "/tmp", "tmpfs", 0, NULL));
+  say("clone3", syscall(SYS_clone3, NULL, 0));
+  long child = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+  if (child == 0) _exit(0);
+  say("clone", child);
+  say("TIOCSTI", ioctl(0, TIOCSTI, &key));
+  say("TIOCLINUX", ioctl(0, TIOCLINUX, &key));
+  say("vsock", socket(40, SOCK_STREAM, 0));
+  say("x32", syscall(0x40000000 | SYS_getpid));
+  say("getpid", syscall(SYS_getpid));
+  return 0;
+}
+
+static int call32(void) {
+  long result;
+  __asm__ volatile("int $0x80" : "=a"(result) : "a"(20) : "memory");
+  printf("32 done\n");
+  return 0;
+}
+
+static int reach(const char *name, int port) {
+  struct sockaddr_un local = {.sun_family = AF_UNIX};
+  strcpy(local.sun_path + 1, name);
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  say("abstract", connect(fd, (void *)&local, sizeof(sa_family_t) + 1 + strlen(name)));
+  struct sockaddr_in loopback = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  fd = socket(AF_INET, SOCK_STREAM, 0);
+  say("loopback", connect(fd, (void *)&loopback, sizeof loopback));
+  return 0;
+}
+
+static int orphans(int count) {
+  for (int i = 0; i < count; i++) {
+    pid_t child = fork();
+    if (child == 0) {
+      if (fork() == 0) _exit(0);
+      _exit(0);
+    }
+    waitpid(child, NULL, 0);
+  }
+  return 0;
+}
+
+static int got[65];
+static void count(int signal) { got[signal]++; }
+
+// Prints each signal that comes, until TERM came twice.
+static int signals(void) {
+  sigset_t all, none;
+  sigfillset(&all);
+  sigemptyset(&none);
+  sigprocmask(SIG_BLOCK, &all, NULL);
+  for (int i = 1; i <= 64; i++) signal(i, count);
+  puts("ready");
+  fflush(stdout);
+  int said[65] = {0};
+  while (got[SIGTERM] < 2) {
+    sigsuspend(&none);
+    for (int i = 1; i <= 64; i++)
+      for (; said[i] < got[i]; said[i]++) printf("%d\n", i);
+    fflush(stdout);
+  }
+  return 42;
+}
+
+int main(int argc, char **argv) {
+  if (!strcmp(argv[1], "calls")) return calls();
+  if (!strcmp(argv[1], "call32")) return call32();
+  if (!strcmp(argv[1], "reach")) return reach(argv[2], atoi(argv[3]));
+  if (!strcmp(argv[1], "orphans")) return orphans(atoi(argv[2]));
+  if (!strcmp(argv[1], "signals")) return signals();
+  if (!strcmp(argv[1], "euid")) return printf("%d %d\n", getuid(), geteuid()) < 0;
+  if (!strcmp(argv[1], "raise")) return raise(atoi(argv[2]));
+  return 1;
+}
