@@ -17,7 +17,13 @@ applies() {
 chain() { printf '%s.stream\n' ${needs//,/ } "$name" | sed "s|^|$streams/|"; }
 
 # same FILE FILE: two listings are equal; else says where they are not.
-same() { cmp --quiet "$1" "$2" || diff <(jq --compact-output --sort-keys . "$1") <(jq --compact-output --sort-keys . "$2"); }
+same() {
+  cmp --quiet "$1" "$2" || {
+    jq --compact-output --sort-keys . "$1" >"$1.sorted"
+    jq --compact-output --sort-keys . "$2" >"$2.sorted"
+    diff "$1.sorted" "$2.sorted"
+  }
+}
 
 # is_tree FOLDER [FILTER]: what is in the folder is what was sent; both listings go through the filter.
 is_tree() {
@@ -27,17 +33,23 @@ is_tree() {
 }
 
 # btrfs receive leaves the root with the time of the last change in it.
-without_root_time() { sed '1s/"mtime":{[^}]*}//'; }
+without_root_time() { sed '1s/,"mtime":{[^}]*}//'; }
 
 # received COMMAND...: each stream of the chain goes through the command, and what comes out is received; the last subvolume is what was sent.
 received() {
   local file
-  mkdir "$volume/received"
   for file in $(chain); do
     "$@" "$file" >stream
-    btrfs -q receive -f stream "$volume/received"
+    receive
   done
   is_tree "$(newest)" without_root_time
+}
+
+# receive: what is in the file "stream", in a folder of its own, for subvolumes of one name may follow each other.
+receive() {
+  local folder
+  folder=$(mktemp -d "$volume/received.XXXXXX")
+  btrfs -q receive -f stream "$folder"
 }
 
 # newest [N]: the subvolume that was made last, or N before it.
@@ -45,7 +57,7 @@ newest() { btrfs subvolume list --sort=rootid "$volume" | tail -n $((1 + ${1-0})
 
 clear_away() {
   find "$volume" -mindepth 2 -maxdepth 2 -inum 256 -exec btrfs -q subvolume delete {} +
-  rm -rf --one-file-system -- "$work"/{report,found,sent,stream} "${volume:?}"/*
+  rm -rf --one-file-system -- "$work"/{report,found,sent,stream}* "${volume:?}"/*
 }
 
 # Not of ours: were this to fail, the corpus would be wrong.
@@ -58,7 +70,11 @@ check_tree() {
 }
 
 rewrite() { received "$L" sendstream-rewrite "$@"; }
-check_normalised() { rewrite --normalise; }
+check_normalised() {
+  "$L" sendstream-rewrite --normalise $(chain) >stream
+  receive
+  is_tree "$(newest)"
+}
 check_proto_1() { rewrite --proto 1; }
 check_proto_2() { rewrite --proto 2; }
 check_zstd() { rewrite --compress zstd; }
@@ -84,19 +100,18 @@ check_canonical() {
   received cat
   local from
   from=$(newest)
-  mkdir "$volume/canonical"
   "$L" sendstream-make --canonical "$from" >stream
-  btrfs -q receive -f stream "$volume/canonical"
+  receive
   is_other "$from"
 }
 check_canonical_step() {
   received cat
   local from parent
   from=$(newest) parent=$(newest 1)
-  mkdir "$volume/canonical"
-  "$L" sendstream-make --canonical "$parent" | btrfs -q receive "$volume/canonical"
+  "$L" sendstream-make --canonical "$parent" >stream
+  receive
   "$L" sendstream-make --canonical --parent "$parent" "$from" >stream
-  btrfs -q receive -f stream "$volume/canonical"
+  receive
   is_other "$from"
 }
 

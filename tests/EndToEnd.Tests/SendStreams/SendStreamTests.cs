@@ -24,12 +24,31 @@ public class SendStreamTests(SendStreamCorpus corpus) : IClassFixture<SendStream
     [InlineData("canonical_step", $"{Chains},tiny-step-v1")]
     public void Is_received_by_btrfs(string check, string streams) => AssertAgrees(check, streams);
 
+    [Theory]
+    [InlineData("plain")]
+    [InlineData("tar")]
+    [InlineData("apply")]
+    public void Differences_are_seen(string check)
+    {
+        using TempFolder other = new();
+        Programs.Shell($"""
+            ln -s '{corpus.PathOrSkip()}'/*.stream '{other.Path}'
+            grep '^tiny-v1' '{corpus.PathOrSkip()}/list' > '{other / "list"}'
+            sed '5s/"sec":/"sec":1/' '{corpus.PathOrSkip()}/tiny.0.tree' > '{other / "tiny.0.tree"}'
+            """);
+        (int status, string output, _) = Run(check, "", other.Path);
+        Assert.Equal(1, status);
+        Assert.StartsWith($"FAILED {check} tiny-v1\n", output, StringComparison.Ordinal);
+    }
+
+    private static (int Status, string Out, string Err) Run(string check, string options, string folder) => Executable.Shell($"""
+        export LAYERBOX_BIN="$L"
+        '{Repository.PathOf("scripts", "check-sendstreams")}' {options} '{folder}' {check}
+        """);
+
     private void AssertAgrees(string check, string streams)
     {
-        (int status, string output, string errors) = Executable.Shell($"""
-            export LAYERBOX_BIN="$L"
-            '{Repository.PathOf("scripts", "check-sendstreams")}' {(streams == All ? "" : $"--streams {streams}")} '{corpus.PathOrSkip()}' {check}
-            """);
+        (int status, string output, string errors) = Run(check, streams == All ? "" : $"--streams {streams}", corpus.PathOrSkip());
         Assert.True(status == 0, output + errors);
         int compared = output.Split('\n').Count(line => line.StartsWith($"ok {check} ", StringComparison.Ordinal));
         Assert.True(streams == All ? compared > 20 : compared == streams.Split(',').Length, output);
