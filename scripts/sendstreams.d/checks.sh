@@ -7,6 +7,8 @@ applies() {
     text:*-restarted | repaired:*-restarted) [[ $1 != text ]] || return 0 ;;
     *:*-restarted | repaired:*) return 0 ;;
     text:* | copy:*) ;;
+    # It goes back to a subvolume that the same input has made already, and one folder cannot have both.
+    normalised:back-*) return 0 ;;
     canonical_step:*) [[ $tree != - && -n $needs ]] || return 0 ;;
     *) [[ $tree != - ]] || return 0 ;;
   esac

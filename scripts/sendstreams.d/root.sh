@@ -1,6 +1,8 @@
 # A root filesystem, and names, attributes, times and devices that are hard on programs.
 btrfs -q subvolume create "$volume/root"
 if [[ -n $small ]]; then
+  mkdir "$volume/root/etc"
+  echo 'root:x:0:0:root:/root:/bin/sh' >"$volume/root/etc/passwd"
   "$scripts/bench.d/make-tree" "$volume/root/usr" 400 2>/dev/null
 else
   rootfs=$scripts/../artifacts/debian-rootfs.tar

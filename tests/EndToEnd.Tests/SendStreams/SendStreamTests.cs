@@ -9,6 +9,7 @@ public class SendStreamTests(SendStreamCorpus corpus) : IClassFixture<SendStream
 
     [Theory]
     [InlineData("copy", All)]
+    [InlineData("text", All)]
     [InlineData("tar", $"{Chains},{Compressed},{Plain}")]
     [InlineData("apply", $"{Chains},{Compressed},{Plain}")]
     public void Agrees_with_other_programs(string check, string streams) => AssertAgrees(check, streams);
@@ -20,6 +21,8 @@ public class SendStreamTests(SendStreamCorpus corpus) : IClassFixture<SendStream
     [InlineData("zstd", $"{Chains},lzo-step-v2,big-v2")]
     [InlineData("zlib", $"{Chains},zstd-step-v2,big-v2")]
     [InlineData("none", Compressed)]
+    [InlineData("normalised", "clonesource-v1,several-mixed,lzo-step-v2,tiny-step-v1")]
+    [InlineData("repaired", "root-restarted")]
     [InlineData("canonical", $"{Chains},{Plain}")]
     [InlineData("canonical_step", $"{Chains},tiny-step-v1")]
     public void Is_received_by_btrfs(string check, string streams) => AssertAgrees(check, streams);
