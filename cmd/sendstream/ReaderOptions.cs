@@ -43,9 +43,15 @@ internal sealed class ReaderOptions
         int threads = args.GetValue(_threads);
         if (threads is < 1 or > MaxThreads)
             throw new UsageException($"--threads: {threads} is not between 1 and {MaxThreads}");
+        return input.NewReader(LimitsOf(args, skipCrc), args.GetValue(_mapped), skipCrc ? 1 : threads);
+    }
+
+    /// <summary>What is put up with.</summary>
+    public SendStreamLimits LimitsOf(ParseResult args, bool skipCrc = false)
+    {
         SendStreamLimits limits = new() { AllowUnknown = args.GetValue(_allowUnknown), SkipCrc = skipCrc };
-        if (args.GetValue(_maxCommand) is { } size)
-            limits = limits with { MaxCommandLength = (int)Math.Min(Quantity.Bytes(size, "--max-command"), SendStreamLimits.LargestMaxCommandLength) };
-        return input.NewReader(limits, args.GetValue(_mapped), skipCrc ? 1 : threads);
+        return args.GetValue(_maxCommand) is { } size
+            ? limits with { MaxCommandLength = (int)Math.Min(Quantity.Bytes(size, "--max-command"), SendStreamLimits.LargestMaxCommandLength) }
+            : limits;
     }
 }

@@ -11,13 +11,13 @@ internal static class SendstreamParse
 
     public static Tool Declare()
     {
-        Argument<string> file = StreamInput.Argument();
+        Argument<string[]> files = StreamChain.Files();
         Option<string> format = new("--format")
         {
-            Description = "json: a line for each command with all that it says. text: what btrfs receive --dump prints. stat: counts and bytes by command and path, as one JSON object.",
+            Description = "json: a line for each command with all that it says. text: what btrfs receive --dump prints. stat: counts and bytes by command and path, as one JSON object. tree: the files of each subvolume, short, with who shares data by clones; what is usual is left out. tree-json: those of the last subvolume with their digests, a line a path. changes: what the stream did, a line for each path and kind of change.",
             DefaultValueFactory = _ => Json,
         };
-        format.AcceptOnlyFromAmong(Json, Text, Stat);
+        format.AcceptOnlyFromAmong(Json, Text, Stat, StateFormats.Text, StateFormats.Json, StateFormats.Changes);
         Option<bool> data = new("--data") { Description = "json: with the bytes of files, in base64; else only how many they are." };
         Option<string> flavour = new("--flavour")
         {
@@ -30,20 +30,27 @@ internal static class SendstreamParse
         Option<int> top = new("--top") { Description = "stat: say so many paths, those with most bytes.", DefaultValueFactory = _ => 20, HelpName = "N" };
         Option<bool> noVerify = new("--no-verify") { Description = "Do not look at CRCs." };
         ReaderOptions reading = new();
-        Command command = new("sendstream-parse", "Say what is in send-streams.") { file, format, data, flavour, depth, top, first, noVerify };
+        StateFormats state = new();
+        Command command = new("sendstream-parse", "Say what is in send-streams.") { files, format, data, flavour, depth, top, first, noVerify };
         reading.AddTo(command);
+        state.AddTo(command);
         return new Tool(
             command,
-            "sendstream-parse web.1.sendstream | jq -r 'select(.op == \"write\") | .path' | sort -u\nzstd -dc web.1.sendstream.zst | sendstream-parse --format text",
+            "sendstream-parse web.1.sendstream | jq -r 'select(.op == \"write\") | .path' | sort -u\nzstd -dc web.1.sendstream.zst | sendstream-parse --format text\nsendstream-parse --format changes --parent web.1.sendstream web.2.sendstream\nsendstream-parse --cat etc/os-release web.1.sendstream.zst",
             (args, io) =>
             {
                 string chosen = args.GetRequiredValue(format);
+                string[] named = args.GetValue(files) ?? [];
+                if (state.AreWanted(args, chosen, args.GetResult(format) is { Implicit: false }))
+                    return state.Run(args, chosen, named, reading.LimitsOf(args, args.GetValue(noVerify)), io);
+                if (named.Length > 1)
+                    throw new UsageException($"--format {chosen} reads one input");
                 if (args.GetValue(data) && chosen != Json)
                     throw new UsageException($"--data does not go with --format {chosen}");
                 (int components, int paths) = (args.GetValue(depth), args.GetValue(top));
                 if (components < 1 || paths < 0)
                     throw new UsageException(components < 1 ? "--depth: expected 1 or more" : "--top: expected 0 or more");
-                using StreamInput input = StreamInput.Open(args.GetRequiredValue(file), io);
+                using StreamInput input = StreamInput.Open(named is [var only] ? only : InputFile.StandardInput, io);
                 SendStreamReader reader = reading.Open(input, args, args.GetValue(noVerify));
                 CommandWriter writer = chosen switch
                 {

@@ -14,6 +14,9 @@ internal sealed class StreamChain(Streams io) : IDisposable
 
     public SubvolumeSet Set { get; init; } = new();
 
+    /// <summary>Whether contents will be read.</summary>
+    public bool HasContents { get; init; } = true;
+
     /// <summary>The operand of a tool that reads a chain.</summary>
     public static Argument<string[]> Files() => new("FILE")
     {
@@ -28,7 +31,7 @@ internal sealed class StreamChain(Streams io) : IDisposable
     /// <exception cref="InvalidDataException">A stream is malformed or impossible: input, offset, command and reason.</exception>
     public ReceivedSubvolume Receive(IReadOnlyList<string> files)
     {
-        _inputs.Add(ReceivedStreams.Open(files.Count == 0 ? [InputFile.StandardInput] : files, io, Set, withContents: true));
+        _inputs.Add(ReceivedStreams.Open(files.Count == 0 ? [InputFile.StandardInput] : files, io, Set, HasContents));
         return Select(null);
     }
 
@@ -41,7 +44,7 @@ internal sealed class StreamChain(Streams io) : IDisposable
         byte[] name = PathText.ToBytes(nameOrUuid);
         List<ReceivedSubvolume> found = Guid.TryParseExact(nameOrUuid, "D", out Guid uuid) && Set.Find(uuid) is { } one
             ? [one]
-            : [.. Set.Subvolumes.Where(subvolume => subvolume.Name.Bytes.SequenceEqual(name))];
+            : [.. Set.Subvolumes.Where(subvolume => subvolume.Name.Bytes.SequenceEqual(name) || Set.LabelOf(subvolume) == nameOrUuid)];
         return found switch
         {
             [var only] => only,

@@ -6,7 +6,7 @@ using System.Text.Unicode;
 namespace Layerbox.FileTree;
 
 /// <summary>JSON objects, one a line, gathered into large writes.</summary>
-internal sealed class JsonLineWriter : IDisposable
+public sealed class JsonLineWriter : IDisposable
 {
     private const int FlushSize = 64 * 1024;
 

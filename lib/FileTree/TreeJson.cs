@@ -9,6 +9,9 @@ public readonly record struct JsonFacts(long Size, byte[] Digest);
 /// </summary>
 public static class TreeJson
 {
+    /// <summary>The kind of file as the member "type" has it.</summary>
+    public static string NameOf(FileKind kind) => TreeJsonEntry.Kinds[(int)kind].Value;
+
     /// <summary>Writes the lines. Contents whose digest is not known yet are read.</summary>
     public static void Write(Stream stream, Tree tree)
     {

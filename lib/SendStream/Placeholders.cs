@@ -15,6 +15,9 @@ public sealed class Placeholder
     /// </summary>
     public TreeAspects Known { get; internal set; }
 
+    /// <summary>The aspects that the stream itself has set, not one before it.</summary>
+    public TreeAspects Changed { get; internal set; }
+
     /// <summary>Where the absent subvolume had it; null for its root.</summary>
     internal Inode? OriginFolder { get; init; }
 
@@ -110,8 +113,10 @@ internal sealed class Placeholders
     /// <summary>Notes what a command sets; with the kind that the inode is of the kind that it looks like.</summary>
     public void Note(Inode inode, TreeAspects known)
     {
-        if (Inodes.TryGetValue(inode, out Placeholder? placeholder))
-            placeholder.Known |= known;
+        if (!Inodes.TryGetValue(inode, out Placeholder? placeholder))
+            return;
+        placeholder.Known |= known;
+        placeholder.Changed |= known;
     }
 
     private static void Replace(Inode folder, FileName name, Inode by)

@@ -19,7 +19,7 @@ internal sealed class StreamContents(SendStreamLimits limits) : ContentReceiver
     /// <summary>To be called before each input: what the commands to come refer to; null when the input cannot be read again.</summary>
     public void Begin(StreamBytes? bytes) => (_bytes, _written) = (bytes, new WrittenBytes(bytes));
 
-    public override FileContent Unknown() => new ReceivedContent(_owner, new UnknownBytes("the file's content is not known: the subvolume that the stream builds upon was not given"));
+    public override FileContent Unknown() => new ReceivedContent(_owner, new UnknownBytes("the file's content is not known: the subvolume that the stream builds upon was not given", isOfAbsent: true));
 
     public override long SizeOf(Inode file) => file.Content is ReceivedContent { IsSizeKnown: false } ? long.MaxValue : file.Content!.Size;
 

@@ -82,7 +82,10 @@ public sealed class UnknownBytes : StreamSource
 {
     private readonly string _reason;
 
-    internal UnknownBytes(string reason) => _reason = reason;
+    internal UnknownBytes(string reason, bool isOfAbsent = false) => (_reason, IsOfAbsent) = (reason, isOfAbsent);
+
+    /// <summary>Whether a subvolume that was not given had them, rather than that the stream wrote them without saying what.</summary>
+    public bool IsOfAbsent { get; }
 
     internal override void Read(long offset, Span<byte> destination, DecodedExtent decoded) => throw new InvalidDataException(_reason);
 }

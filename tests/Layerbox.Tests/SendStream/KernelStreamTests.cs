@@ -35,10 +35,15 @@ public class KernelStreamTests
 
     private static FileStream Open(TempFolder folder, string stream) => File.OpenRead(folder / stream);
 
+    // Both ways of receiving make the same tree; the one that refers to the stream is what the other tests look at.
     private static Tree Apply(TempFolder folder, string stream, Tree? parent = null)
     {
-        using FileStream input = Open(folder, stream);
-        return SendStreamTree.Apply(input, _ => parent, new MemoryContentStore()).Tree;
+        byte[] bytes = File.ReadAllBytes(folder / stream);
+        SubvolumeSet set = new() { Known = _ => parent };
+        set.Receive(new MemoryStream(bytes), new MemoryBytes(bytes));
+        Tree tree = Assert.Single(set.Subvolumes).Tree;
+        Assert.Equal(TreeDigest.Compute(SendStreamTree.Apply(new MemoryStream(bytes), _ => parent, new MemoryContentStore()).Tree), TreeDigest.Compute(tree));
+        return tree;
     }
 
     private static void Change(TempVolume volume, string state, string snapshot)
