@@ -23,7 +23,7 @@ internal static class SendstreamCheck
             DefaultValueFactory = _ => [InputFile.StandardInput],
             Arity = ArgumentArity.ZeroOrMore,
         };
-        Option<bool> framesOnly = new("--frames-only") { Description = "Check only lengths, checksums and attributes, not what the commands mean." };
+        Option<bool> framesOnly = new("--frames-only") { Description = "Check only whether the commands are whole and their checksums good, not what they say." };
         Option<bool> noAudit = new("--no-audit") { Description = "Say nothing about what can be received but may be unwelcome, such as setuid files." };
         Option<string[]> allow = new("--allow") { Description = "Say nothing of findings with this code. May be given several times.", HelpName = "CODE" };
         allow.Validators.Add(result =>
@@ -38,6 +38,7 @@ internal static class SendstreamCheck
             DefaultValueFactory = _ => DefaultMaxFindings,
         };
         Option<string> progress = Progress.Option();
+        ReaderOptions reading = new();
         Command command = new(
             Name,
             "Check send-streams without receiving them, and print each finding as a JSON line. "
@@ -45,6 +46,7 @@ internal static class SendstreamCheck
         {
             files, framesOnly, noAudit, allow, maxFindings, progress,
         };
+        reading.AddTo(command);
         return new Tool(
             command,
             "sendstream-check backup.sendstream.zst\nsendstream-check --no-audit full.sendstream monday.sendstream tuesday.sendstream\n"
@@ -53,11 +55,12 @@ internal static class SendstreamCheck
                 args.GetRequiredValue(files),
                 new Filter(args.GetValue(noAudit), (args.GetValue(allow) ?? []).ToHashSet(), args.GetValue(maxFindings)),
                 args.GetValue(framesOnly),
+                input => reading.Open(input, args),
                 args.GetValue(progress),
                 io));
     }
 
-    private static int Run(string[] files, Filter filter, bool framesOnly, string? progress, Streams io)
+    private static int Run(string[] files, Filter filter, bool framesOnly, Func<StreamInput, SendStreamReader> open, string? progress, Streams io)
     {
         string file = "";
         long findings = 0;
@@ -70,7 +73,7 @@ internal static class SendstreamCheck
             {
                 using StreamInput input = StreamInput.Open(file, io);
                 using Progress shown = Progress.Start(io, progress);
-                check.Check(new SendStreamReader(input.Bytes), shown.Counter("checking"));
+                check.Check(open(input), shown.Counter("checking"));
             }
             catch (EnoughException)
             {

@@ -24,7 +24,7 @@ public sealed class SendStreamCheck
     private bool _isWithoutData;
 
     /// <param name="report">Told of each finding, in the order of the input. What it throws comes out of the check.</param>
-    /// <param name="framesOnly">Whether the check ends with lengths, checksums and attributes.</param>
+    /// <param name="framesOnly">Whether the check ends with lengths and checksums: what the commands say is not looked at.</param>
     /// <param name="limits">What the readers put up with.</param>
     public SendStreamCheck(Action<SendStreamFinding> report, bool framesOnly = false, SendStreamLimits? limits = null)
     {
@@ -44,7 +44,7 @@ public sealed class SendStreamCheck
         {
             try
             {
-                if (!reader.Read())
+                if (!(_framesOnly ? reader.ReadFrame() : reader.Read()))
                     return;
             }
             catch (SendStreamException e)
