@@ -10,6 +10,7 @@ public class SendStreamTests(SendStreamCorpus corpus) : IClassFixture<SendStream
     [Theory]
     [InlineData("copy", All)]
     [InlineData("text", All)]
+    [InlineData("tree", All)]
     [InlineData("tar", $"{Chains},{Compressed},{Plain}")]
     [InlineData("apply", $"{Chains},{Compressed},{Plain}")]
     public void Agrees_with_other_programs(string check, string streams) => AssertAgrees(check, streams);
