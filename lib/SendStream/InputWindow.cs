@@ -25,7 +25,9 @@ internal sealed class InputWindow
     public InputWindow(Stream stream)
     {
         _stream = stream;
-        _buffer = GC.AllocateUninitializedArray<byte>(BufferLength);
+        // Of an input that is known to be small, no more than it and the try to read on.
+        long left = stream.CanSeek ? stream.Length - stream.Position : BufferLength;
+        _buffer = GC.AllocateUninitializedArray<byte>((int)Math.Clamp(left + 1, SendStreamFormat.HeaderLength, BufferLength));
     }
 
     public InputWindow(MappedStreams mapping) => _mapping = mapping;

@@ -10,6 +10,7 @@ namespace Layerbox.Tests.SendStream.Fuzzing;
 public class FuzzTests(ITestOutputHelper output)
 {
     private const int MaxFailures = 10, MaxSeedLength = 8192;
+    private const long InputsPerReport = 50_000;
     private const long MaxAllocated = 64 << 20;
     private static readonly TimeSpan s_slow = TimeSpan.FromSeconds(2), s_hung = TimeSpan.FromMinutes(2);
 
@@ -51,6 +52,8 @@ public class FuzzTests(ITestOutputHelper output)
         long started = Stopwatch.GetTimestamp();
         for (long number = 0; number < count && failures.Count < MaxFailures; number++)
         {
+            if (number > 0 && number % InputsPerReport == 0)
+                output.WriteLine($"{number} inputs, {failures.Count} failures");
             byte[] input = mutator.Make(seed, number);
             long before = GC.GetAllocatedBytesForCurrentThread();
             current = (number, input, Stopwatch.GetTimestamp());
