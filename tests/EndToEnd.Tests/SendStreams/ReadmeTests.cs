@@ -27,7 +27,7 @@ public sealed partial class ReadmeTests(SendStreamCorpus corpus) : IClassFixture
     [Fact]
     public void Extracts_one_file() => Assert.Equal(
         Listed("root.0").Single(line => PathOf(line) == "etc/passwd").GetProperty("digest").GetString(),
-        $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Run("--to-stdout", "root-v1", "skip-v2").Out)))}");
+        $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Run("--cat", "root-v1", "skip-v2").Out)))}");
 
     [Fact]
     public void Tells_how_much_smaller_version_2_is()
