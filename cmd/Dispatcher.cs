@@ -87,18 +87,9 @@ internal static class Dispatcher
         int trouble = ExitStatus.Trouble;
         try
         {
-            int status;
-            if (ToolTable.PlainForm(name, args) is { } plain)
-            {
-                trouble = plain.TroubleStatus;
-                status = plain.Run(io);
-            }
-            else
-            {
-                Tool tool = declare();
-                trouble = tool.TroubleStatus;
-                status = RunTool(tool, args, io);
-            }
+            Tool tool = declare();
+            trouble = tool.TroubleStatus;
+            int status = RunTool(tool, args, io);
             io.Out.Flush();
             return status;
         }

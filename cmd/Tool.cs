@@ -12,10 +12,5 @@ internal sealed record Tool(Command Command, string Example, Func<ParseResult, S
     public int TroubleStatus { get; init; } = ExitStatus.Trouble;
 }
 
-/// <summary>A command line without any option, which a tool that is started very often reads by itself: declaring and parsing takes a millisecond.</summary>
-/// <param name="Run">As that of <see cref="Tool"/>.</param>
-/// <param name="TroubleStatus">Likewise.</param>
-internal sealed record PlainForm(Func<Streams, int> Run, int TroubleStatus);
-
 /// <summary>The user asked for something that makes no sense: exit status 2 and a hint at --help.</summary>
 internal sealed class UsageException(string message) : Exception(message);

@@ -30,8 +30,4 @@ internal static class ToolTable
         ["subvol-snapshot"] = SubvolSnapshot.Declare,
         ["volume-make"] = Volumes.VolumeMake.Declare,
     };
-
-    /// <summary>The tool's plain form, if it has one and these arguments are it.</summary>
-    public static PlainForm? PlainForm(string tool, string[] args) =>
-        tool == Containers.ContainerRun.Name ? Containers.ContainerRun.PlainForm(args) : null;
 }

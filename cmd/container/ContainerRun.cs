@@ -14,16 +14,6 @@ internal static class ContainerRun
     private const string NoNetwork = "none", HostNetwork = "host", Shell = "/bin/sh";
     private const string Builtin = "builtin", Nspawn = "nspawn", Default = "default", NoFilter = "none";
 
-    /// <summary>"HANDLE -- CMD…", which is all that most runs say, and without the dashes where nothing else begins with one.</summary>
-    public static PlainForm? PlainForm(string[] args) => args switch
-    {
-        [var handle, "--", _, ..] when handle == "-" || !handle.StartsWith('-') => Plain(handle, args[2..]),
-        [var handle, _, ..] when !args.Any(arg => arg.StartsWith('-')) => Plain(handle, args[1..]),
-        _ => null,
-    };
-
-    private static PlainForm Plain(string handle, string[] command) => new(io => Run(new Request(handle, command), io), ExitStatus.ContainerFailed);
-
     public static Tool Declare()
     {
         Argument<string> handle = new("HANDLE") { Description = "A layer handle, - for one on standard input, or a folder with a system in it." };
