@@ -16,12 +16,12 @@ mkdir -p root/bin root/{dev,proc,sys,tmp,run,usr,etc,var,root}
 cp /bin/busybox root/bin/busybox
 ln -s busybox root/bin/true
 touch root/etc/os-release
-root=$PWD/root
+image=$PWD/root
 
-ours=("$L" container-run "$root" /bin/true)
-bwrap=(bwrap --unshare-all --die-with-parent --cap-drop ALL --bind "$root" / --proc /proc --dev /dev --tmpfs /tmp --tmpfs /run /bin/true)
+ours=("$L" container-run "$image" /bin/true)
+bwrap=(bwrap --unshare-all --die-with-parent --cap-drop ALL --bind "$image" / --proc /proc --dev /dev --tmpfs /tmp --tmpfs /run /bin/true)
 nspawn=(systemd-nspawn --quiet --register=no --keep-unit --settings=no --timezone=off --link-journal=no --resolv-conf=off --console=pipe
-  --private-network --directory="$root" --as-pid2 /bin/true)
+  --private-network --directory="$image" --as-pid2 /bin/true)
 
 has() {
   command -v "$1" >/dev/null && return
@@ -38,16 +38,16 @@ eight() {
 }
 eight ./ours-8 "${ours[@]}"
 
-measure 'container: start and exit against `true` alone' --runs 100 -- "${ours[@]}" -- "$root/bin/true"
+measure 'container: start and exit against `true` alone' --runs 100 -- "${ours[@]}" -- "$image/bin/true"
 if has bwrap bubblewrap; then
   measure 'container: start and exit against `bwrap --unshare-all`' --runs 200 -- "${ours[@]}" -- "${bwrap[@]}"
-  measure 'container: by the launcher (`--in-place`) against `bwrap --unshare-all`' --runs 100 -- "$L" container-run "$root" --in-place /bin/true -- "${bwrap[@]}"
+  measure 'container: by the launcher (`--in-place`) against `bwrap --unshare-all`' --runs 100 -- "$L" container-run "$image" --in-place /bin/true -- "${bwrap[@]}"
   eight ./bwrap-8 "${bwrap[@]}"
   measure 'container: 200, eight at once, against `bwrap`' --runs 7 -- ./ours-8 -- ./bwrap-8
 fi
 if has crun crun; then
   mkdir -p bundle
-  (cd bundle && crun spec && sed -i -e 's/"terminal": true/"terminal": false/' -e 's|"sh"|"/bin/true"|' -e "s|\"rootfs\"|\"$root\"|" config.json)
+  (cd bundle && crun spec && sed -i -e 's/"terminal": true/"terminal": false/' -e 's|"sh"|"/bin/true"|' -e "s|\"rootfs\"|\"$image\"|" config.json)
   # The container's name has to be new each time.
   printf '#!/bin/sh\nexec crun --cgroup-manager=cgroupfs run --bundle %s/bundle bench-$$\n' "$PWD" >crun-run
   chmod +x crun-run
