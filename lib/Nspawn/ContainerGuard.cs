@@ -48,7 +48,7 @@ internal static class ContainerGuard
     // Seen by nobody else, so it goes with us, however we end.
     private static void MakeOverlay(string root, string[] mountPoints)
     {
-        const string Upper = $"{StateFolder}/upper", Work = $"{StateFolder}/work";
+        const string Upper = $"{StateFolder}/upper", Work = $"{StateFolder}/scratch";
         using SafeFileHandle lower = Directories.Open(root);
         FileStatus status = Files.Status(lower);
         foreach (string folder in (string[])[Upper, Work, Overlay])
