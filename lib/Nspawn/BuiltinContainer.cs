@@ -10,10 +10,11 @@ internal sealed class BuiltinContainer : PipedContainer
     private readonly ContainerTree? _tree;
 
     /// <param name="spec">What is to run.</param>
+    /// <param name="plan">The calls that do it.</param>
     /// <param name="executable">What clones for us; null: we may do so ourselves, having no other thread.</param>
-    public BuiltinContainer(ContainerSpec spec, string? executable) : base(spec)
+    public BuiltinContainer(ContainerSpec spec, BuiltinPlan plan, string? executable) : base(spec)
     {
-        _plan = BuiltinPlan.Of(spec);
+        _plan = plan;
         _tree = ContainerTree.Open(spec, BuiltinEngine.MountPoints);
         try
         {

@@ -27,10 +27,11 @@ public sealed class BuiltinEngine : ContainerEngine
         spec.Validate();
         if (ProcessOwner.EffectiveUid != 0)
             throw new ContainerException("containers need root: run this with sudo");
-        if (IsOnlyThread && OwnClone.IsSound(spec))
-            return new BuiltinContainer(spec, null);
+        BuiltinPlan plan = BuiltinPlan.Of(spec);
+        if (IsOnlyThread && !plan.HasAfter && OwnClone.IsSound(spec))
+            return new BuiltinContainer(spec, plan, null);
         string executable = Executable
             ?? throw new ContainerException($"this is not the published executable, which has to make the container: set {NspawnEngine.ExecutableVariable} to where that is");
-        return new BuiltinContainer(spec, executable);
+        return new BuiltinContainer(spec, plan, executable);
     }
 }

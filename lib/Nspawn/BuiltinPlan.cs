@@ -17,23 +17,26 @@ internal sealed class BuiltinPlan
         CLONE_NEWIPC = 0x800_0000, CLONE_NEWPID = 0x2000_0000, CLONE_NEWNET = 0x4000_0000;
 
     private readonly PlanWriter _writer = new();
-    private readonly StepList _setup, _enter;
+    private readonly StepList _setup, _enter, _after;
     private readonly ContainerSpec _spec;
 
     private BuiltinPlan(ContainerSpec spec)
     {
         _spec = spec;
-        (_setup, _enter) = (new StepList(_writer), new StepList(_writer));
+        (_setup, _enter, _after) = (new StepList(_writer), new StepList(_writer), new StepList(_writer));
         IReadOnlyList<string> environment = spec.Environment ?? ContainerSpec.DefaultEnvironment(spec.User);
         AddSetup();
         AddEnter();
         ulong flags = CLONE_CLEAR_SIGHAND | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID
             | (spec.Network == ContainerNetwork.None ? CLONE_NEWNET : 0);
-        Bytes = _writer.Finish(flags, _setup, _enter, _writer.Texts(Programs(spec.Command[0], environment)), _writer.Texts(spec.Command), _writer.Texts(environment));
+        Bytes = _writer.Finish(flags, _setup, _enter, _after, _writer.Texts(Programs(spec.Command[0], environment)), _writer.Texts(spec.Command), _writer.Texts(environment));
     }
 
     /// <summary>The plan as it goes to whoever clones.</summary>
     public byte[] Bytes { get; }
+
+    /// <summary>Something has to be done when the container has ended, even if this process is gone by then.</summary>
+    public bool HasAfter => _after.Steps.Count > 0;
 
     /// <exception cref="ContainerException">The description cannot be carried out.</exception>
     /// <exception cref="PosixException">The root or the source of a bind is not there.</exception>

@@ -174,7 +174,9 @@ internal static unsafe class ContainerChild
             // EAGAIN: it could not be sure that nothing led out, because something was being renamed.
             do
             {
-                result = Call(step->Call, Argument(step, 0, registers), Argument(step, 1, registers), Argument(step, 2, registers),
+                result = step->Call == KernelStep.Tell
+                    ? ReportWith((InitReport.Kind)step->Arguments[0], 0, (int)Argument(step, 1, registers), reports)
+                    : Call(step->Call, Argument(step, 0, registers), Argument(step, 1, registers), Argument(step, 2, registers),
                     Argument(step, 3, registers), Argument(step, 4, registers), Argument(step, 5, registers));
             }
             while (result == -EINTR || (result == -EAGAIN && step->Call == openat2));
@@ -188,6 +190,22 @@ internal static unsafe class ContainerChild
                 i += step->SkippedWhenTolerated;
             else
                 Fail(InitReport.Kind.StepFailed, InitReport.StepAndErrno(first + (int)i, (int)-result), reports);
+        }
+    }
+
+    /// <summary>Makes all calls, whatever becomes of each; for the launcher, when the container has ended.</summary>
+    public static void PerformAll(KernelStep* steps, long count)
+    {
+        int* registers = stackalloc int[KernelStep.RegisterCount];
+        for (long i = 0; i < count; i++)
+        {
+            KernelStep* step = steps + i;
+            nint result = Call(step->Call, Argument(step, 0, registers), Argument(step, 1, registers), Argument(step, 2, registers),
+                Argument(step, 3, registers), Argument(step, 4, registers), Argument(step, 5, registers));
+            if (result >= 0)
+                i += step->SkippedWhenDone;
+            if (step->Result != 0)
+                registers[step->Result] = (int)result;
         }
     }
 
@@ -252,11 +270,25 @@ internal static unsafe class ContainerChild
         Call(exit_group, NotStarted);
     }
 
-    private static void Report(InitReport.Kind what, int value, int reports)
+    private static void Report(InitReport.Kind what, int value, int reports) => ReportWith(what, value, -1, reports);
+
+    // With a descriptor, of which the tool outside gets a copy; -1: none.
+    private static nint ReportWith(InitReport.Kind what, int value, int descriptor, int reports)
     {
+        const int SOL_SOCKET = 1, SCM_RIGHTS = 1, MSG_NOSIGNAL = 0x4000;
         byte* record = stackalloc byte[InitReport.Size];
         record[0] = (byte)what;
         *(int*)(record + 1) = value;
-        Call(write, reports, (nint)record, InitReport.Size);
+        // struct iovec { void *base; size_t length; }
+        nint* vector = stackalloc nint[2];
+        (vector[0], vector[1]) = ((nint)record, InitReport.Size);
+        // struct cmsghdr { size_t length; int level, type; } and the descriptor
+        nint* control = stackalloc nint[3];
+        (control[0], control[1], control[2]) = (20, SOL_SOCKET | (nint)SCM_RIGHTS << 32, descriptor);
+        // struct msghdr { void *name; unsigned name_length; iovec *; size_t count; void *control; size_t length; int flags; }
+        nint* header = stackalloc nint[7];
+        (header[0], header[1], header[2], header[3], header[6]) = (0, 0, (nint)vector, 1, 0);
+        (header[4], header[5]) = descriptor < 0 ? (0, 0) : ((nint)control, (nint)3 * sizeof(nint));
+        return Call(sendmsg, reports, (nint)header, MSG_NOSIGNAL);
     }
 }

@@ -15,6 +15,8 @@ internal static unsafe class ContainerLauncher
     {
         using SafeFileHandle reports = new(Reports, ownsHandle: true), control = new(Control, ownsHandle: true);
         using FdStream stream = new(control, "control pipe", canWrite: false);
+        // Keys of the terminal, and whoever signals the tool's process group, mean the tool: we have to outlive the container.
+        KernelCalls.Call(KernelCalls.setsid);
         // Nobody is left who wants a container.
         if (LoadedPlan.Read(stream) is not { } plan)
             return 1;
@@ -25,15 +27,29 @@ internal static unsafe class ContainerLauncher
             new InitReport(InitReport.Kind.CloneFailed, -id).Send(reports);
             return 1;
         }
-        // The pipes are to end with the container, not with us.
+        new InitReport(InitReport.Kind.Made, id).Send(reports);
+        // The reports are to end with the container, not with us.
         reports.Dispose();
-        control.Dispose();
         for (int fd = 0; fd < 3; fd++)
             KernelCalls.Call(KernelCalls.close, fd);
         int status;
         while (KernelCalls.Wait(id, &status) == -(int)Errno.EINTR)
         {
         }
+        if (plan.Plan->AfterCount > 0)
+        {
+            ReadToEnd(stream);
+            ContainerChild.PerformAll(plan.Plan->After, plan.Plan->AfterCount);
+        }
         return 0;
+    }
+
+    // What comes are signals for nobody; the end says that the tool has seen what it wanted to see of the container.
+    private static void ReadToEnd(FdStream stream)
+    {
+        Span<byte> ignored = stackalloc byte[64];
+        while (stream.Read(ignored) > 0)
+        {
+        }
     }
 }

@@ -11,7 +11,7 @@ internal static class ContainerDescriptors
     /// <summary>The command's standard streams, kept apart from systemd-nspawn's own.</summary>
     public const int Input = 3, Output = 4, Error = 5;
 
-    /// <summary>Pipe from the init: <see cref="InitReport"/> records.</summary>
+    /// <summary>Socket from the init: <see cref="InitReport"/> messages.</summary>
     public const int Reports = 6;
 
     /// <summary>Pipe to the init: an <see cref="InitPlan"/>, then a byte for each signal to pass on. Its end means that we are gone.</summary>
@@ -86,7 +86,7 @@ internal sealed record InitPlan(IReadOnlyList<string> Command, IReadOnlyList<str
     }
 }
 
-/// <summary>What the init tells: a byte for the kind, an int32 for the value.</summary>
+/// <summary>What the init tells: a message with a byte for the kind and an int32 for the value; some carry a descriptor.</summary>
 internal readonly record struct InitReport(InitReport.Kind What, int Value)
 {
     public enum Kind : byte
@@ -120,6 +120,9 @@ internal readonly record struct InitReport(InitReport.Kind What, int Value)
 
         /// <summary>Process 1 cannot start the command; an errno.</summary>
         ForkFailed,
+
+        /// <summary>Process 1 exists; its number outside. Comes from whoever cloned it, so it may come after what process 1 tells itself.</summary>
+        Made,
     }
 
     // Error numbers stay below 4096 for ever: the kernel's own limit (MAX_ERRNO).
@@ -139,17 +142,20 @@ internal readonly record struct InitReport(InitReport.Kind What, int Value)
     public static InitReport Of(ProcessExit exit) =>
         exit.Status is { } status ? new(Kind.Exited, status) : new(Kind.Killed, (int)exit.Signal!.Value);
 
-    public void Send(SafeFileHandle pipe)
+    public void Send(SafeFileHandle socket, SafeFileHandle? descriptor = null)
     {
         Span<byte> record = stackalloc byte[Size];
         record[0] = (byte)What;
         BinaryPrimitives.WriteInt32LittleEndian(record[1..], Value);
-        Files.Write(pipe, record, "report pipe");
+        MessageSockets.Send(socket, record, descriptor);
     }
 
-    public static IEnumerable<InitReport> ReadAll(byte[] records)
+    /// <summary>Waits for the next one; null when nobody is left who could send one.</summary>
+    public static InitReport? Receive(SafeFileHandle socket, out SafeFileHandle? descriptor)
     {
-        for (int at = 0; at + Size <= records.Length; at += Size)
-            yield return new InitReport((Kind)records[at], BinaryPrimitives.ReadInt32LittleEndian(records.AsSpan(at + 1)));
+        Span<byte> record = stackalloc byte[Size];
+        return MessageSockets.Receive(socket, record, out descriptor) == Size
+            ? new InitReport((Kind)record[0], BinaryPrimitives.ReadInt32LittleEndian(record[1..]))
+            : null;
     }
 }

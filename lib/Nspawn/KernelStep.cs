@@ -11,6 +11,9 @@ internal unsafe struct KernelStep
 {
     public const int ArgumentCount = 6, RegisterCount = 256;
 
+    /// <summary>In place of a call: sends a report with a descriptor. Arguments: the kind, the descriptor.</summary>
+    public const int Tell = -1;
+
     public int Call;
 
     /// <summary>Where the result is kept for later steps; 0: nowhere.</summary>
@@ -47,6 +50,14 @@ internal unsafe struct KernelPlan
     public KernelStep* Enter;
 
     public long EnterCount;
+
+    /// <summary>
+    /// What the launcher does when everything inside has ended and the tool has let go of the container or is gone, so that nothing stays behind however
+    /// the tool ended. Failures are ignored: what was to go may have gone.
+    /// </summary>
+    public KernelStep* After;
+
+    public long AfterCount;
 
     /// <summary>Where the program may be, in order; ends with null.</summary>
     public byte** Programs;

@@ -51,6 +51,8 @@ internal static unsafe class OwnClone
         };
         ChildProcess.KeepChildren();
         int id = ContainerChild.Start(loaded.Plan, &context);
+        if (id > 0)
+            new InitReport(InitReport.Kind.Made, id).Send(reports);
         return id >= 0 ? ChildProcess.Adopt(id, "container") : throw new PosixException("clone", (Errno)(-id), spec.Root);
     }
 

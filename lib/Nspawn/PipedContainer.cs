@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Layerbox.Nspawn;
 
 /// <summary>
-/// A container that two pipes connect with us, whichever engine made it: on one its process 1 reports, the other carries signals to it,
-/// and when that one ends, because we do, so does everything inside.
+/// A container that a socket and a pipe connect with us, whichever engine made it: on the one its process 1 reports, the other carries
+/// signals to it, and when that one ends, because we do, so does everything inside.
 /// </summary>
 internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
 {
@@ -16,6 +16,7 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
     private readonly long _start = Environment.TickCount64;
     private SafeFileHandle? _control, _reports;
     private ChildProcess? _child;
+    private readonly List<InitReport> _told = [];
     private ContainerResult? _result;
     private bool _isFinished;
 
@@ -27,7 +28,7 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
     /// <summary>Makes the pipes and starts the child with their other ends, which are closed afterwards.</summary>
     protected void Start(Func<SafeFileHandle, SafeFileHandle, ChildProcess> start)
     {
-        (_reports, SafeFileHandle reportsEnd) = Pipes.Make();
+        (_reports, SafeFileHandle reportsEnd) = MessageSockets.Make();
         (SafeFileHandle controlEnd, _control) = Pipes.Make();
         using (reportsEnd)
         using (controlEnd)
@@ -51,8 +52,11 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
     {
         if (_result is not null)
             return _result;
-        bool timedOut = !WaitForEnd();
-        _result = Judge(InitReport.ReadAll(Finish()), timedOut);
+        bool timedOut = !HearOut(spec.Timeout is { } timeout ? Left(timeout) : -1);
+        if (timedOut)
+            End();
+        Finish();
+        _result = Judge(timedOut);
         return _result;
     }
 
@@ -61,11 +65,6 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
         if (_reports is null || _reports.IsClosed)
             return;
         CloseControl();
-        if (_child is not null && _child.Wait(EndingTime) is null)
-        {
-            _child.Kill(Signal.SIGKILL);
-            _child.Wait();
-        }
         try
         {
             Finish();
@@ -116,15 +115,52 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
         return bytes.ToArray();
     }
 
+    /// <summary>Process 1 or the launcher told something that is of use while the container runs.</summary>
+    /// <param name="report">What.</param>
+    /// <param name="descriptor">What came with it, ours from now on.</param>
+    protected virtual void Hear(InitReport report, SafeFileHandle? descriptor) => descriptor?.Dispose();
+
     // The reports end when process 1 has ended, and everything else inside with it, even where the child died first.
-    private byte[] Finish()
+    private void Finish()
     {
-        CloseControl();
-        byte[] records = ReadToEnd(_reports!, int.MaxValue);
-        if (!_isFinished)
-            Clean();
+        if (_isFinished)
+            return;
         _isFinished = true;
-        return records;
+        CloseControl();
+        if (_child is { } child)
+        {
+            if (!HearOut((int)EndingTime.TotalMilliseconds))
+                child.Kill(Signal.SIGKILL);
+            HearOut(-1);
+            if (child.Wait(EndingTime) is null)
+                child.Kill(Signal.SIGKILL);
+            child.Wait();
+        }
+        Clean();
+    }
+
+    // Listens until the container has ended; false when that takes longer than so many milliseconds (-1: for ever).
+    private bool HearOut(int milliseconds)
+    {
+        long end = Environment.TickCount64 + milliseconds;
+        while (MessageSockets.Wait(_reports!, milliseconds < 0 ? -1 : (int)Math.Max(end - Environment.TickCount64, 0)))
+        {
+            if (InitReport.Receive(_reports!, out SafeFileHandle? descriptor) is not { } report)
+                return true;
+            _told.Add(report);
+            Hear(report, descriptor);
+        }
+        return false;
+    }
+
+    private int Left(TimeSpan timeout) =>
+        (int)Math.Clamp(timeout.TotalMilliseconds - (Environment.TickCount64 - _start), 0, int.MaxValue);
+
+    // Its time is up.
+    private void End()
+    {
+        Send(Signal.SIGKILL);
+        HearOut((int)EndingTime.TotalMilliseconds);
     }
 
     private void CloseControl()
@@ -136,30 +172,9 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
         }
     }
 
-    // True when the command ended before its time was up.
-    private bool WaitForEnd()
+    private ContainerResult Judge(bool timedOut)
     {
-        if (spec.Timeout is not { } timeout)
-        {
-            Child.Wait();
-            return true;
-        }
-        TimeSpan spent = TimeSpan.FromMilliseconds(Environment.TickCount64 - _start);
-        if (Child.Wait(timeout > spent ? timeout - spent : TimeSpan.Zero) is not null)
-            return true;
-        Send(Signal.SIGKILL);
-        if (Child.Wait(EndingTime) is null)
-        {
-            CloseControl();
-            Child.Kill(Signal.SIGKILL);
-            Child.Wait();
-        }
-        return false;
-    }
-
-    private ContainerResult Judge(IEnumerable<InitReport> reports, bool timedOut)
-    {
-        foreach (InitReport report in reports)
+        foreach (InitReport report in _told)
         {
             switch (report.What)
             {
@@ -169,7 +184,7 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
                     return new ContainerResult(ProcessExit.Killed((Signal)report.Value), timedOut);
                 case InitReport.Kind.CommandFailed:
                     return ContainerResult.CannotExecute(new PosixException("run", (Errno)report.Value, spec.Command[0]));
-                case InitReport.Kind.Started:
+                case InitReport.Kind.Started or InitReport.Kind.Made:
                     break;
                 default:
                     throw Explain(report);

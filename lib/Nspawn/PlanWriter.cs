@@ -82,7 +82,7 @@ internal sealed unsafe class PlanWriter
         ++_registers != 0 ? new Register(_registers) : throw new ContainerException("too many mounts for one container");
 
     /// <summary>The whole block; nothing can be added afterwards.</summary>
-    public byte[] Finish(ulong cloneFlags, StepList setup, StepList enter, StepArgument programs, StepArgument arguments, StepArgument environment)
+    public byte[] Finish(ulong cloneFlags, StepList setup, StepList enter, StepList after, StepArgument programs, StepArgument arguments, StepArgument environment)
     {
         KernelPlan plan = new()
         {
@@ -91,12 +91,14 @@ internal sealed unsafe class PlanWriter
             SetupCount = setup.Steps.Count,
             Enter = (KernelStep*)Append(enter),
             EnterCount = enter.Steps.Count,
+            After = (KernelStep*)Append(after),
+            AfterCount = after.Steps.Count,
             Programs = (byte**)programs.Value,
             Arguments = (byte**)arguments.Value,
             Environment = (byte**)environment.Value,
         };
         MemoryMarshal.Write(CollectionsMarshal.AsSpan(_bytes), in plan);
-        foreach (byte** pointer in (byte**[])[(byte**)&plan.Setup, (byte**)&plan.Enter, (byte**)&plan.Programs, (byte**)&plan.Arguments, (byte**)&plan.Environment])
+        foreach (byte** pointer in (byte**[])[(byte**)&plan.Setup, (byte**)&plan.Enter, (byte**)&plan.After, (byte**)&plan.Programs, (byte**)&plan.Arguments, (byte**)&plan.Environment])
             _relocations.Add((int)((byte*)pointer - (byte*)&plan));
         return LoadedPlan.Encode(CollectionsMarshal.AsSpan(_bytes), _relocations);
     }
@@ -168,6 +170,9 @@ internal sealed class StepList(PlanWriter plan)
     /// <summary>Also when the call fails with one particular error.</summary>
     public PlannedStep Try(StepLabel label, Errno tolerated, int call, params IReadOnlyList<StepArgument> arguments) =>
         Add(new PlannedStep(label, call, arguments) { Tolerated = tolerated });
+
+    /// <summary>Sends a report with a copy of a descriptor to the tool outside.</summary>
+    public PlannedStep Tell(StepLabel label, InitReport.Kind what, StepArgument descriptor) => Do(label, KernelStep.Tell, (long)what, descriptor);
 
     /// <summary>Keeps the result.</summary>
     public Register Get(StepLabel label, int call, params IReadOnlyList<StepArgument> arguments)

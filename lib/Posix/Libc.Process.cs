@@ -45,6 +45,15 @@ internal static unsafe partial class Libc
     internal static partial int pipe2(int* fds, int flags);
 
     [LibraryImport(Name, SetLastError = true)]
+    internal static partial int socketpair(int domain, int type, int protocol, int* ends);
+
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial nint sendmsg(SafeFileHandle socket, void* header, int flags);
+
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial nint recvmsg(SafeFileHandle socket, void* header, int flags);
+
+    [LibraryImport(Name, SetLastError = true)]
     internal static partial int poll(PollFd* fds, nuint count, int timeout);
 
     [LibraryImport(Name, SetLastError = true)]
