@@ -2,13 +2,14 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Layerbox.Compression;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Cmd.Sendstream;
 
 /// <summary>The bytes of files that a list names, one after the other. Each is compared with its digest before a byte of it is handed out.</summary>
-internal sealed class PartsInput : Stream
+internal sealed class PartsInput : ReadOnlyStream
 {
     /// <summary>More than a list of any parts has; what is longer is something else.</summary>
     private const int MaxListLength = 64 << 20;
@@ -39,12 +40,6 @@ internal sealed class PartsInput : Stream
             throw new InvalidDataException($"{list}: the parts have {offset} bytes, expected {_whole.Size}");
     }
 
-    public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => false;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-
     /// <exception cref="InvalidDataException">A part is not what it was.</exception>
     public override int Read(Span<byte> buffer)
     {
@@ -62,12 +57,6 @@ internal sealed class PartsInput : Stream
             _file = null;
         }
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-    public override void Flush() { }
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -1,7 +1,7 @@
 namespace Layerbox.Compression;
 
 /// <summary>A stream that can only be read, forwards.</summary>
-internal abstract class ReadOnlyStream : Stream
+public abstract class ReadOnlyStream : Stream
 {
     public sealed override bool CanRead => true;
     public sealed override bool CanSeek => false;

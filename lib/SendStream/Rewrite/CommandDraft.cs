@@ -14,6 +14,8 @@ internal sealed class CommandDraft
     /// <param name="version">Of the stream that the commands go into.</param>
     public CommandDraft(uint version) => _writer = new SendStreamWriter(Stream.Null, version);
 
+    public uint Version => _writer.Version;
+
     /// <summary>The longest write that the kernel makes in a version; since 2 as much as one compressed extent may hold.</summary>
     public static int LongestWrite(uint version) =>
         version >= SendStreamFormat.FirstVersionWithOpenData ? SendStreamFormat.MaxEncodedExtent : Version1Write;

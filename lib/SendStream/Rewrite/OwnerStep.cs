@@ -9,7 +9,7 @@ namespace Layerbox.SendStream;
 /// <param name="users">Which users become which.</param>
 /// <param name="groups">Which groups become which.</param>
 /// <param name="owner">Whom all files are given to, instead; lists and capabilities keep their ids then.</param>
-internal sealed class OwnerStep(RewriteStep next, IdMap users, IdMap groups, (uint Uid, uint Gid)? owner) : RewriteStep(next)
+internal sealed class OwnerStep(RewriteStep next, IdMap users, IdMap groups, (uint Uid, uint Gid)? owner) : DraftingStep(next)
 {
     // linux/posix_acl_xattr.h: u32 version; entries of u16 tag, u16 permissions, u32 id.
     private const int AclHeader = sizeof(uint), AclEntry = 8;
@@ -18,20 +18,12 @@ internal sealed class OwnerStep(RewriteStep next, IdMap users, IdMap groups, (ui
     // linux/capability.h: u32 revision and flags, four words of capabilities; revision 3 adds the user who is root of the namespace.
     private const int RootIdOffset = 20, Revision3Length = 24;
 
-    private CommandDraft? _draft;
-
-    public override void Begin(uint version)
-    {
-        _draft = new CommandDraft(version);
-        base.Begin(version);
-    }
-
     public override void Take(SendCommand command)
     {
         switch (command.Kind)
         {
             case SendCommandKind.Chown:
-                SendStreamWriter writer = _draft!.Begin(command.Kind, command);
+                SendStreamWriter writer = Draft.Begin(command.Kind, command);
                 foreach (SendCommand.AttributeEnumerator attribute in command)
                     _ = attribute.Type switch
                     {
@@ -39,13 +31,13 @@ internal sealed class OwnerStep(RewriteStep next, IdMap users, IdMap groups, (ui
                         A.Gid => writer.UInt64(A.Gid, owner?.Gid ?? Map(groups, command, command.UInt64(A.Gid), "gid")),
                         _ => writer.Bytes(attribute.Type, attribute.Value),
                     };
-                base.Take(_draft.End());
+                base.Take(Draft.End());
                 break;
             case SendCommandKind.SetXattr when MapXattr(command) is { } value:
-                writer = _draft!.Begin(command.Kind, command);
+                writer = Draft.Begin(command.Kind, command);
                 foreach (SendCommand.AttributeEnumerator attribute in command)
                     writer.Bytes(attribute.Type, attribute.Type == A.XattrData ? value : attribute.Value);
-                base.Take(_draft.End());
+                base.Take(Draft.End());
                 break;
             default:
                 base.Take(command);

@@ -1,16 +1,12 @@
+using Layerbox.Compression;
+
 namespace Layerbox.SendStream;
 
 /// <summary>Ranges of an input, one after the other, read forwards.</summary>
-internal sealed class RangeStream(StreamBytes bytes, IReadOnlyList<StreamRange> ranges) : Stream
+internal sealed class RangeStream(StreamBytes bytes, IReadOnlyList<StreamRange> ranges) : ReadOnlyStream
 {
     private int _range;
     private long _done; // of the current range
-
-    public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => false;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     public override int Read(Span<byte> buffer)
     {
@@ -23,12 +19,6 @@ internal sealed class RangeStream(StreamBytes bytes, IReadOnlyList<StreamRange> 
         _done += count;
         return count;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-    public override void Flush() { }
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }
 
 /// <summary>Some bytes of an input.</summary>

@@ -12,16 +12,9 @@ namespace Layerbox.SendStream;
 public sealed record SubvolumeIdentity(FileName? Name = null, Guid? Uuid = null, Guid? ParentUuid = null, ulong? ParentTransid = null);
 
 /// <summary>Gives a subvolume another identity. Clones from itself and from its parent follow; other clone sources keep their names.</summary>
-internal sealed class SubvolumeRenamer(RewriteStep next, SubvolumeIdentity identity) : RewriteStep(next)
+internal sealed class SubvolumeRenamer(RewriteStep next, SubvolumeIdentity identity) : DraftingStep(next)
 {
-    private CommandDraft? _draft;
     private (Guid Uuid, Guid? Parent)? _old;
-
-    public override void Begin(uint version)
-    {
-        _draft = new CommandDraft(version);
-        base.Begin(version);
-    }
 
     public override void Take(SendCommand command)
     {
@@ -54,7 +47,7 @@ internal sealed class SubvolumeRenamer(RewriteStep next, SubvolumeIdentity ident
 
     private SendCommand Renamed(SendCommand command, FileName? name, Guid? uuid, Guid? cloneUuid, bool isParent)
     {
-        SendStreamWriter writer = _draft!.Begin(command.Kind, command);
+        SendStreamWriter writer = Draft.Begin(command.Kind, command);
         foreach (SendCommand.AttributeEnumerator attribute in command)
             _ = attribute.Type switch
             {
@@ -64,6 +57,6 @@ internal sealed class SubvolumeRenamer(RewriteStep next, SubvolumeIdentity ident
                 A.CloneCtransid when isParent && identity.ParentTransid is { } transid => writer.UInt64(A.CloneCtransid, transid),
                 _ => writer.Bytes(attribute.Type, attribute.Value),
             };
-        return _draft.End();
+        return Draft.End();
     }
 }

@@ -6,16 +6,8 @@ namespace Layerbox.SendStream;
 /// <summary>Leaves all times out, or makes none of them later than a moment.</summary>
 /// <param name="next">The next step.</param>
 /// <param name="latest">That moment; null: no times at all, so that receivers put their own.</param>
-internal sealed class TimeStep(RewriteStep next, Timestamp? latest) : RewriteStep(next)
+internal sealed class TimeStep(RewriteStep next, Timestamp? latest) : DraftingStep(next)
 {
-    private CommandDraft? _draft;
-
-    public override void Begin(uint version)
-    {
-        _draft = new CommandDraft(version);
-        base.Begin(version);
-    }
-
     public override void Take(SendCommand command)
     {
         if (command.Kind != SendCommandKind.Utimes)
@@ -25,11 +17,11 @@ internal sealed class TimeStep(RewriteStep next, Timestamp? latest) : RewriteSte
         }
         if (latest is null)
             return;
-        SendStreamWriter writer = _draft!.Begin(command.Kind, command);
+        SendStreamWriter writer = Draft.Begin(command.Kind, command);
         foreach (SendCommand.AttributeEnumerator attribute in command)
             _ = attribute.Type is A.Atime or A.Mtime or A.Ctime or A.Otime
                 ? writer.Time(attribute.Type, command.Time(attribute.Type).ClampedTo(latest.Value))
                 : writer.Bytes(attribute.Type, attribute.Value);
-        base.Take(_draft.End());
+        base.Take(Draft.End());
     }
 }

@@ -13,18 +13,12 @@ namespace Layerbox.SendStream;
 /// <param name="wanted">The version to write; null keeps that of each stream.</param>
 /// <param name="least">The least version that will do.</param>
 /// <param name="notes">Told what is left out.</param>
-internal sealed class VersionStep(RewriteStep next, uint? wanted, uint least, RewriteNotes notes) : RewriteStep(next)
+internal sealed class VersionStep(RewriteStep next, uint? wanted, uint least, RewriteNotes notes) : DraftingStep(next)
 {
     // linux/falloc.h
     private const uint FALLOC_FL_KEEP_SIZE = 1, FALLOC_FL_PUNCH_HOLE = 2, FALLOC_FL_ZERO_RANGE = 16;
 
-    private CommandDraft _draft = new(0);
-
-    public override void Begin(uint version)
-    {
-        base.Begin(wanted ?? Math.Max(version, least));
-        _draft = new CommandDraft(Version);
-    }
+    public override void Begin(uint version) => base.Begin(wanted ?? Math.Max(version, least));
 
     public override void Take(SendCommand command)
     {
@@ -32,15 +26,15 @@ internal sealed class VersionStep(RewriteStep next, uint? wanted, uint least, Re
         switch (command.Kind)
         {
             case SendCommandKind.Write when isOld && command.Version >= FirstVersionWithOpenData && command.Bytes(A.Data).Length > CommandDraft.LongestWrite(Version):
-                _draft.HandOn(command, command.UInt64(A.FileOffset), command.Bytes(A.Data), base.Take);
+                Draft.HandOn(command, command.UInt64(A.FileOffset), command.Bytes(A.Data), base.Take);
                 break;
             case SendCommandKind.Utimes when isOld && command.Has(A.Otime):
                 notes.Count("creation times");
-                SendStreamWriter times = _draft.Begin(command.Kind, command);
+                SendStreamWriter times = Draft.Begin(command.Kind, command);
                 foreach (SendCommand.AttributeEnumerator attribute in command)
                     if (attribute.Type != A.Otime)
                         times.Bytes(attribute.Type, attribute.Value);
-                base.Take(_draft.End());
+                base.Take(Draft.End());
                 break;
             case SendCommandKind.Fallocate when isOld:
                 TakeFallocate(command);
@@ -74,7 +68,7 @@ internal sealed class VersionStep(RewriteStep next, uint? wanted, uint least, Re
                 for (ulong part; length > 0; length -= part, offset += part)
                 {
                     part = Math.Min(length, (ulong)zeros.Length);
-                    _draft.HandOn(command, offset, zeros.AsSpan(0, (int)part), base.Take);
+                    Draft.HandOn(command, offset, zeros.AsSpan(0, (int)part), base.Take);
                 }
                 break;
             default:

@@ -4,16 +4,8 @@ using A = Layerbox.SendStream.SendAttribute;
 namespace Layerbox.SendStream;
 
 /// <summary>Turns encoded writes into plain ones, each as long as the kernel's at most.</summary>
-internal sealed class WriteDecoder(RewriteStep next, SendStreamLimits limits) : RewriteStep(next)
+internal sealed class WriteDecoder(RewriteStep next, SendStreamLimits limits) : DraftingStep(next)
 {
-    private CommandDraft? _draft;
-
-    public override void Begin(uint version)
-    {
-        _draft = new CommandDraft(version);
-        base.Begin(version);
-    }
-
     public override void Take(SendCommand command)
     {
         if (command.Kind != SendCommandKind.EncodedWrite)
@@ -25,7 +17,7 @@ internal sealed class WriteDecoder(RewriteStep next, SendStreamLimits limits) : 
         byte[] buffer = ArrayPool<byte>.Shared.Rent(extent.DecodedLength);
         try
         {
-            _draft!.HandOn(command, command.UInt64(A.FileOffset), extent.Decode(command, buffer), base.Take);
+            Draft.HandOn(command, command.UInt64(A.FileOffset), extent.Decode(command, buffer), base.Take);
         }
         finally
         {

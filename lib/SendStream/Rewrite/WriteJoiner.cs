@@ -7,12 +7,11 @@ namespace Layerbox.SendStream;
 /// version 2, which is also what one compressed extent may hold. Longer ones are cut to that. Pieces begin at multiples of a sector
 /// as soon as they can, which encoded writes need.
 /// </summary>
-internal sealed class WriteJoiner(RewriteStep next) : RewriteStep(next)
+internal sealed class WriteJoiner(RewriteStep next) : DraftingStep(next)
 {
     /// <summary>What btrfs rounds extents to on x86 (sectorsize).</summary>
     public const int SectorLength = 4096;
 
-    private CommandDraft? _draft;
     private byte[] _path = [];
     private int _pathLength;
     private byte[] _data = [];
@@ -23,8 +22,8 @@ internal sealed class WriteJoiner(RewriteStep next) : RewriteStep(next)
     public override void Begin(uint version)
     {
         int longest = CommandDraft.LongestWrite(version);
-        if (longest != _data.Length || _draft is null || version != Version)
-            (_data, _draft) = (new byte[longest], new CommandDraft(version));
+        if (longest != _data.Length)
+            _data = new byte[longest];
         base.Begin(version);
     }
 
@@ -79,9 +78,9 @@ internal sealed class WriteJoiner(RewriteStep next) : RewriteStep(next)
     {
         if (_length == 0)
             return;
-        _draft!.Begin(SendCommandKind.Write, _origin.Offset, _origin.Index).Bytes(A.Path, _path.AsSpan(0, _pathLength))
+        Draft.Begin(SendCommandKind.Write, _origin.Offset, _origin.Index).Bytes(A.Path, _path.AsSpan(0, _pathLength))
             .UInt64(A.FileOffset, _start).Bytes(A.Data, _data.AsSpan(0, _length));
         _length = 0;
-        base.Take(_draft.End());
+        base.Take(Draft.End());
     }
 }
