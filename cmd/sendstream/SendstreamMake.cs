@@ -118,23 +118,20 @@ internal static class SendstreamMake
     private static int MakeCanonical(
         string name, string? parentName, bool reflinks, string? volume, CanonicalSendOptions options, Progress progress, Streams io)
     {
-        using SentSource? parent = parentName is null ? null : SentSource.OpenTree(parentName, parent: null, volume, io);
-        using SentSource source = SentSource.OpenTree(name, parent, volume, io);
-        bool areTogether = parent?.IsOnFilesystemOf(source) == true;
+        using SentSource? parent = parentName is null ? null : SentSource.OpenTree(parentName, parent: null, volume, progress, io);
+        using SentSource source = SentSource.OpenTree(name, parent, volume, progress, io);
         // The streams' uuids are digests of all that is in the trees: on all processors, before anything is written.
         void Count(long files, long bytes) => progress.Report("reading", files, unit: "files");
-        if (areTogether)
-            ContentDigests.ComputeAll(parent!.Tree, source.Tree, Count);
+        if (parent?.SharesStorageWith(source) == true)
+            ContentDigests.ComputeAll(parent.Tree, source.Tree, Count);
         else
             ContentDigests.ComputeAll(new[] { source.Tree, parent?.Tree }.OfType<Tree>().SelectMany(tree => tree.Walk()).Select(e => e.Value.Content).OfType<FileContent>(), Count);
         CanonicalSendStream.Write(io.BinaryOut, source.Tree, source.Name, options with
         {
             Parent = parent?.Tree,
-            Storage = reflinks ? StorageOf : null,
-            ParentStorage = reflinks && areTogether ? StorageOf : null,
+            Storage = reflinks ? source.StorageOf : null,
+            ParentStorage = reflinks && parent?.SharesStorageWith(source) == true ? source.StorageOf : null,
         });
         return ExitStatus.Success;
     }
-
-    private static IReadOnlyList<StoredRun> StorageOf(FileContent content) => content is DiskContent disk ? disk.FindStorage() : [];
 }

@@ -37,12 +37,13 @@ internal sealed class SentSource : IDisposable
     /// <param name="path">The operand.</param>
     /// <param name="parent">What the streams may build upon; null for nothing.</param>
     /// <param name="volume">Where layers are looked for.</param>
+    /// <param name="progress">Is told how much of the streams was read.</param>
     /// <param name="io">Where standard input comes from.</param>
-    public static SentSource OpenTree(string path, SentSource? parent, string? volume, Streams io)
+    public static SentSource OpenTree(string path, SentSource? parent, string? volume, Progress progress, Streams io)
     {
         if (path == InputFile.StandardInput || !Files.Exists(path) || !Files.Status(path, followLinks: true).IsRegular || IsHandle(path))
             return Open(path, volume, io);
-        StreamChain chain = new(io) { Set = new SubvolumeSet { Known = uuid => (parent?._held as StreamChain)?.Set.Find(uuid)?.Tree } };
+        StreamChain chain = new(io, new Reading { Progress = progress, ParentAdvice = "name its streams with --parent" }) { Set = new SubvolumeSet { Known = uuid => (parent?._held as StreamChain)?.Set.Find(uuid)?.Tree } };
         try
         {
             ReceivedSubvolume last = chain.Receive([path]);
@@ -58,6 +59,15 @@ internal sealed class SentSource : IDisposable
     /// <summary>The folder that the kernel is to send.</summary>
     public string Path => _path ?? throw new InvalidOperationException("the kernel can send folders only");
 
+    /// <summary>Whether an operand is a directory or the handle of a layer, rather than a file of send-streams, a pipe, or nothing.</summary>
+    public static bool IsNoStream(string path)
+    {
+        if (path == InputFile.StandardInput || !Files.Exists(path))
+            return false;
+        FileStatus status = Files.Status(path, followLinks: true);
+        return status.IsDirectory || (status.IsRegular && IsHandle(path));
+    }
+
     private static bool IsHandle(string path)
     {
         using SafeFileHandle file = Files.Open(path, OpenFlags.ReadOnly);
@@ -65,11 +75,22 @@ internal sealed class SentSource : IDisposable
         return Files.ReadAt(file, first, 0) == 1 && first[0] == (byte)'{'; // one line of JSON
     }
 
-    /// <summary>Whether addresses on disk mean the same for both: subvolumes of one btrfs have device numbers of their own.</summary>
-    public bool IsOnFilesystemOf(SentSource other)
+    /// <summary>Where the bytes of a content are: on disk, or in the streams. Nothing where that is not known.</summary>
+    public IReadOnlyList<StoredRun> StorageOf(FileContent content) => (content, _held) switch
     {
+        (DiskContent disk, _) => disk.FindStorage(),
+        (_, StreamChain chain) => [.. chain.Set.StorageOf(content, withHoles: false)],
+        _ => [],
+    };
+
+    /// <summary>Whether <see cref="StorageOf"/> of the other one also says where the bytes of this one are, in the same terms.</summary>
+    public bool SharesStorageWith(SentSource other)
+    {
+        if (_held is StreamChain && other._held is StreamChain)
+            return true; // what a stream did not touch is the parent's very content
         if (_path is null || other._path is null)
             return false;
+        // Subvolumes of one btrfs have device numbers of their own.
         using SafeFileHandle a = Directories.Open(_path), b = Directories.Open(other._path);
         if (Files.IsOnBtrfs(a) && Files.IsOnBtrfs(b))
             return Subvolume.FilesystemUuid(_path) == Subvolume.FilesystemUuid(other._path);

@@ -44,12 +44,20 @@ internal sealed class CanonicalClones
     /// <summary>What of a file's bytes can be cloned, by rising offsets.</summary>
     public IReadOnlyList<CloneRun> Find(Inode file)
     {
-        List<CloneRun> runs = [];
+        List<(CloneRun Run, long Size, long SourceSize)> shared = [];
         foreach (Place place in _places.GetValueOrDefault(file, []))
             for (int i = FirstSegment(place.Run.Address); i < _segments.Count && _segments[i].Start < place.End; i++)
-                if (_segments[i].First is { } first && first.Order < place.Order && Fit(place, _segments[i]) is { Length: > 0 } run)
-                    runs.Add(run);
-        return runs;
+            {
+                if (_segments[i].First is not { } first || first.Order >= place.Order)
+                    continue;
+                CloneRun run = Common(place, _segments[i]);
+                // Runs that follow each other in both files are one, however they are stored.
+                if (shared is [.., ({ } last, _, _)] && last.Source == run.Source && last.End == run.Offset && last.SourceOffset + last.Length == run.SourceOffset)
+                    shared[^1] = shared[^1] with { Run = last with { Length = last.Length + run.Length } };
+                else
+                    shared.Add((run, place.Size, first.Size));
+            }
+        return [.. shared.Select(s => Fit(s.Run, s.Size, s.SourceSize)).Where(run => run.Length > 0)];
     }
 
     private static List<(Inode, List<Place>)> Collect(
@@ -106,18 +114,21 @@ internal sealed class CanonicalClones
         return low;
     }
 
-    // FICLONERANGE takes whole blocks, and part of one only where it is the last of the source and nothing follows in the destination.
-    private static CloneRun Fit(Place place, Segment segment)
+    private static CloneRun Common(Place place, Segment segment)
     {
-        const long Block = CanonicalData.BlockLength;
         UInt128 start = UInt128.Max(place.Run.Address, segment.Start), end = UInt128.Min(place.End, segment.End);
         long offset = place.Run.Offset + (long)(start - place.Run.Address), sourceOffset = segment.First.Run.Offset + (long)(start - segment.First.Run.Address);
-        long length = (long)(end - start), lead = -offset & (Block - 1);
-        (offset, sourceOffset, length) = (offset + lead, sourceOffset + lead, length - lead);
-        if (sourceOffset % Block != 0)
+        return new CloneRun(offset, (long)(end - start), segment.First.Source, sourceOffset);
+    }
+
+    // FICLONERANGE takes whole blocks, and part of one only where it is the last of the source and nothing follows in the destination.
+    private static CloneRun Fit(CloneRun run, long size, long sourceSize)
+    {
+        const long Block = CanonicalData.BlockLength;
+        long lead = -run.Offset & (Block - 1);
+        run = run with { Offset = run.Offset + lead, SourceOffset = run.SourceOffset + lead, Length = run.Length - lead };
+        if (run.SourceOffset % Block != 0)
             return default;
-        if (offset + length != place.Size || sourceOffset + length != segment.First.Size)
-            length -= length % Block;
-        return new CloneRun(offset, length, segment.First.Source, sourceOffset);
+        return run.End == size && run.SourceOffset + run.Length == sourceSize ? run : run with { Length = run.Length - (run.Length % Block) };
     }
 }

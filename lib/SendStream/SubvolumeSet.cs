@@ -95,10 +95,14 @@ public sealed class SubvolumeSet
     public IEnumerable<StreamExtent> PartsOf(FileContent content) => _contents is StreamContents contents ? contents.PartsOf(content) : [];
 
     /// <summary>The same as addresses, so that what clones share can be found.</summary>
-    public IEnumerable<StoredRun> StorageOf(FileContent content)
+    /// <param name="content">The content.</param>
+    /// <param name="withHoles">Whether holes have addresses, too: clones copy them like data.</param>
+    public IEnumerable<StoredRun> StorageOf(FileContent content, bool withHoles = true)
     {
         foreach (StreamExtent part in PartsOf(content))
         {
+            if (!withHoles && part.Source is Hole)
+                continue;
             // Each source has its own range of addresses, which is larger than any file.
             if (!_sources.TryGetValue(part.Source, out uint number))
                 _sources.Add(part.Source, number = (uint)_sources.Count);
@@ -116,7 +120,7 @@ public sealed class SubvolumeSet
     public void WriteText(Stream stream, ReceivedSubvolume subvolume, TreeTextOptions? options = null)
     {
         if (HasClones && _shared.Count != _subvolumes.Count)
-            _shared = (_subvolumes.Count, new SharedStorage(_subvolumes.Select(s => ((string?)LabelOf(s), s.Tree)), StorageOf));
+            _shared = (_subvolumes.Count, new SharedStorage(_subvolumes.Select(s => ((string?)LabelOf(s), s.Tree)), content => StorageOf(content)));
         TreeText.Write(stream, subvolume.Tree, (options ?? new TreeTextOptions()) with
         {
             Shared = _shared.Storage,

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Layerbox.FileTree;
 using Layerbox.Rootfs;
 using Layerbox.SendStream;
@@ -131,14 +132,20 @@ public sealed class CanonicalReceiveTests(SharedVolume volume) : IClassFixture<S
             sync -f .; cd ..; btrfs -q subvolume snapshot -r work one; cd work
             cp --reflink=always old copy; printf x >> copy; cp --reflink=always b new; printf yz | dd of=new bs=1 seek=5000 conv=notrunc status=none; printf z >> a; sync -f .; cd ..; btrfs -q subvolume snapshot -r work two; mkdir there plain
             """);
+        Programs.Shell($"cd {folder}; btrfs -q send -f one.stream one; btrfs -q send -f two.stream -p one two");
+        string[] Streams(string[] words) => [.. words.Select(word => word.StartsWith(folder, StringComparison.Ordinal) ? word + ".stream" : word)];
         foreach ((string name, string[] parent) in new[] { ("one", Array.Empty<string>()), ("two", ["--parent", $"{folder}/one"]) })
         {
             foreach ((string into, string[] options) in new[] { ("there", new[] { "--reflinks" }), ("plain", []) })
             {
                 byte[] stream = Tools.Run(["sendstream-make", "--canonical", .. parent, .. options, $"{folder}/{name}"]).AssertSucceeded().Bytes;
                 File.WriteAllBytes($"{folder}/stream", stream);
+                byte[] again = Tools.Run(["sendstream-make", "--canonical", .. Streams(parent), .. options, .. Streams([$"{folder}/{name}"])]).AssertSucceeded().Bytes;
+                Assert.Equal(options.Length > 0, ClonesOf(again).Count > 0);
+                if (parent.Length == 0) // of changes the kernel's stream itself writes some of what is shared
+                    Assert.Equal(ClonesOf(stream), ClonesOf(again));
                 Programs.Run("btrfs", "-q", "receive", "-f", $"{folder}/stream", $"{folder}/{into}");
-                Assert.Equal(options.Length > 0, Clones(stream) > 0);
+                Assert.Equal(options.Length > 0, ClonesOf(stream).Count > 0);
             }
             Programs.Run("sync", "-f", folder);
             Assert.Empty(TreeDifference.Compare(RootfsReader.Read($"{folder}/{name}"), RootfsReader.Read($"{folder}/there/{name}")));
@@ -162,13 +169,14 @@ public sealed class CanonicalReceiveTests(SharedVolume volume) : IClassFixture<S
         }
     }
 
-    private static int Clones(byte[] stream)
+    private static List<string> ClonesOf(byte[] stream)
     {
         SendStreamReader reader = new(new MemoryStream(stream));
-        int clones = 0;
+        List<string> lines = [];
         while (reader.Read())
-            clones += reader.Command.Kind == K.Clone ? 1 : 0;
-        return clones;
+            if (reader.Command is { Kind: K.Clone } clone)
+                lines.Add($"{clone.UInt64(SendAttribute.FileOffset)}+{clone.UInt64(SendAttribute.CloneLength)} of {Encoding.UTF8.GetString(clone.Bytes(SendAttribute.ClonePath))} at {clone.UInt64(SendAttribute.CloneOffset)}");
+        return lines;
     }
 
     /// <summary>How many bytes of the data that files refer to are stored once for several.</summary>
