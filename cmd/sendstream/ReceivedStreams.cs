@@ -1,3 +1,4 @@
+using Layerbox.Compression;
 using Layerbox.Posix;
 using Layerbox.SendStream;
 using Microsoft.Win32.SafeHandles;
@@ -19,10 +20,11 @@ internal sealed class ReceivedStreams : IDisposable
     /// <summary>Receives inputs one after the other.</summary>
     /// <param name="files">Paths, or - for standard input, which may stand there once.</param>
     /// <param name="io">Where standard input comes from.</param>
-    /// <param name="set">Takes the subvolumes.</param>
+    /// <param name="set">Takes the subvolumes; its limits are those of the reading.</param>
     /// <param name="withContents">Whether contents will be read: as long as this is not disposed.</param>
+    /// <param name="reading">How the inputs are read.</param>
     /// <exception cref="InvalidDataException">A stream is malformed or impossible: input, offset, command and reason.</exception>
-    public static ReceivedStreams Open(IReadOnlyList<string> files, Streams io, SubvolumeSet set, bool withContents)
+    public static ReceivedStreams Open(IReadOnlyList<string> files, Streams io, SubvolumeSet set, bool withContents, Reading reading)
     {
         if (files.Count(file => file == InputFile.StandardInput) > 1)
             throw new UsageException("standard input can be read once only");
@@ -30,7 +32,7 @@ internal sealed class ReceivedStreams : IDisposable
         try
         {
             foreach (string file in files)
-                streams.Receive(StreamInput.Open(file, io), withContents);
+                streams.Receive(StreamInput.Open(file, io, reading), withContents, reading);
             return streams;
         }
         catch
@@ -42,37 +44,34 @@ internal sealed class ReceivedStreams : IDisposable
 
     public void Dispose() => _open.ForEach(input => input.Dispose());
 
-    private void Receive(StreamInput input, bool withContents)
+    private void Receive(StreamInput input, bool withContents, Reading reading)
     {
         _open.Add(input);
-        Stream stream = input.Bytes;
+        SendStreamReader reader;
         StreamBytes? bytes = null;
-        if (withContents && input.PlainFile is { } file)
-            bytes = new FileBytes(file, input.Name);
-        else if (withContents)
+        if (!withContents || input.PlainFile is not null || reading.IsMapped)
+        {
+            reader = input.NewReader();
+            bytes = withContents ? new FileBytes(input.PlainFile!, input.Name) : null;
+        }
+        else
         {
             SafeFileHandle spool = Files.OpenTemporary(Path.GetTempPath());
             _open.Add(spool);
             bytes = new FileBytes(spool, "the copy of " + input.Name);
-            stream = new CopyingStream(input.Bytes, spool);
+            reader = new SendStreamReader(new CopyingStream(input.Bytes, spool), reading.Limits);
         }
         input.Read(() =>
         {
-            Set.Receive(stream, bytes);
+            Set.Receive(reader, bytes);
             return true;
         });
     }
 
     /// <summary>Puts into a file what is read through it.</summary>
-    private sealed class CopyingStream(Stream inner, SafeFileHandle copy) : Stream
+    private sealed class CopyingStream(Stream inner, SafeFileHandle copy) : ReadOnlyStream
     {
         private long _position;
-
-        public override bool CanRead => true;
-        public override bool CanSeek => false;
-        public override bool CanWrite => false;
-        public override long Length => throw new NotSupportedException();
-        public override long Position { get => _position; set => throw new NotSupportedException(); }
 
         public override int Read(Span<byte> buffer)
         {
@@ -81,11 +80,5 @@ internal sealed class ReceivedStreams : IDisposable
             _position += count;
             return count;
         }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-        public override void Flush() { }
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-        public override void SetLength(long value) => throw new NotSupportedException();
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

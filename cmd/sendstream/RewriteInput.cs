@@ -10,47 +10,54 @@ internal sealed class RewriteInput
     private readonly IReadOnlyList<string> _files;
     private readonly bool _isJoined;
     private readonly bool _isRepaired;
+    private readonly Reading _reading;
     private readonly string? _progressMode;
     private readonly Streams _io;
 
     /// <exception cref="UsageException">The options do not go together.</exception>
-    public RewriteInput(IReadOnlyList<string> files, bool isJoined, bool isRepaired, string? progressMode, Streams io)
+    public RewriteInput(IReadOnlyList<string> files, bool isJoined, bool isRepaired, Reading reading, string? progressMode, Streams io)
     {
+        if (reading.IsMapped && (isJoined || isRepaired))
+            throw new UsageException($"{(isJoined ? "--join" : "--repair")} reads what cannot be mapped: leave --mapped and --threads out");
         if (isJoined && (isRepaired || files is not [not InputFile.StandardInput]))
             throw new UsageException(isRepaired ? "--join and --repair: one after the other, by a pipe" : "--join needs the path of one list of parts");
         if (files.Count(file => file == InputFile.StandardInput) > 1)
             throw new UsageException("standard input can be read once only");
-        (_files, _isJoined, _isRepaired, _progressMode, _io) = (files, isJoined, isRepaired, progressMode, io);
+        (_files, _isJoined, _isRepaired, _reading, _progressMode, _io) = (files, isJoined, isRepaired, reading, progressMode, io);
     }
 
     /// <summary>Whether the inputs are read as they are.</summary>
     public bool IsPlain => !_isJoined && !_isRepaired;
 
     /// <summary>Receives all inputs, so that what they describe can be read again.</summary>
-    public ReceivedStreams Receive() => ReceivedStreams.Open(_files, _io, new SubvolumeSet(), withContents: true);
+    public ReceivedStreams Receive()
+    {
+        using Progress progress = Progress.Start(_io, _progressMode);
+        return ReceivedStreams.Open(_files, _io, new SubvolumeSet(_reading.Limits), withContents: true, _reading with { Progress = progress });
+    }
 
     /// <summary>Hands each input to who reads it.</summary>
     /// <param name="what">What is being done, for progress reports.</param>
-    /// <param name="read">Takes the bytes, and what is to be told now and then how many were read.</param>
-    public void ForEach(string what, Action<Stream, Action<long>> read)
+    /// <param name="read">Takes the commands, and what is to be told now and then how many bytes were read.</param>
+    public void ForEach(string what, Action<SendStreamReader, Action<long>> read)
     {
         using Progress progress = Progress.Start(_io, _progressMode);
         Action<long> report = Report(progress, what);
         if (_isJoined)
         {
             using PartsInput parts = new(_files[0]);
-            read(parts, report);
+            read(new SendStreamReader(parts, _reading.Limits), report);
             return;
         }
         foreach (string file in _files)
         {
-            using StreamInput input = StreamInput.Open(file, _io);
+            using StreamInput input = StreamInput.Open(file, _io, _reading);
             input.Read(() =>
             {
                 if (!_isRepaired)
-                    read(input.Bytes, report);
+                    read(input.NewReader(), report);
                 else
-                    ReadRepaired(input, progress, stream => read(stream, report));
+                    ReadRepaired(input, progress, stream => read(new SendStreamReader(stream, _reading.Limits), report));
                 return true;
             });
         }
@@ -70,7 +77,7 @@ internal sealed class RewriteInput
     {
         using SafeFileHandle? copy = input.PlainFile is null ? Copy(input.Bytes, Report(progress, "copying")) : null;
         SafeFileHandle file = copy ?? input.PlainFile!;
-        StreamRepair repair = StreamRepair.Of(new FileBytes(file, input.Name), Files.Status(file).Size, report: Report(progress, "checking"));
+        StreamRepair repair = StreamRepair.Of(new FileBytes(file, input.Name), Files.Status(file).Size, _reading.Limits, Report(progress, "checking"));
         foreach (StreamRange dropped in repair.Dropped)
             _io.Err.WriteLine($"sendstream-rewrite: {input.Name}: offset {dropped.Start}: left out {dropped.Length} bytes: the sender was stopped and started over");
         using Stream stream = repair.Open();

@@ -10,7 +10,7 @@ namespace Layerbox.Cmd.Sendstream;
 /// <summary>sendstream-apply: a send-stream's files in a directory of any filesystem.</summary>
 internal static class SendstreamApply
 {
-    private sealed record Request(string Directory, string[] Files, string? Subvolume, bool AsSubvolume, bool ParentUnchecked, bool NoOwner, bool DryRun);
+    private sealed record Request(string Directory, string[] Files, string? Subvolume, bool AsSubvolume, bool ParentUnchecked, bool NoOwner, bool DryRun, Reading Reading);
 
     public static Tool Declare()
     {
@@ -25,10 +25,12 @@ internal static class SendstreamApply
         Option<bool> noOwner = new("--no-owner") { Description = "Leave everything to the caller, who need not be root then unless there are devices." };
         Option<bool> dryRun = new("--dry-run", "-n") { Description = "Write nothing; print what would be added, changed and removed, a line a path." };
         Option<string> progress = Progress.Option();
+        LimitOptions limits = new();
         Command command = new("sendstream-apply", "Write the files that a send-stream describes into a directory, never outside of it. Any filesystem will do. All of the stream is read and checked before anything is written.")
         {
             directory, files, subvolume, asSubvolume, parentUnchecked, noOwner, dryRun, progress,
         };
+        limits.AddTo(command);
         return new Tool(
             command,
             "sendstream-apply /srv/web web.1.sendstream.zst\nsendstream-apply /srv/web web.1.sendstream.zst web.2.sendstream.zst\nssh backup cat web.2.sendstream | sendstream-apply --parent-unchecked /srv/web -",
@@ -40,7 +42,8 @@ internal static class SendstreamApply
                     args.GetValue(asSubvolume),
                     args.GetValue(parentUnchecked),
                     args.GetValue(noOwner),
-                    args.GetValue(dryRun)),
+                    args.GetValue(dryRun),
+                    limits.Of(args)),
                 args.GetValue(progress),
                 io));
     }
@@ -50,11 +53,15 @@ internal static class SendstreamApply
         using Progress progress = Progress.Start(io, progressMode);
         StreamTarget target = new(request.Directory);
         Guid? assumed = null;
-        using StreamChain chain = new(io)
+        using StreamChain chain = new(io, request.Reading with
         {
-            Set = new SubvolumeSet { Known = uuid => (assumed ??= uuid) == uuid && request.ParentUnchecked ? target.State : null },
+            Progress = progress,
+            ParentAdvice = $"name its streams before this one, or say --parent-unchecked if {request.Directory} is in its state",
+        })
+        {
+            Set = new SubvolumeSet(request.Reading.Limits) { Known = uuid => (assumed ??= uuid) == uuid && request.ParentUnchecked ? target.State : null },
         };
-        Receive(chain, request);
+        chain.Receive(request.Files);
         ReceivedSubvolume subvolume = chain.Select(request.Subvolume);
         if (request.NoOwner)
             foreach (ReceivedSubvolume received in chain.Set.Subvolumes)
@@ -80,18 +87,6 @@ internal static class SendstreamApply
         }
     }
 
-    private static void Receive(StreamChain chain, Request request)
-    {
-        try
-        {
-            chain.Receive(request.Files);
-        }
-        catch (InvalidDataException e) when (e.InnerException is SendStreamException { Fault: SendStreamFault.ParentUnknown })
-        {
-            throw new InvalidDataException($"{e.Message}: name its streams before this one, or say --parent-unchecked if {request.Directory} is in its state", e);
-        }
-    }
-
     /// <summary>The state that the directory is in, null for nothing.</summary>
     /// <exception cref="InvalidDataException">It is in none that the streams lead from.</exception>
     private static Tree? Start(Request request, StreamTarget target, StreamChain chain, ReceivedSubvolume subvolume)
@@ -104,7 +99,7 @@ internal static class SendstreamApply
         if (target.IsEmpty)
             return null;
         if (subvolume.ParentUuid is null)
-            throw new PosixException("apply", Errno.ENOTEMPTY, request.Directory, "not empty, and a full stream makes a new directory");
+            throw new PosixException("apply", Errno.ENOTEMPTY, request.Directory, "not empty, and a full stream makes a new directory: name one that is empty or not there");
         for (ReceivedSubvolume? candidate = subvolume; candidate is not null; candidate = chain.ParentOf(candidate))
             if (Difference.Between(target.State!, candidate.Tree).Count == 0)
                 return candidate.Tree;

@@ -38,7 +38,7 @@ internal static class SendstreamCheck
             DefaultValueFactory = _ => DefaultMaxFindings,
         };
         Option<string> progress = Progress.Option();
-        ReaderOptions reading = new();
+        ReaderOptions reader = new(hasContents: false);
         Command command = new(
             Name,
             "Check send-streams without receiving them, and print each finding as a JSON line. "
@@ -46,7 +46,7 @@ internal static class SendstreamCheck
         {
             files, framesOnly, noAudit, allow, maxFindings, progress,
         };
-        reading.AddTo(command);
+        reader.AddTo(command);
         return new Tool(
             command,
             "sendstream-check backup.sendstream.zst\nsendstream-check --no-audit full.sendstream monday.sendstream tuesday.sendstream\n"
@@ -55,25 +55,25 @@ internal static class SendstreamCheck
                 args.GetRequiredValue(files),
                 new Filter(args.GetValue(noAudit), (args.GetValue(allow) ?? []).ToHashSet(), args.GetValue(maxFindings)),
                 args.GetValue(framesOnly),
-                input => reading.Open(input, args),
+                reader.Of(args),
                 args.GetValue(progress),
                 io));
     }
 
-    private static int Run(string[] files, Filter filter, bool framesOnly, Func<StreamInput, SendStreamReader> open, string? progress, Streams io)
+    private static int Run(string[] files, Filter filter, bool framesOnly, Reading reading, string? progressMode, Streams io)
     {
         string file = "";
         long findings = 0;
-        SendStreamCheck check = new(Report, framesOnly);
+        SendStreamCheck check = new(Report, framesOnly, reading.Limits);
         int status = ExitStatus.Success;
         foreach (string next in files)
         {
             (file, findings) = (next, 0);
             try
             {
-                using StreamInput input = StreamInput.Open(file, io);
-                using Progress shown = Progress.Start(io, progress);
-                check.Check(open(input), shown.Counter("checking"));
+                using Progress progress = Progress.Start(io, progressMode);
+                using StreamInput input = StreamInput.Open(file, io, reading with { Progress = progress, Verb = "checking" });
+                check.Check(input.NewReader());
             }
             catch (EnoughException)
             {

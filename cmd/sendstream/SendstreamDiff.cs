@@ -1,7 +1,6 @@
 using System.CommandLine;
+using Layerbox.Cmd.Layers;
 using Layerbox.FileTree;
-using Layerbox.Posix;
-using Layerbox.Rootfs;
 
 namespace Layerbox.Cmd.Sendstream;
 
@@ -10,18 +9,27 @@ internal static class SendstreamDiff
 {
     public static Tool Declare()
     {
-        Argument<string?> a = new("A") { Description = "A send-stream, plain or compressed, or a directory; - for standard input.", Arity = ArgumentArity.ZeroOrOne };
+        Argument<string?> a = new("A") { Description = "A send-stream, plain or compressed, a directory, or the handle of a layer; - for standard input.", Arity = ArgumentArity.ZeroOrOne };
         Argument<string?> b = new("B") { Description = "The same.", Arity = ArgumentArity.ZeroOrOne };
         Option<string[]> from = Inputs("--from", "first"), to = Inputs("--to", "second");
         Option<string> format = Difference.Format();
+        Option<string?> volume = LayerArguments.Volume();
+        Option<string> progress = Progress.Option();
+        LimitOptions limits = new();
         Command command = new("sendstream-diff", "Show what differs between the filesystems that two send-streams describe. Contents count, the order of commands does not. Exit status 1 when something differs.")
         {
-            a, b, from, to, format,
+            a, b, from, to, format, volume, progress,
         };
+        limits.AddTo(command);
         return new Tool(
             command,
-            "sendstream-diff web.1.sendstream other.sendstream.zst\nsendstream-diff --from web.1.sendstream --to web.1.sendstream --to web.2.sendstream\nsendstream-diff web.1.sendstream /srv/web",
-            (args, io) => Run([.. new[] { args.GetValue(a), args.GetValue(b) }.OfType<string>()], args.GetValue(from) ?? [], args.GetValue(to) ?? [], args.GetValue(format), io));
+            "sendstream-diff web.1.sendstream other.sendstream.zst\nsendstream-diff --from web.1.sendstream --to web.1.sendstream --to web.2.sendstream\nsendstream-diff web.1.sendstream /srv/web\nsendstream-diff web.layer web.1.sendstream",
+            (args, io) =>
+            {
+                (string[] first, string[] second) = Sides([.. new[] { args.GetValue(a), args.GetValue(b) }.OfType<string>()], args.GetValue(from) ?? [], args.GetValue(to) ?? []);
+                using Progress reporting = Progress.Start(io, args.GetValue(progress));
+                return Run(first, second, args.GetValue(format), args.GetValue(volume), limits.Of(args) with { Progress = reporting, ParentAdvice = "name its streams before this one, with --from and --to" }, io);
+            });
     }
 
     private static Option<string[]> Inputs(string name, string which) => new(name)
@@ -30,7 +38,7 @@ internal static class SendstreamDiff
         HelpName = "FILE",
     };
 
-    private static int Run(string[] operands, string[] from, string[] to, string? format, Streams io)
+    private static (string[] From, string[] To) Sides(string[] operands, string[] from, string[] to)
     {
         (from, to) = (operands.Length, from.Length, to.Length) switch
         {
@@ -40,21 +48,23 @@ internal static class SendstreamDiff
         };
         if (from.Concat(to).Count(file => file == InputFile.StandardInput) > 1)
             throw new UsageException("standard input can be read once only");
-        // What both sides begin with is read once: what nobody changed since is then the very same, and need not be compared.
-        int common = from.Zip(to).TakeWhile(pair => pair.First == pair.Second).Count();
-        using StreamChain first = new(io), second = new(io);
-        Tree? shared = common == 0 || IsFolder(from) ? null : first.Receive(from[..common]).Tree;
-        Tree before = Receive(first, from), after = Receive(shared is null ? second : first, to);
-        return Difference.Write(before, after, format, io);
-
-        Tree Receive(StreamChain chain, string[] side)
-        {
-            if (IsFolder(side))
-                return RootfsReader.Read(side[0]);
-            return shared is null ? chain.Receive(side).Tree : side.Length > common ? chain.Receive(side[common..]).Tree : shared;
-        }
+        return (from, to);
     }
 
-    private static bool IsFolder(string[] side) =>
-        side is [var only] && only != InputFile.StandardInput && Files.Exists(only) && Files.Status(only, followLinks: true).IsDirectory;
+    private static int Run(string[] from, string[] to, string? format, string? volume, Reading reading, Streams io)
+    {
+        // What both sides begin with is read once: what nobody changed since is then the very same, and need not be compared.
+        int common = from.Zip(to).TakeWhile(pair => pair.First == pair.Second).Count();
+        using StreamChain first = new(io, reading), second = new(io, reading);
+        using SentSource? left = Place(from), right = Place(to);
+        Tree? shared = common == 0 || left is not null ? null : first.Receive(from[..common]).Tree;
+        Tree before = left?.Tree ?? Receive(first, from), after = right?.Tree ?? Receive(shared is null ? second : first, to);
+        return Difference.Write(before, after, format, io);
+
+        // A directory or a layer, which stands for a whole side.
+        SentSource? Place(string[] side) => side is [var only] && SentSource.IsNoStream(only) ? SentSource.Open(only, volume, io) : null;
+
+        Tree Receive(StreamChain chain, string[] side) =>
+            shared is null ? chain.Receive(side).Tree : side.Length > common ? chain.Receive(side[common..]).Tree : shared;
+    }
 }

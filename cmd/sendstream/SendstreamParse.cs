@@ -29,10 +29,11 @@ internal static class SendstreamParse
         Option<int> depth = new("--depth") { Description = "stat: count by so many first components of paths.", DefaultValueFactory = _ => 1, HelpName = "N" };
         Option<int> top = new("--top") { Description = "stat: say so many paths, those with most bytes.", DefaultValueFactory = _ => 20, HelpName = "N" };
         Option<bool> noVerify = new("--no-verify") { Description = "Do not look at CRCs." };
-        ReaderOptions reading = new();
+        Option<string> progress = Progress.Option();
+        ReaderOptions reader = new();
         StateFormats state = new();
-        Command command = new("sendstream-parse", "Say what is in send-streams.") { files, format, data, flavour, depth, top, first, noVerify };
-        reading.AddTo(command);
+        Command command = new("sendstream-parse", "Say what is in send-streams.") { files, format, data, flavour, depth, top, first, noVerify, progress };
+        reader.AddTo(command);
         state.AddTo(command);
         return new Tool(
             command,
@@ -41,8 +42,10 @@ internal static class SendstreamParse
             {
                 string chosen = args.GetRequiredValue(format);
                 string[] named = args.GetValue(files) ?? [];
+                using Progress? reporting = io.OutIsTerminal ? null : Progress.Start(io, args.GetValue(progress)); // it would be among the lines
+                Reading reading = reader.Of(args, args.GetValue(noVerify)) with { Progress = reporting };
                 if (state.AreWanted(args, chosen, args.GetResult(format) is { Implicit: false }))
-                    return state.Run(args, chosen, named, reading.LimitsOf(args, args.GetValue(noVerify)), io);
+                    return state.Run(args, chosen, named, reading, io);
                 if (named.Length > 1)
                     throw new UsageException($"--format {chosen} reads one input");
                 if (args.GetValue(data) && chosen != Json)
@@ -50,8 +53,8 @@ internal static class SendstreamParse
                 (int components, int paths) = (args.GetValue(depth), args.GetValue(top));
                 if (components < 1 || paths < 0)
                     throw new UsageException(components < 1 ? "--depth: expected 1 or more" : "--top: expected 0 or more");
-                using StreamInput input = StreamInput.Open(named is [var only] ? only : InputFile.StandardInput, io);
-                SendStreamReader reader = reading.Open(input, args, args.GetValue(noVerify));
+                using StreamInput input = StreamInput.Open(named is [var only] ? only : InputFile.StandardInput, io, reading);
+                SendStreamReader commands = input.NewReader();
                 CommandWriter writer = chosen switch
                 {
                     Text => new SendStreamText(io.Out, args.GetValue(flavour) == "6.2" ? TextFlavour.Progs62 : TextFlavour.Current, LocalZone.OffsetAt),
@@ -60,7 +63,7 @@ internal static class SendstreamParse
                 };
                 return input.Read(() =>
                 {
-                    writer.WriteAll(reader, args.GetValue(first));
+                    writer.WriteAll(commands, args.GetValue(first));
                     return ExitStatus.Success;
                 });
             });

@@ -21,12 +21,14 @@ internal static class SendstreamRewrite
         RewriteArguments changes = new();
         NormalArguments normal = new();
         Option<string> progress = Progress.Option();
+        ReaderOptions reader = new();
         Command command = new("sendstream-rewrite", "Write send-streams anew with something changed: version, compression, identity, owners, times, paths. With no option: the same bytes.")
         {
             files, output, split, join, repair, progress,
         };
         changes.AddTo(command);
         normal.AddTo(command);
+        reader.AddTo(command);
         return new Tool(
             command,
             "sendstream-rewrite --proto 2 --compress zstd old.sendstream > new.sendstream\n"
@@ -36,8 +38,9 @@ internal static class SendstreamRewrite
                 + "sendstream-rewrite --split 4G --output /media/web web.sendstream && sendstream-rewrite --join /media/web.parts | btrfs receive /volume",
             (args, io) =>
             {
+                Reading reading = reader.Of(args);
                 RewriteOptions options = changes.Options(args);
-                RewriteInput input = new(args.GetValue(files)!, args.GetValue(join), args.GetValue(repair), args.GetValue(progress), io);
+                RewriteInput input = new(args.GetValue(files)!, args.GetValue(join), args.GetValue(repair), reading, args.GetValue(progress), io);
                 NormalOptions? form = normal.Options(args, options, input);
                 return Run(stream => Write(input, stream, options, form, io), args.GetValue(output), args.GetValue(split), io);
             });

@@ -19,10 +19,12 @@ internal static class SendstreamTar
         };
         Option<bool> skipSockets = new("--skip-sockets") { Description = "Leave out sockets, which tar cannot hold, rather than fail." };
         Option<string> progress = Progress.Option();
+        LimitOptions limits = new();
         Command command = new("sendstream-tar", "Write the files that a send-stream describes as a tar archive: same content, same bytes. Needs neither btrfs nor root.")
         {
             files, output, subvolume, changes, skipSockets, progress,
         };
+        limits.AddTo(command);
         return new Tool(
             command,
             "zstd -dc web.sendstream.zst | sendstream-tar - | tar -tv\nsendstream-tar web.1.sendstream web.2.sendstream --output web.2.tar\nsendstream-tar --changes web.1.sendstream web.2.sendstream > layer.tar",
@@ -32,15 +34,16 @@ internal static class SendstreamTar
                 args.GetValue(subvolume),
                 args.GetValue(changes),
                 new TarWriterOptions { SkipSockets = args.GetValue(skipSockets) },
+                limits.Of(args),
                 args.GetValue(progress),
                 io));
     }
 
-    private static int Run(string[] files, string? path, string? name, bool isChanges, TarWriterOptions options, string? progressMode, Streams io)
+    private static int Run(string[] files, string? path, string? name, bool isChanges, TarWriterOptions options, Reading reading, string? progressMode, Streams io)
     {
         Stream? standardOutput = path is null ? io.BinaryOut : null;
         using Progress progress = Progress.Start(io, progressMode);
-        using StreamChain chain = new(io);
+        using StreamChain chain = new(io, reading with { Progress = progress });
         chain.Receive(files);
         ReceivedSubvolume subvolume = chain.Select(name);
         ReceivedSubvolume? parent = !isChanges ? null : chain.ParentOf(subvolume)

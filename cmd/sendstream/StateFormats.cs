@@ -50,12 +50,12 @@ internal sealed class StateFormats
     }
 
     /// <summary>Does what was asked for.</summary>
-    public int Run(ParseResult args, string format, string[] files, SendStreamLimits limits, Streams io)
+    public int Run(ParseResult args, string format, string[] files, Reading reading, Streams io)
     {
         string? cat = args.GetValue(_cat);
         bool isWhole = cat is null && format == Json; // what needs all contents needs all parents
-        SubvolumeSet set = new(limits) { AllowUnknownParent = !isWhole, AllowNoData = !isWhole, KeepOrigins = cat is null && format == Changes };
-        using StreamChain chain = new(io) { Set = set, HasContents = cat is not null || isWhole || args.GetValue(_digests) };
+        SubvolumeSet set = new(reading.Limits) { AllowUnknownParent = !isWhole, AllowNoData = !isWhole, KeepOrigins = cat is null && format == Changes };
+        using StreamChain chain = new(io, reading) { Set = set, HasContents = cat is not null || isWhole || args.GetValue(_digests) };
         if (args.GetValue(_parents) is { Length: > 0 } parents)
             chain.Receive(parents);
         int known = set.Subvolumes.Count;

@@ -8,11 +8,14 @@ namespace Layerbox.Cmd.Sendstream;
 /// The subvolumes that several inputs describe one after the other, such as a full stream and the incremental ones upon it. All of it is
 /// held as a model: what a tool writes, it writes after everything was read and found good.
 /// </summary>
-internal sealed class StreamChain(Streams io) : IDisposable
+/// <param name="io">Where standard input comes from.</param>
+/// <param name="reading">How inputs are read.</param>
+internal sealed class StreamChain(Streams io, Reading reading) : IDisposable
 {
     private readonly List<ReceivedStreams> _inputs = [];
 
-    public SubvolumeSet Set { get; init; } = new();
+    /// <summary>Takes the subvolumes; its limits are those of the reading.</summary>
+    public SubvolumeSet Set { get; init; } = new(reading.Limits);
 
     /// <summary>Whether contents will be read.</summary>
     public bool HasContents { get; init; } = true;
@@ -31,7 +34,7 @@ internal sealed class StreamChain(Streams io) : IDisposable
     /// <exception cref="InvalidDataException">A stream is malformed or impossible: input, offset, command and reason.</exception>
     public ReceivedSubvolume Receive(IReadOnlyList<string> files)
     {
-        _inputs.Add(ReceivedStreams.Open(files.Count == 0 ? [InputFile.StandardInput] : files, io, Set, HasContents));
+        _inputs.Add(ReceivedStreams.Open(files.Count == 0 ? [InputFile.StandardInput] : files, io, Set, HasContents, reading));
         return Select(null);
     }
 

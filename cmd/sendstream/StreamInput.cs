@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Layerbox.Compression;
 using Layerbox.Posix;
 using Layerbox.SendStream;
@@ -12,11 +11,13 @@ namespace Layerbox.Cmd.Sendstream;
 /// </summary>
 internal sealed class StreamInput : IDisposable
 {
+    private readonly Reading _reading;
+    private readonly Action<long> _report;
     private FileWindow? _window;
     private MappedStreams? _mapping;
 
-    private StreamInput(string name, Stream bytes, CompressionKind compression, SafeFileHandle? plainFile) =>
-        (Name, Bytes, Compression, PlainFile) = (name, bytes, compression, plainFile);
+    private StreamInput(string name, Stream bytes, CompressionKind compression, SafeFileHandle? plainFile, Reading reading, Action<long> report) =>
+        (Name, Bytes, Compression, PlainFile, _reading, _report) = (name, bytes, compression, plainFile, reading, report);
 
     /// <summary>What messages call it: the path, or "standard input".</summary>
     public string Name { get; }
@@ -32,25 +33,25 @@ internal sealed class StreamInput : IDisposable
     /// </summary>
     public SafeFileHandle? PlainFile { get; }
 
-    /// <summary>The operand of a tool that reads one; its value is for <see cref="Open"/>.</summary>
-    public static Argument<string> Argument() => new("FILE")
-    {
-        Description = "Send-streams, plain or compressed with gzip, zstd, xz or bzip2; - for standard input.",
-        DefaultValueFactory = _ => InputFile.StandardInput,
-    };
-
+    /// <param name="file">A path, or - for standard input.</param>
+    /// <param name="io">Where standard input comes from.</param>
+    /// <param name="reading">How it is read.</param>
     /// <exception cref="PosixException">It cannot be opened or read.</exception>
     /// <exception cref="UsageException">It is a terminal.</exception>
-    public static StreamInput Open(string file, Streams io)
+    public static StreamInput Open(string file, Streams io, Reading? reading = null)
     {
+        reading ??= new Reading();
         Stream raw = InputFile.Open(file, io);
         // Asked before anything is read: standard input may have been read in part by somebody else.
         SafeFileHandle? plain = raw is FdStream { Handle: var handle } && Files.Status(handle).IsRegular && Files.Position(handle) == 0 ? handle : null;
         bool isBorrowed = file == InputFile.StandardInput;
         try
         {
-            Stream bytes = Decompression.Open(raw, out CompressionKind kind, leaveOpen: isBorrowed);
-            return new StreamInput(InputFile.NameOf(file), bytes, kind, kind == CompressionKind.None ? plain : null);
+            Action<long> report = reading.Progress?.Counter(reading.Verb, plain is null ? null : Files.Status(plain).Size) ?? (_ => { });
+            // What is counted is what lies on the disk: how much a compressed file holds nobody knows before its end.
+            Stream counted = reading.Progress is null ? raw : new CountedStream(raw, report, isBorrowed);
+            Stream bytes = Decompression.Open(counted, out CompressionKind kind, leaveOpen: isBorrowed);
+            return new StreamInput(InputFile.NameOf(file), bytes, kind, kind == CompressionKind.None ? plain : null, reading, report);
         }
         catch
         {
@@ -70,24 +71,28 @@ internal sealed class StreamInput : IDisposable
         }
         catch (Exception e) when (e is SendStreamException or InvalidDataException)
         {
-            throw new InvalidDataException($"{Name}: {e.Message}", e);
+            string? advice = e is SendStreamException { Fault: var fault } ? _reading.AdviceOn(fault) : null;
+            throw new InvalidDataException($"{Name}: {e.Message}{(advice is null ? "" : ": " + advice)}", e);
         }
     }
 
     /// <summary>A reader of the streams. It is good as long as this is.</summary>
-    /// <param name="limits">What it puts up with.</param>
-    /// <param name="mapped">Whether the file is mapped; that must be possible.</param>
-    /// <param name="threads">How many threads check CRCs; more than one need a mapped file.</param>
-    /// <exception cref="UsageException">It cannot be mapped.</exception>
-    public SendStreamReader NewReader(SendStreamLimits limits, bool mapped, int threads)
+    /// <exception cref="UsageException">It is to be mapped, and cannot be.</exception>
+    public SendStreamReader NewReader()
     {
-        if (!mapped && threads == 1)
-            return new SendStreamReader(Bytes, limits);
+        if (!_reading.IsMapped)
+            return new SendStreamReader(Bytes, _reading.Limits);
         if (PlainFile is null)
             throw new UsageException($"{Name}: {(Compression == CompressionKind.None ? "no regular file" : "compressed")}, which cannot be mapped: leave --mapped and --threads out");
-        _window = new FileWindow(PlainFile, Name);
-        _mapping = new MappedStreams(_window.Show, Files.Status(PlainFile).Size, threads);
-        return new SendStreamReader(_mapping, limits);
+        FileWindow window = _window = new FileWindow(PlainFile, Name);
+        _mapping = new MappedStreams(Show, Files.Status(PlainFile).Size, _reading.Threads);
+        return new SendStreamReader(_mapping, _reading.Limits);
+
+        ReadOnlyMemory<byte> Show(long offset, int length)
+        {
+            _report(offset);
+            return window.Show(offset, length);
+        }
     }
 
     public void Dispose()
@@ -95,5 +100,25 @@ internal sealed class StreamInput : IDisposable
         _mapping?.Dispose();
         ((IDisposable?)_window)?.Dispose();
         Bytes.Dispose();
+    }
+
+    /// <summary>Tells how much was read through it.</summary>
+    private sealed class CountedStream(Stream inner, Action<long> report, bool leaveOpen) : ReadOnlyStream
+    {
+        private long _count;
+
+        public override int Read(Span<byte> buffer)
+        {
+            int count = inner.Read(buffer);
+            report(_count += count);
+            return count;
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing && !leaveOpen)
+                inner.Dispose();
+            base.Dispose(disposing);
+        }
     }
 }

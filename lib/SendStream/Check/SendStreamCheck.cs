@@ -10,8 +10,6 @@ namespace Layerbox.SendStream;
 /// </summary>
 public sealed class SendStreamCheck
 {
-    private const long CommandsPerReport = 1024;
-
     private readonly Action<SendStreamFinding> _report;
     private readonly bool _framesOnly;
     private readonly SubvolumeSet _set;
@@ -35,8 +33,7 @@ public sealed class SendStreamCheck
 
     /// <summary>Checks an input up to its end, or to a fault behind which nothing can be read.</summary>
     /// <param name="reader">The input.</param>
-    /// <param name="progress">Told now and then how many bytes are checked.</param>
-    public void Check(SendStreamReader reader, Action<long>? progress = null)
+    public void Check(SendStreamReader reader)
     {
         (_stream, _uuid) = (0, Guid.Empty);
         _receiver = _set.NewReceiver(); // what an earlier input did not end does not go on in this one
@@ -59,8 +56,6 @@ public sealed class SendStreamCheck
             }
             if (!_framesOnly)
                 Check(reader.Command, reader.StreamCount);
-            if (reader.Command.Index % CommandsPerReport == 0)
-                progress?.Invoke(reader.Position);
         }
     }
 

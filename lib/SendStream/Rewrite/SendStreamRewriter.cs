@@ -42,12 +42,11 @@ public sealed class SendStreamRewriter : IDisposable
     public RewriteNotes Notes { get; } = new();
 
     /// <summary>Writes the streams of an input.</summary>
-    /// <param name="input">One or more streams, back to back.</param>
+    /// <param name="reader">One or more streams, back to back.</param>
     /// <param name="report">Told now and then how many bytes were read; may throw to give up.</param>
     /// <exception cref="SendStreamException">The input is malformed, or says what the new form cannot.</exception>
-    public void Rewrite(Stream input, Action<long>? report = null)
+    public void Rewrite(SendStreamReader reader, Action<long>? report = null)
     {
-        SendStreamReader reader = new(input, _options.Limits);
         long reported = 0;
         for (int streams = 0; reader.Read();)
         {

@@ -27,7 +27,8 @@ public class SendstreamParseTests
     [InlineData("sendstream-parse: --threads: 0 is not between 1 and 64", "--threads", "0")]
     [InlineData("sendstream-parse: --data does not go with --format text", "--data", "--format", "text")]
     [InlineData("sendstream-parse: --depth: expected 1 or more", "--format", "stat", "--depth", "0")]
-    [InlineData("sendstream-parse: standard input: offset 17: command 1 (subvol): says 39 bytes, more than the limit of 38", "--max-command", "38")]
+    [InlineData("sendstream-parse: standard input: offset 17: command 1 (subvol): says 39 bytes, more than the limit of 38: --max-command accepts longer ones", "--max-command", "38")]
+    [InlineData("sendstream-parse: --max-file: expected a size such as 4096, 500M or 100G, found 'x'", "--max-file", "x")]
     public void Says_why_it_failed(string error, params string[] args)
     {
         Tools.Result result = Tools.RunWithInput(s_stream, ["sendstream-parse", .. args]);
@@ -48,7 +49,26 @@ public class SendstreamParseTests
     public void A_newer_stream_is_taken_when_it_is_allowed()
     {
         byte[] stream = SendStreamReaderTests.WithUnknown();
-        Assert.Contains("command 2 (kind 99): no such command is known", Tools.RunWithInput(stream, "sendstream-parse").Err, StringComparison.Ordinal);
+        Assert.EndsWith("command 2 (kind 99): no such command is known: --allow-unknown accepts it", Tools.RunWithInput(stream, "sendstream-parse").FirstErrorLine, StringComparison.Ordinal);
         Assert.Contains("\"kind\":99", Tools.RunWithInput(stream, "sendstream-parse", "--allow-unknown").AssertSucceeded().Out, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--format", "text")]
+    [InlineData("--format", "stat")]
+    [InlineData("--format", "tree")]
+    [InlineData("--format", "changes")]
+    [InlineData("--cat", "a")]
+    public void Says_how_far_it_is(params string[] args)
+    {
+        using TempFolder folder = new();
+        File.WriteAllBytes(folder / "stream", s_stream);
+        foreach (string[] more in new string[][] { [], ["--mapped"] })
+        {
+            Tools.Result result = Tools.Run(["sendstream-parse", "--progress", "json", .. args, .. more, folder / "stream"]).AssertSucceeded();
+            Assert.StartsWith("""{"progress":"reading","done":""", result.Err, StringComparison.Ordinal);
+            Assert.Contains(@",""total"":137,""unit"":""bytes""}", result.Err, StringComparison.Ordinal);
+        }
+        Assert.Equal("", Tools.Run(["sendstream-parse", .. args, folder / "stream"]).AssertSucceeded().Err);
     }
 }

@@ -34,6 +34,10 @@ public class SendstreamRewriteTests
     [InlineData("--split 1M --output x", "--split: expected at least 4194304 bytes, found 1048576")]
     [InlineData("--split 1G", "--split needs --output")]
     [InlineData("--join", "--join needs the path of one list of parts")]
+    [InlineData("--mapped", "standard input: no regular file, which cannot be mapped: leave --mapped and --threads out")]
+    [InlineData("--mapped --repair", "--repair reads what cannot be mapped: leave --mapped and --threads out")]
+    [InlineData("--max-command 9", "more than the limit of 9: --max-command accepts longer ones")]
+    [InlineData("--normalise --max-command 9", "more than the limit of 9: --max-command accepts longer ones")]
     [InlineData("- -", "standard input can be read once only")]
     public void Says_what_makes_no_sense(string args, string expected)
     {
@@ -52,6 +56,11 @@ public class SendstreamRewriteTests
         Assert.Equal(s_full, Rewrite(s_full).AssertSucceeded().Bytes);
         Assert.Equal([.. s_full, .. s_changes, .. s_full], Rewrite(s_changes, folder / "full", "-", folder / "full.gz").AssertSucceeded().Bytes);
         Assert.Equal(s_changes, Rewrite([.. s_full, .. s_changes], "--only", "two").AssertSucceeded().Bytes);
+        Assert.Equal(s_full, Rewrite([], "--mapped", folder / "full").AssertSucceeded().Bytes);
+        Assert.Equal(s_full, Rewrite([], "--threads", "2", folder / "full").AssertSucceeded().Bytes);
+        byte[] newer = SendStreamReaderTests.WithUnknown();
+        Assert.EndsWith(": --allow-unknown accepts it", Rewrite(newer).FirstErrorLine, StringComparison.Ordinal);
+        Assert.Equal(newer, Rewrite(newer, "--allow-unknown").AssertSucceeded().Bytes);
         Assert.Equal("sendstream-rewrite: standard input: offset 66: command 2 (mkdir): cut: 1 of 17 bytes", Rewrite(s_full[..77]).FirstErrorLine);
         Assert.Equal("sendstream-rewrite: no subvolume 'six' in the input", Rewrite(s_full, "--only", "six").FirstErrorLine);
     }

@@ -49,6 +49,17 @@ public sealed class PackageTests(SharedVolume shared) : DiskTest(shared), IClass
         Assert.Equal(TreeText.Render(built.Disk), TreeText.Render(Layerbox.Rootfs.RootfsReader.Read(Directory.GetDirectories(folder).Single())));
     }
 
+    [Fact]
+    public void A_layer_is_compared_with_streams_by_its_handle()
+    {
+        MakeLayer();
+        string stream = Package("sendstream.zst"), other = File("other");
+        Assert.Equal("", Run("sendstream-diff", File("a.layer"), stream).AssertSucceeded().Out);
+        Assert.Equal("", Run("sendstream-diff", "--from", stream, "--to", File("a.layer")).AssertSucceeded().Out);
+        Tools.Run("sendstream-rewrite", "--exclude", "t/l", "--output", other, stream).AssertSucceeded();
+        Assert.Equal("D /t/l\n", Run("sendstream-diff", File("a.layer"), other).Out);
+    }
+
     [Theory]
     [InlineData("tar")]
     [InlineData("tar.gz")]

@@ -30,7 +30,7 @@ public class RewriteKernelTests
         string result = folder / "rewritten";
         using FileStream input = File.OpenRead(folder / stream), output = File.Create(result);
         using SendStreamRewriter rewriter = new(output, options);
-        rewriter.Rewrite(input);
+        rewriter.Rewrite(new SendStreamReader(input));
         rewriter.Complete();
         return result;
     }

@@ -14,7 +14,7 @@ public class RewriteTests
     {
         using MemoryStream output = new();
         using SendStreamRewriter rewriter = new(output, options);
-        rewriter.Rewrite(new MemoryStream(stream));
+        rewriter.Rewrite(new SendStreamReader(new MemoryStream(stream), options.Limits));
         rewriter.Complete();
         foreach ((string what, long count) in rewriter.Notes.LeftOut)
             for (long i = 0; i < count; i++)

@@ -81,16 +81,31 @@ public sealed class SendstreamParseStateTests : IDisposable
     }
 
     [Theory]
+    [InlineData("--cat", "d/a2")]
+    [InlineData("--format", "tree", "--digests")]
+    [InlineData("--format", "tree-json")]
+    [InlineData("--format=changes")]
+    public void Files_may_be_mapped(params string[] args)
+    {
+        string expected = Out([.. args, "full", "changes"]);
+        Assert.Equal(expected, Out([.. args, "--mapped", "full", "changes"]));
+        Assert.Equal(expected, Out([.. args, "--threads", "2", "full", "changes"]));
+        Tools.Result piped = Tools.RunWithInput(File.ReadAllBytes(_files / "full"), ["sendstream-parse", .. args, "--mapped"]);
+        Assert.Equal("sendstream-parse: standard input: no regular file, which cannot be mapped: leave --mapped and --threads out", piped.FirstErrorLine);
+    }
+
+    [Theory]
     [InlineData("--cat no full", "no: no such file in 'vol'")]
     [InlineData("--cat d full", "d: no regular file in 'vol'")]
     [InlineData("--cat d/a changes", "d/a: the size of the file is not known: the subvolume that the stream builds upon was not given")]
     [InlineData("--cat big changes", "big: no such file in 'vol2', as far as is known without its parent")]
     [InlineData("--cat d/a --subvolume x full", "x: the input describes no such subvolume, only vol")]
     [InlineData("--cat d/a --format tree full", "--cat and --format do not go together")]
+    [InlineData("--cat big --max-file 100K full", "big: a file of 150000 bytes, which is more than the limit of 102400 for those that are read")]
     [InlineData("--digests full", "--digests goes with --format tree")]
     [InlineData("--format stat --parent full full", "--parent does not go with --format stat")]
     [InlineData("full changes", "--format json reads one input")]
-    [InlineData("--format tree-json changes", "CHANGES: offset 17: command 1 (snapshot): 'vol2': the parent subvolume 11111111-1111-1111-1111-111111111111 is not known")]
+    [InlineData("--format tree-json changes", "CHANGES: offset 17: command 1 (snapshot): 'vol2': the parent subvolume 11111111-1111-1111-1111-111111111111 is not known: name its streams before this one")]
     public void Says_what_is_wrong(string args, string error)
     {
         Tools.Result result = Run(args.Split(' '));

@@ -1,0 +1,39 @@
+using Layerbox.SendStream;
+
+namespace Layerbox.Cmd.Sendstream;
+
+/// <summary>How a tool reads its inputs.</summary>
+internal sealed record Reading
+{
+    /// <summary>What is put up with.</summary>
+    public SendStreamLimits Limits { get; init; } = SendStreamLimits.Default;
+
+    /// <summary>Whether the tool has options for the limits, which messages may name.</summary>
+    public bool HasLimitOptions { get; init; }
+
+    /// <summary>Whether files are mapped.</summary>
+    public bool IsMapped { get; init; }
+
+    /// <summary>How many threads check the CRCs of mapped files.</summary>
+    public int Threads { get; init; } = 1;
+
+    /// <summary>Is told how much of an input was read; null: nobody is.</summary>
+    public Progress? Progress { get; init; }
+
+    /// <summary>What is being done, for progress reports.</summary>
+    public string Verb { get; init; } = "reading";
+
+    /// <summary>What to do when a stream builds upon a subvolume that is not there.</summary>
+    public string ParentAdvice { get; init; } = "name its streams before this one";
+
+    /// <summary>What to do about a fault, where that is not obvious; null where there is nothing to say.</summary>
+    public string? AdviceOn(SendStreamFault fault) => fault switch
+    {
+        SendStreamFault.CommandTooLong when HasLimitOptions => "--max-command accepts longer ones",
+        SendStreamFault.CommandUnknown or SendStreamFault.AttributeUnknown or SendStreamFault.CommandOfNewerVersion when HasLimitOptions => "--allow-unknown accepts it",
+        SendStreamFault.Restarted => "sendstream-rewrite --repair leaves out what was cut",
+        SendStreamFault.NoData => "send it again with its data",
+        SendStreamFault.ParentUnknown or SendStreamFault.CloneSourceUnknown => ParentAdvice,
+        _ => null,
+    };
+}
