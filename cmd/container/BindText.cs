@@ -3,17 +3,19 @@ using Layerbox.Nspawn;
 
 namespace Layerbox.Cmd.Containers;
 
-/// <summary>SRC:DST[:ro] as it is written on command lines; a colon or backslash in a path has a backslash before it.</summary>
+/// <summary>SRC:DST[:ro][:try][:norec] as it is written on command lines; a colon or backslash in a path has a backslash before it.</summary>
 internal static class BindText
 {
+    private const string ReadOnly = "ro", Optional = "try", NotRecursive = "norec";
+
     public static ContainerBind Parse(string text) => Split(text) switch
     {
-        [{ Length: > 0 } source, { Length: > 0 } destination] => new ContainerBind(source, destination, ReadOnly: false),
-        [{ Length: > 0 } source, { Length: > 0 } destination, "ro"] => new ContainerBind(source, destination, ReadOnly: true),
-        _ => throw new UsageException($"option '--bind': expected SRC:DST or SRC:DST:ro, found '{text}'"),
+        [{ Length: > 0 } source, { Length: > 0 } destination, .. var options] when options.All(option => option is ReadOnly or Optional or NotRecursive) =>
+            new ContainerBind(source, destination, options.Contains(ReadOnly)) { IsOptional = options.Contains(Optional), IsRecursive = !options.Contains(NotRecursive) },
+        _ => throw new UsageException($"option '--bind': expected SRC:DST, which :ro, :try and :norec may follow, found '{text}'"),
     };
 
-    private static List<string> Split(string text)
+    private static string[] Split(string text)
     {
         List<string> parts = [];
         StringBuilder part = new();

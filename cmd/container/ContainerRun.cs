@@ -28,13 +28,13 @@ internal static class ContainerRun
         Option<string> hostname = new("--hostname") { Description = "What the container calls itself.", DefaultValueFactory = _ => ContainerSpec.DefaultHostName, HelpName = "NAME" };
         Option<string[]> bind = new("--bind")
         {
-            Description = "Show a file or folder of this machine inside; :ro forbids to write to it. A colon in a path is written \\:.",
-            HelpName = "SRC:DST[:ro]",
+            Description = "Show a file or folder of this machine inside. :ro forbids to write to it, :try leaves it out when there is no SRC, :norec leaves out what is mounted below it. A colon in a path is written \\:.",
+            HelpName = "SRC:DST[:OPT]",
         };
         Option<string[]> tmpfs = new("--tmpfs") { Description = "Show an empty filesystem in memory here.", HelpName = "PATH" };
         Option<string> network = new("--network") { Description = "none: only its own loopback; host: all that this machine reaches.", DefaultValueFactory = _ => NoNetwork };
         network.AcceptOnlyFromAmong(NoNetwork, HostNetwork);
-        Option<string[]> capability = new("--capability") { Description = "Leave the command this capability too, such as CAP_MKNOD.", HelpName = "CAP" };
+        LimitOptions limits = new();
         Option<bool> noNewPrivileges = new("--no-new-privileges") { Description = "No setuid program inside gives more privileges than the command has." };
         Option<string> seccomp = new("--seccomp") { Description = "The filter that refuses system calls such as bpf and keyctl; none: every call that capabilities allow.", DefaultValueFactory = _ => Default };
         seccomp.AcceptOnlyFromAmong(Default, NoFilter);
@@ -42,7 +42,7 @@ internal static class ContainerRun
         Option<bool> snapshot = new("--snapshot") { Description = "Keep changes in a btrfs snapshot until the command ends, instead of in memory: for commands that write more than fits there." };
         Option<bool> readOnly = new("--read-only") { Description = "The command can write to /dev, /run, /tmp, binds and tmpfs only." };
         Option<string?> timeout = new("--timeout") { Description = "Kill the command after this time, such as 90s or 10m, with exit status 124.", HelpName = "TIME" };
-        Option<string> engine = new("--engine") { Description = "What makes the container: layerbox itself, or systemd-nspawn, which has no system call filter.", DefaultValueFactory = _ => Builtin };
+        Option<string> engine = new("--engine") { Description = "What makes the container: layerbox itself, or systemd-nspawn.", DefaultValueFactory = _ => Builtin };
         engine.AcceptOnlyFromAmong(Builtin, Nspawn);
         Option<string?> volume = new("--volume") { Description = "The btrfs folder that layers live on; else $LAYERBOX_VOLUME, a .layerbox folder above, or the volume in the cache.", HelpName = "DIR" };
         Command declared = new(
@@ -50,9 +50,10 @@ internal static class ContainerRun
             "Run a command in a container made from a layer. What it changes is in memory and gone afterwards, it has no network, and its exit status is passed on: "
             + "128 + N when signal N ended it, 127 when it is not found, 126 when it cannot be executed, 124 when it took too long, 125 when the container failed.")
         {
-            handle, command, user, env, workdir, hostname, bind, tmpfs, network, capability, noNewPrivileges, seccomp,
+            handle, command, user, env, workdir, hostname, bind, tmpfs, network, noNewPrivileges, seccomp,
             inPlace, snapshot, readOnly, timeout, engine, volume,
         };
+        limits.AddTo(declared);
         return new Tool(
             declared,
             "container-run web.layer -- /usr/bin/web --self-test\nlayer-compile web.layer.json | container-run - --user web --env PORT=80 -- id",
@@ -66,7 +67,6 @@ internal static class ContainerRun
                     Binds = [.. (args.GetValue(bind) ?? []).Select(BindText.Parse)],
                     Tmpfs = args.GetValue(tmpfs) ?? [],
                     Network = args.GetValue(network) == HostNetwork ? ContainerNetwork.Host : ContainerNetwork.None,
-                    Capabilities = args.GetValue(capability) ?? [],
                     NoNewPrivileges = args.GetValue(noNewPrivileges),
                     SystemCallFilter = args.GetValue(seccomp) == Default,
                     Mode = ModeOf(args.GetValue(inPlace), args.GetValue(snapshot)),
@@ -74,6 +74,7 @@ internal static class ContainerRun
                     Timeout = args.GetValue(timeout) is { } time ? Quantity.Duration(time, "--timeout") : null,
                     IsBuiltin = args.GetValue(engine) == Builtin,
                     Volume = args.GetValue(volume),
+                    Limit = limits.Read(args),
                 },
                 io))
         {
@@ -114,7 +115,7 @@ internal static class ContainerRun
     {
         RunConfig config = source.Config;
         ContainerUser user = (request.User ?? config.User) is { } name ? ContainerUser.Find(source.Root, name) : ContainerUser.Root;
-        return new ContainerSpec(source.Root, Command(request.Command, config))
+        return request.Limit(new ContainerSpec(source.Root, Command(request.Command, config))
         {
             Ephemeral = request.Mode == RootMode.Memory,
             User = user,
@@ -124,12 +125,11 @@ internal static class ContainerRun
             Network = request.Network,
             Binds = [.. source.Binds, .. request.Binds],
             Tmpfs = request.Tmpfs,
-            Capabilities = request.Capabilities,
             NoNewPrivileges = request.NoNewPrivileges,
             SystemCallFilter = request.SystemCallFilter,
             ReadOnly = request.ReadOnly,
             Timeout = request.Timeout,
-        };
+        });
     }
 
     private static IReadOnlyList<string> Command(IReadOnlyList<string> given, RunConfig config)
@@ -170,7 +170,7 @@ internal static class ContainerRun
         public IReadOnlyList<ContainerBind> Binds { get; init; } = [];
         public IReadOnlyList<string> Tmpfs { get; init; } = [];
         public ContainerNetwork Network { get; init; } = ContainerNetwork.None;
-        public IReadOnlyList<string> Capabilities { get; init; } = [];
+        public Func<ContainerSpec, ContainerSpec> Limit { get; init; } = spec => spec;
         public bool NoNewPrivileges { get; init; }
         public bool SystemCallFilter { get; init; } = true;
         public RootMode Mode { get; init; } = RootMode.Memory;

@@ -42,7 +42,7 @@ internal sealed class BuiltinContainer : PipedContainer
 
     protected override ContainerException Explain(InitReport? report) => report switch
     {
-        { What: InitReport.Kind.StepFailed } failed => new(new PosixException(_plan.Label(failed.Step).Call, failed.StepErrno, _plan.Label(failed.Step).Path).Message),
+        { What: InitReport.Kind.StepFailed } failed => _plan.Label(failed.Step).Explain(failed.StepErrno),
         { What: InitReport.Kind.CloneFailed } failed => new(new PosixException("clone", (Errno)failed.Value, Spec.Root).Message),
         { } failed => new(new PosixException("start", (Errno)failed.Value, Spec.Root).Message),
         null => new($"{Spec.Root}: process 1 of the container was killed"),
@@ -58,7 +58,7 @@ internal sealed class BuiltinContainer : PipedContainer
             Input = Spec.Input ?? input,
             Output = Spec.Output ?? output,
             Error = Spec.Error ?? error,
-            Inherited = [reports, control],
+            Inherited = [reports, control, .. Spec.ForwardedDescriptors],
         });
     }
 }

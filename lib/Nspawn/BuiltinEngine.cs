@@ -24,7 +24,7 @@ public sealed class BuiltinEngine : ContainerEngine
 
     public override RunningContainer Start(ContainerSpec spec)
     {
-        spec.Validate();
+        spec = spec.Resolve();
         if (ProcessOwner.EffectiveUid != 0)
             throw new ContainerException("containers need root: run this with sudo");
         BuiltinPlan plan = BuiltinPlan.Of(spec);

@@ -1,8 +1,7 @@
-using System.Globalization;
-using System.Runtime.InteropServices;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 using static Layerbox.Nspawn.KernelCalls;
+using static Layerbox.Nspawn.MountCalls;
 
 namespace Layerbox.Nspawn;
 
@@ -15,16 +14,6 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
 {
     // linux/mount.h
     private const int MS_NOSUID = 2, MS_REC = 0x4000, MS_PRIVATE = 1 << 18, MNT_DETACH = 2;
-    private const int MOUNT_ATTR_RDONLY = 1, MOUNT_ATTR_NOSUID = 2, MOUNT_ATTR_NODEV = 4, MOUNT_ATTR_NOEXEC = 8;
-    private const int OPEN_TREE_CLONE = 1, MOVE_MOUNT_F_EMPTY_PATH = 4, MOVE_MOUNT_T_EMPTY_PATH = 0x40, FSOPEN_CLOEXEC = 1, FSMOUNT_CLOEXEC = 1;
-    private const int FSCONFIG_SET_FLAG = 0, FSCONFIG_SET_STRING = 1, FSCONFIG_CMD_CREATE = 6;
-    private const int AT_RECURSIVE = 0x8000, AT_EMPTY_PATH = 0x1000;
-
-    // linux/openat2.h
-    private const int RESOLVE_NO_MAGICLINKS = 2, RESOLVE_NO_SYMLINKS = 4, RESOLVE_BENEATH = 8, RESOLVE_IN_ROOT = 16;
-
-    private const int CloseOnExec = (int)OpenFlags.CloseOnExec, PathOnly = (int)(OpenFlags.PathOnly | OpenFlags.CloseOnExec);
-    private const int ApiAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     private const int FolderMode = 0x1ED /* 0755 */, FileMode = 0x1A4 /* 0644 */;
 
     /// <summary>
@@ -65,13 +54,15 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         LinkIntoUsr();
         Register proc = Proc();
         Sys();
-        Dev(proc);
-        Close(Mount("/run", NewFilesystem("/run", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), OpenOwn("/run")));
-        Close(Mount("/tmp", NewFilesystem("/tmp", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "1777")), OpenOwn("/tmp")));
+        Register dev = Dev(proc);
+        steps.Close(steps.Mount("/run", steps.NewFilesystem("/run", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), OpenOwn("/run")));
+        steps.Close(steps.Mount("/tmp", steps.NewFilesystem("/tmp", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "1777")), OpenOwn("/tmp")));
         foreach (string path in spec.Tmpfs)
-            Close(Mount(path, NewFilesystem(path, "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), OpenAsked(path, isFolder: true)));
+            steps.Close(steps.Mount(path, steps.NewFilesystem(path, "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), OpenAsked(path, isFolder: true)));
         foreach ((ContainerBind bind, Register source) in spec.Binds.Zip(sources))
-            Close(Mount(bind.Destination, source, OpenAsked(bind.Destination, IsFolder(bind))));
+            steps.Close(steps.Mount(bind.Destination, source, OpenAsked(bind.Destination, IsFolder(bind))));
+        new MaskSteps(steps, _root, dev).Add(spec);
+        steps.Close(dev);
     }
 
     /// <summary>Makes that tree ours.</summary>
@@ -82,13 +73,11 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         steps.Do(At("umount", "/"), umount2, plan.Text("."), MNT_DETACH);
         steps.Do(At("chdir", "/"), chdir, plan.Text("/"));
         if (spec.ReadOnly)
-            SetAttributes(At("make read-only", "/"), _root, MOUNT_ATTR_RDONLY, recursive: false);
-        Close(_root);
+            steps.SetAttributes(At("make read-only", "/"), _root, MOUNT_ATTR_RDONLY, recursive: false);
+        steps.Close(_root);
     }
 
     private static StepLabel At(string call, string path) => new(call, path);
-
-    private void Close(Register fd) => steps.Do(At("close", "descriptor"), close, fd);
 
     private static bool IsFolder(ContainerBind bind) => Files.Status(bind.Source, followLinks: true).IsDirectory;
 
@@ -118,18 +107,18 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
             // Its absence is told here, in words and before anything is made.
         }
         StepLabel label = At("open", bind.Source);
-        Register source = steps.Get(label, open_tree, AT_FDCWD, plan.Text(bind.Source), OPEN_TREE_CLONE | AT_RECURSIVE | CloseOnExec);
-        bool mayHoldDevices = Path.GetFullPath(bind.Source) is "/dev" or ['/', 'd', 'e', 'v', '/', ..];
+        Register source = steps.Get(label, open_tree, AT_FDCWD, plan.Text(bind.Source), OPEN_TREE_CLONE | (bind.IsRecursive ? AT_RECURSIVE : 0) | CloseOnExec);
+        bool mayHoldDevices = bind.IsDevice || Path.GetFullPath(bind.Source) is "/dev" or ['/', 'd', 'e', 'v', '/', ..];
         int attributes = (bind.ReadOnly ? MOUNT_ATTR_RDONLY : 0) | (mayHoldDevices ? 0 : MOUNT_ATTR_NODEV);
         if (attributes != 0)
-            SetAttributes(At("mount", bind.Source), source, attributes, recursive: true);
+            steps.SetAttributes(At("mount", bind.Source), source, attributes, recursive: true);
         return source;
     }
 
     private Register InPlace()
     {
         Register root = steps.Get(At("open", spec.Root), open_tree, AT_FDCWD, plan.Text(spec.Root), OPEN_TREE_CLONE | AT_RECURSIVE | CloseOnExec);
-        SetAttributes(At("mount", spec.Root), root, MOUNT_ATTR_NODEV, recursive: true);
+        steps.SetAttributes(At("mount", spec.Root), root, MOUNT_ATTR_NODEV, recursive: true);
         MakeScratch();
         return root;
     }
@@ -157,12 +146,12 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
             steps.Do(label, fchownat, _scratch, plan.Text(Upper), root.Uid, root.Gid, 0);
         steps.Do(label, mkdirat, _scratch, plan.Text(Work), FolderMode);
         // Renaming a folder of the layer would fail with EXDEV otherwise, and every program would have to know how to go on.
-        return NewFilesystem(spec.Root, "overlay", MOUNT_ATTR_NODEV, ("lowerdir", "."), ("upperdir", $"{Scratch}/{Upper}"), ("workdir", $"{Scratch}/{Work}"), ("redirect_dir", "on"));
+        return steps.NewFilesystem(spec.Root, "overlay", MOUNT_ATTR_NODEV, ("lowerdir", "."), ("upperdir", $"{Scratch}/{Upper}"), ("workdir", $"{Scratch}/{Work}"), ("redirect_dir", "on"));
     }
 
     private Register Proc()
     {
-        Register proc = Mount("/proc", NewFilesystem("/proc", "proc", ApiAttributes), OpenOwn("/proc"));
+        Register proc = steps.Mount("/proc", steps.NewFilesystem("/proc", "proc", ApiAttributes), OpenOwn("/proc"));
         foreach (string name in ReadOnlyInProc)
             Mask($"/proc/{name}", proc, name, proc, name);
         foreach (string name in MaskedFolders)
@@ -172,18 +161,18 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
 
     private void Sys()
     {
-        Register sys = Mount("/sys", NewFilesystem("/sys", "sysfs", ApiAttributes | MOUNT_ATTR_RDONLY), OpenOwn("/sys"));
+        Register sys = steps.Mount("/sys", steps.NewFilesystem("/sys", "sysfs", ApiAttributes | MOUNT_ATTR_RDONLY), OpenOwn("/sys"));
         foreach (string name in MaskedInSys)
             Mask($"/sys/{name}", sys, name, _scratch, Empty);
-        Close(sys);
+        steps.Close(sys);
     }
 
-    private void Dev(Register proc)
+    private Register Dev(Register proc)
     {
         // Who may make device nodes shall not open them, so the folder is nodev then and each of its own devices a mount.
-        bool isClosed = spec.AllowMknod || spec.Capabilities.Contains(ContainerCapabilities.MakeNodes);
+        bool isClosed = ContainerCapabilities.Of(spec).Contains(ContainerCapabilities.MakeNodes);
         int attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | (isClosed ? MOUNT_ATTR_NODEV : 0);
-        Register dev = Mount("/dev", NewFilesystem("/dev", "tmpfs", attributes, ("mode", "755"), ("size", "65536k")), OpenOwn("/dev"));
+        Register dev = steps.Mount("/dev", steps.NewFilesystem("/dev", "tmpfs", attributes, ("mode", "755"), ("size", "65536k")), OpenOwn("/dev"));
         foreach ((string name, int major, int minor) in Devices)
         {
             StepLabel label = At("mknod", $"/dev/{name}");
@@ -192,25 +181,25 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
                 continue;
             steps.Do(label, mknodat, dev, plan.Text(name), (int)FileStatus.S_IFREG | FileMode, 0);
             Register node = steps.Get(label, open_tree, _scratch, plan.Text(name), OPEN_TREE_CLONE | CloseOnExec);
-            Close(Mount(label.Path, node, OpenExisting(label, dev, name, PathOnly, out _)));
+            steps.Close(steps.Mount(label.Path, node, OpenExisting(label, dev, name, PathOnly, out _)));
         }
         foreach ((string name, string target) in DeviceLinks)
             steps.Do(At("symlink", $"/dev/{name}"), symlinkat, plan.Text(target), dev, plan.Text(name));
-        Submount("pts", NewFilesystem("/dev/pts", "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, ("newinstance", null), ("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")));
-        Submount("shm", NewFilesystem("/dev/shm", "tmpfs", ApiAttributes, ("mode", "1777"), ("size", "65536k")));
-        Submount("mqueue", NewFilesystem("/dev/mqueue", "mqueue", ApiAttributes));
+        Submount("pts", steps.NewFilesystem("/dev/pts", "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, ("newinstance", null), ("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")));
+        Submount("shm", steps.NewFilesystem("/dev/shm", "tmpfs", ApiAttributes, ("mode", "1777"), ("size", "65536k")));
+        Submount("mqueue", steps.NewFilesystem("/dev/mqueue", "mqueue", ApiAttributes));
         // This /dev/null, never one of the image's.
         foreach (string name in MaskedFiles)
             Mask($"/proc/{name}", proc, name, dev, "null");
-        Close(proc);
-        Close(dev);
-        Close(_scratch);
+        steps.Close(proc);
+        steps.Close(_scratch);
+        return dev;
 
         void Submount(string name, Register filesystem)
         {
             StepLabel label = At("mkdir", $"/dev/{name}");
             steps.Do(label, mkdirat, dev, plan.Text(name), FolderMode);
-            Close(Mount(label.Path, filesystem, OpenExisting(label, dev, name, PathOnly, out _)));
+            steps.Close(steps.Mount(label.Path, filesystem, OpenExisting(label, dev, name, PathOnly, out _)));
         }
     }
 
@@ -221,8 +210,8 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         Register target = OpenExisting(label, parent, name, PathOnly, out PlannedStep open);
         int before = steps.Steps.Count;
         Register copy = steps.Get(label, open_tree, maskParent, plan.Text(mask), OPEN_TREE_CLONE | CloseOnExec);
-        SetAttributes(label, copy, mask == "null" ? MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC : ApiAttributes | MOUNT_ATTR_RDONLY, recursive: false);
-        Close(Mount(path, copy, target));
+        steps.SetAttributes(label, copy, mask == "null" ? MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC : ApiAttributes | MOUNT_ATTR_RDONLY, recursive: false);
+        steps.Close(steps.Mount(path, copy, target));
         open.SkippedWhenTolerated = steps.Steps.Count - before;
     }
 
@@ -230,7 +219,7 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
     private Register OpenExisting(StepLabel label, Register parent, string name, int flags, out PlannedStep open)
     {
         Register fd = plan.NewRegister();
-        open = steps.Add(new PlannedStep(label, openat2, [parent, plan.Text(name), How(flags, RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH), OpenHowSize])
+        open = steps.Add(new PlannedStep(label, openat2, [parent, plan.Text(name), steps.How(flags, RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH), OpenHowSize])
         {
             Result = fd,
             Tolerated = Errno.ENOENT,
@@ -243,7 +232,7 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
     {
         string name = path[1..];
         steps.Try(At("mkdir", path), Errno.EEXIST, mkdirat, _root, plan.Text(name), FolderMode);
-        return steps.Get(At("open mount point", path), openat2, _root, plan.Text(name), How(PathOnly | (int)(OpenFlags.Directory | OpenFlags.NoFollow), RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH), OpenHowSize);
+        return steps.Get(At("open mount point", path), openat2, _root, plan.Text(name), steps.How(PathOnly | (int)(OpenFlags.Directory | OpenFlags.NoFollow), RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH), OpenHowSize);
     }
 
     // A mount point as the container will see it: links lead where they would lead inside. Missing folders are made on the way.
@@ -251,56 +240,22 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
     {
         StepLabel label = At("open mount point", path);
         string[] names = [.. path.Split('/').Where(name => name is not ("" or "."))];
-        StepArgument whole = plan.Text(string.Join('/', names)), how = How(PathOnly, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        StepArgument whole = plan.Text(string.Join('/', names)), how = steps.How(PathOnly, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
         PlannedStep open = new(label, openat2, [_root, whole, how, OpenHowSize]) { Result = plan.NewRegister() };
         PlannedStep first = steps.Add(open with { Tolerated = Errno.ENOENT });
         int before = steps.Steps.Count;
         for (int depth = 0; depth < names.Length; depth++)
         {
             StepArgument folder = plan.Text(depth == 0 ? "." : string.Join('/', names[..depth])), name = plan.Text(names[depth]);
-            Register parent = steps.Get(label, openat2, _root, folder, How(PathOnly | (int)OpenFlags.Directory, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), OpenHowSize);
+            Register parent = steps.Get(label, openat2, _root, folder, steps.How(PathOnly | (int)OpenFlags.Directory, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), OpenHowSize);
             if (isFolder || depth < names.Length - 1)
                 steps.Try(label, Errno.EEXIST, mkdirat, parent, name, FolderMode);
             else
                 steps.Try(label, Errno.EEXIST, mknodat, parent, name, (int)FileStatus.S_IFREG | FileMode, 0);
-            Close(parent);
+            steps.Close(parent);
         }
         steps.Add(open);
         first.SkippedWhenDone = steps.Steps.Count - before;
         return open.Result.Value;
     }
-
-    // struct open_how { u64 flags, mode, resolve; }
-    private const int OpenHowSize = 24;
-
-    private StepArgument How(int flags, int resolve) => plan.Bytes(MemoryMarshal.AsBytes<ulong>([(uint)flags, 0, (uint)resolve]));
-
-    private Register NewFilesystem(string path, string type, int attributes, params ReadOnlySpan<(string Key, string? Value)> options)
-    {
-        StepLabel label = At(string.Create(CultureInfo.InvariantCulture, $"mount {type}"), path);
-        Register context = steps.Get(label, fsopen, plan.Text(type), FSOPEN_CLOEXEC);
-        foreach ((string key, string? value) in options)
-        {
-            if (value is null)
-                steps.Do(label, fsconfig, context, FSCONFIG_SET_FLAG, plan.Text(key), 0, 0);
-            else
-                steps.Do(label, fsconfig, context, FSCONFIG_SET_STRING, plan.Text(key), plan.Text(value), 0);
-        }
-        steps.Do(label, fsconfig, context, FSCONFIG_CMD_CREATE, 0, 0, 0);
-        Register filesystem = steps.Get(label, fsmount, context, FSMOUNT_CLOEXEC, attributes);
-        Close(context);
-        return filesystem;
-    }
-
-    // The descriptor of the mount goes on to mean that mount.
-    private Register Mount(string path, Register filesystem, Register target)
-    {
-        steps.Do(At("mount", path), move_mount, filesystem, plan.Text(""), target, plan.Text(""), MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
-        Close(target);
-        return filesystem;
-    }
-
-    // struct mount_attr { u64 attr_set, attr_clr, propagation, userns_fd; }
-    private void SetAttributes(StepLabel label, Register mount, int set, bool recursive) =>
-        steps.Do(label, mount_setattr, mount, plan.Text(""), AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), plan.Bytes(MemoryMarshal.AsBytes<ulong>([(uint)set, 0, 0, 0])), 32);
 }

@@ -35,25 +35,45 @@ public static class ContainerCapabilities
         "CAP_SYS_CHROOT", "CAP_SYS_NICE", "CAP_SYS_PTRACE", "CAP_SYS_RESOURCE", "CAP_SYS_TTY_CONFIG",
     ];
 
-    /// <summary>The capabilities of a container, and those that systemd-nspawn has to be told to drop.</summary>
-    internal static (IReadOnlyList<string> Keep, IReadOnlyList<string> Drop) Of(ContainerSpec spec)
+    /// <summary>In place of a name: all that this process has, or all of <see cref="Kept"/> when it is said of what is dropped.</summary>
+    public const string All = "all";
+
+    // What process 1 needs besides, where systemd-nspawn starts it: it starts the command as another user, masks paths and installs the filter.
+    private static readonly string[] NeededByInit = ["CAP_KILL", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_ADMIN"];
+
+    /// <summary>
+    /// The capabilities of root in a container, in the order of their numbers: the usual ones but for those that are dropped, and those that are asked for.
+    /// </summary>
+    /// <exception cref="ContainerException">One was asked for that this process does not have.</exception>
+    public static IReadOnlyList<string> Of(ContainerSpec spec)
     {
-        string[] keep = [.. Kept, .. Asked(spec)];
+        ulong bits = Bits(spec);
+        return [.. Names.Where((_, number) => (bits >> number & 1) != 0)];
+    }
+
+    /// <summary>What systemd-nspawn has to be told to keep and to drop.</summary>
+    internal static (IReadOnlyList<string> Keep, IReadOnlyList<string> Drop) OfNspawn(ContainerSpec spec)
+    {
+        string[] keep = [.. Of(spec).Union(NeededByInit)];
         return (keep, [.. KeptByNspawn.Except(keep)]);
     }
 
-    /// <summary>The capabilities of a container as bits, for an engine that has to drop all others itself.</summary>
-    /// <exception cref="ContainerException">One was asked for that this process does not have.</exception>
-    internal static ulong OfBuiltin(ContainerSpec spec)
+    /// <inheritdoc cref="Of"/>
+    internal static ulong Bits(ContainerSpec spec)
     {
         ulong held = Held(), bits = 0;
-        foreach (string name in Kept)
-            bits |= 1ul << NumberOf(name) & held;
-        foreach (string name in Asked(spec))
+        if (!spec.DroppedCapabilities.Contains(All))
         {
-            ulong bit = 1ul << NumberOf(name);
-            bits |= (bit & held) != 0 ? bit : throw new ContainerException($"{name}: this process does not have it, so it cannot give it to a container");
+            foreach (string name in Kept)
+                bits |= 1ul << NumberOf(name) & held;
         }
+        foreach (string name in (string[])[.. spec.Capabilities, .. spec.AllowMknod ? [MakeNodes] : Array.Empty<string>()])
+        {
+            ulong asked = name == All ? held : 1ul << NumberOf(name);
+            bits |= (asked & held) != 0 ? asked : throw new ContainerException($"{name}: this process does not have it, so it cannot give it to a container");
+        }
+        foreach (string name in spec.DroppedCapabilities)
+            bits &= name == All ? ulong.MaxValue : ~(1ul << NumberOf(name));
         return bits;
     }
 
@@ -67,8 +87,6 @@ public static class ContainerCapabilities
         }
         return -1;
     }
-
-    private static IEnumerable<string> Asked(ContainerSpec spec) => [.. spec.Capabilities, .. spec.AllowMknod ? [MakeNodes] : Array.Empty<string>()];
 
     // What we may use ourselves: the permitted set of this thread.
     private static unsafe ulong Held()

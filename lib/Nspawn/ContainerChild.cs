@@ -68,7 +68,7 @@ internal static unsafe class ContainerChild
         Place(context->Output, 1, reports);
         Place(context->Error, 2, reports);
         // Among what goes is our copy of the tool's end of the control pipe, without which that would never end.
-        KeepOnly(3, reports, context->Control, context->Control);
+        KeepOnly(3, reports, context, plan->ForwardedCount);
         int* registers = stackalloc int[KernelStep.RegisterCount];
         Call(umask, 0);
         Perform(plan->Setup, plan->SetupCount, 0, registers, reports);
@@ -79,7 +79,7 @@ internal static unsafe class ContainerChild
             Call(exit_group, NotStarted);
         nint command = Call(fork);
         if (command == 0)
-            BecomeCommand(plan, registers, reports);
+            BecomeCommand(plan, context, registers, reports);
         if (command < 0)
             Fail(InitReport.Kind.ForkFailed, (int)-command, reports);
         // The standard streams are the command's alone: a pipe has to end when the command closes it.
@@ -88,14 +88,48 @@ internal static unsafe class ContainerChild
         Watch((int)command, signals, context->Control, reports);
     }
 
+    /// <summary>
+    /// For a process 1 that exists already, with a runtime and no other managed thread: makes the steps before the command, then starts it.
+    /// Returns the command's number. What fails is reported, and the process ends.
+    /// </summary>
+    public static int StartCommand(KernelPlan* plan, CloneContext* context)
+    {
+        int* registers = stackalloc int[KernelStep.RegisterCount];
+        ulong all = ulong.MaxValue, before;
+        Perform(plan->Setup, plan->SetupCount, 0, registers, context->Reports);
+        Call(rt_sigprocmask, SIG_BLOCK, (nint)(&all), (nint)(&before), SignalSetSize);
+        nint command = Call(fork);
+        if (command == 0)
+            BeForked(plan, context, registers);
+        Call(rt_sigprocmask, SIG_SETMASK, (nint)(&before), 0, SignalSetSize);
+        if (command < 0)
+            Fail(InitReport.Kind.ForkFailed, (int)-command, context->Reports);
+        KeepOnlyKill();
+        return (int)command;
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void BecomeCommand(KernelPlan* plan, int* registers, int reports)
+    private static void BeForked(KernelPlan* plan, CloneContext* context, int* registers)
+    {
+        ResetSignals();
+        Place(context->Input, 0, context->Reports);
+        Place(context->Output, 1, context->Reports);
+        Place(context->Error, 2, context->Reports);
+        BecomeCommand(plan, context, registers, context->Reports);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void BecomeCommand(KernelPlan* plan, CloneContext* context, int* registers, int reports)
     {
         const int CLOSE_RANGE_CLOEXEC = 4;
         ulong none = 0;
         Call(setsid);
         Perform(plan->Enter, plan->EnterCount, (int)plan->SetupCount, registers, reports);
-        Call(close_range, 3, int.MaxValue, CLOSE_RANGE_CLOEXEC);
+        if (plan->ForwardedCount > 0)
+            reports = Forward(context->Forwarded, (int)plan->ForwardedCount, reports);
+        Call(close_range, (nint)(3 + plan->ForwardedCount), int.MaxValue, CLOSE_RANGE_CLOEXEC);
+        if (plan->ListenPid != null)
+            WriteDigits((int)Call(getpid), plan->ListenPid);
         Call(rt_sigprocmask, SIG_SETMASK, (nint)(&none), 0, SignalSetSize);
         // A file that is there and cannot be executed is the better reason.
         int reason = ENOENT;
@@ -237,6 +271,51 @@ internal static unsafe class ContainerChild
         (polls[0], polls[1]) = (pipe, 0);
         return Call(poll, (nint)polls, 1, 0) != 0;
     }
+
+    // Gives them the numbers from 3 on. Last of all, so that no descriptor of a step is in their way; ours moves out of it.
+    private static int Forward(int* descriptors, int count, int reports)
+    {
+        const int F_DUPFD_CLOEXEC = 1030, First = 3;
+        int moved = (int)Call(fcntl, reports, F_DUPFD_CLOEXEC, First + count);
+        if (moved < 0)
+            Fail(InitReport.Kind.DescriptorFailed, -moved, reports);
+        for (int i = 0; i < count; i++)
+        {
+            descriptors[i] = (int)Call(fcntl, descriptors[i], F_DUPFD_CLOEXEC, First + count);
+            if (descriptors[i] < 0)
+                Fail(InitReport.Kind.DescriptorFailed, -descriptors[i], moved);
+        }
+        for (int i = 0; i < count; i++)
+            Place(descriptors[i], First + i, moved);
+        return moved;
+    }
+
+    // There is room for every process number, and zeros.
+    private static void WriteDigits(int number, byte* text)
+    {
+        int unit = 1;
+        while (number / unit >= 10)
+            unit *= 10;
+        for (; unit > 0; unit /= 10)
+            *text++ = (byte)('0' + number / unit % 10);
+    }
+
+    // Of the descriptors from "first" on.
+    private static void KeepOnly(int first, int reports, CloneContext* context, long forwarded)
+    {
+        while (true)
+        {
+            int next = Math.Min(NotBelow(first, reports), NotBelow(first, context->Control));
+            for (long i = 0; i < forwarded; i++)
+                next = Math.Min(next, NotBelow(first, context->Forwarded[i]));
+            Close(first, next - 1);
+            if (next == int.MaxValue)
+                return;
+            first = next + 1;
+        }
+    }
+
+    private static int NotBelow(int first, int fd) => fd >= first ? fd : int.MaxValue;
 
     // Of the descriptors from "first" on.
     private static void KeepOnly(int first, int a, int b, int c)

@@ -6,13 +6,13 @@ public static class ContainerEntry
     internal const string Guard = "__container-guard", Init = "__container-init", Launcher = "__container-launcher";
 
     // An engine may be told to use another executable than its own: this says that they understand each other.
-    internal const string Version = "3";
+    internal const string Version = "4";
 
     /// <summary>Plays the part that the arguments ask for, to its end; null when they ask for none.</summary>
     public static int? TryRun(ReadOnlySpan<string> arguments) => arguments switch
     {
         [Launcher, Version] => ContainerLauncher.Run(),
-        [Guard, Version, var root, .. var rest] => ContainerGuard.Run(root, rest.ToArray()),
+        [Guard, Version, var descriptors, var root, .. var rest] => ContainerGuard.Run(descriptors, root, rest.ToArray()),
         [Init, Version] => ContainerInit.Run(),
         _ => null,
     };

@@ -18,9 +18,10 @@ internal static class ContainerGuard
 
     private const string StateFolder = "/run/systemd/nspawn";
 
+    /// <param name="descriptors">How many of our descriptors from 3 on process 1 is to get.</param>
     /// <param name="root">The folder to show at <see cref="Overlay"/>; empty: none.</param>
     /// <param name="arguments">Mount points to make in it; then nspawn and its arguments.</param>
-    public static int Run(string root, string[] arguments)
+    public static int Run(string descriptors, string root, string[] arguments)
     {
         int end = Array.IndexOf(arguments, EndOfMountPoints);
         try
@@ -35,7 +36,7 @@ internal static class ContainerGuard
             OfferExecutable();
             List<string> environment = ProgramStart.InheritedEnvironment();
             environment.Add(string.Create(CultureInfo.InvariantCulture, $"LISTEN_PID={CurrentProcess.Id}"));
-            environment.Add(string.Create(CultureInfo.InvariantCulture, $"LISTEN_FDS={ContainerDescriptors.Count}"));
+            environment.Add($"LISTEN_FDS={descriptors}");
             CurrentProcess.Execute(arguments[end + 1], arguments[(end + 2)..], environment);
         }
         catch (PosixException e)

@@ -11,6 +11,8 @@ internal static unsafe class ContainerLauncher
 {
     public const int Reports = 3, Control = 4;
 
+    private const int FirstForwarded = 5;
+
     public static int Run()
     {
         using SafeFileHandle reports = new(Reports, ownsHandle: true), control = new(Control, ownsHandle: true);
@@ -20,7 +22,9 @@ internal static unsafe class ContainerLauncher
         // Nobody is left who wants a container.
         if (LoadedPlan.Read(stream) is not { } plan)
             return 1;
-        CloneContext context = new() { Input = 0, Output = 1, Error = 2, Reports = Reports, Control = Control };
+        int count = (int)plan.Plan->ForwardedCount;
+        int* forwarded = CloneContext.Numbers([.. Enumerable.Range(FirstForwarded, count)]);
+        CloneContext context = new() { Input = 0, Output = 1, Error = 2, Reports = Reports, Control = Control, Forwarded = forwarded };
         int id = ContainerChild.Start(plan.Plan, &context);
         if (id < 0)
         {
@@ -30,7 +34,7 @@ internal static unsafe class ContainerLauncher
         new InitReport(InitReport.Kind.Made, id).Send(reports);
         // The reports are to end with the container, not with us.
         reports.Dispose();
-        for (int fd = 0; fd < 3; fd++)
+        foreach (int fd in (int[])[0, 1, 2, .. Enumerable.Range(FirstForwarded, count)])
             KernelCalls.Call(KernelCalls.close, fd);
         int status;
         while (KernelCalls.Wait(id, &status) == -(int)Errno.EINTR)

@@ -17,7 +17,17 @@ public enum ContainerNetwork
 /// <param name="Source">Where it is on the host; relative paths start at the current folder.</param>
 /// <param name="Destination">An absolute path inside; made when it does not exist.</param>
 /// <param name="ReadOnly">It cannot be written to from inside.</param>
-public sealed record ContainerBind(string Source, string Destination, bool ReadOnly);
+public sealed record ContainerBind(string Source, string Destination, bool ReadOnly)
+{
+    /// <summary>When there is no <see cref="Source"/> nothing is bound.</summary>
+    public bool IsOptional { get; init; }
+
+    /// <summary>What is mounted below <see cref="Source"/> is seen too, and as read-only as the bind itself.</summary>
+    public bool IsRecursive { get; init; } = true;
+
+    /// <summary>It is a device that may be used.</summary>
+    internal bool IsDevice { get; init; }
+}
 
 /// <summary>A command and the container to run it in, whatever engine does that. Strings are in the encoding of <see cref="PathText"/>.</summary>
 /// <param name="Root">The folder that is "/" inside.</param>
@@ -49,22 +59,42 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     /// <summary>Absolute paths inside where an empty filesystem in memory is seen. /dev, /run and /tmp always are.</summary>
     public IReadOnlyList<string> Tmpfs { get; init; } = [];
 
+    /// <summary>
+    /// Absolute paths inside that show nothing: a folder is empty then, anything else reads like /dev/null. Nothing happens where there is no such path.
+    /// </summary>
+    public IReadOnlyList<string> Masks { get; init; } = [];
+
+    /// <summary>Absolute paths inside below which nothing can be written. Nothing happens where there is no such path.</summary>
+    public IReadOnlyList<string> ReadOnlyPaths { get; init; } = [];
+
+    /// <summary>Device nodes of the host that are seen inside under the same path and may be used.</summary>
+    public IReadOnlyList<string> Devices { get; init; } = [];
+
     /// <summary>Nothing below "/" can be written but binds, tmpfs, /dev, /run and /tmp.</summary>
     public bool ReadOnly { get; init; }
 
     /// <summary>Lets the command make device nodes.</summary>
     public bool AllowMknod { get; init; }
 
-    /// <summary>Capabilities beyond those of <see cref="ContainerCapabilities.Kept"/>, by their names ("CAP_SYS_ADMIN").</summary>
+    /// <summary>Capabilities beyond those of <see cref="ContainerCapabilities.Kept"/>, by their names ("CAP_SYS_ADMIN"), or <see cref="ContainerCapabilities.All"/>.</summary>
     public IReadOnlyList<string> Capabilities { get; init; } = [];
+
+    /// <summary>Capabilities that root inside does not have; <see cref="ContainerCapabilities.All"/> means all but those of <see cref="Capabilities"/>.</summary>
+    public IReadOnlyList<string> DroppedCapabilities { get; init; } = [];
+
+    /// <summary>What a process may use (setrlimit(2)). Open files are always limited, see <see cref="ResourceLimit.Names"/>.</summary>
+    public IReadOnlyList<ResourceLimit> ResourceLimits { get; init; } = [];
+
+    /// <summary>How gladly the kernel kills the command when memory runs out, from -1000 to 1000 (proc(5), oom_score_adj); null: as us.</summary>
+    public int? OutOfMemoryScore { get; init; }
+
+    /// <summary>The command's file mode creation mask; null: 0022.</summary>
+    public uint? Umask { get; init; }
 
     /// <summary>No program gets more privileges than the command has, whatever setuid bits and file capabilities say.</summary>
     public bool NoNewPrivileges { get; init; }
 
-    /// <summary>
-    /// Refuses system calls that software in a container has no business with (see <see cref="SeccompFilter"/>). Only the built-in engine
-    /// can: systemd-nspawn's own filter takes 50 ms to be compiled.
-    /// </summary>
+    /// <summary>Refuses system calls that software in a container has no business with (see <see cref="SeccompFilter"/>).</summary>
     public bool SystemCallFilter { get; init; } = true;
 
     /// <summary>Standard input; ours when null.</summary>
@@ -76,8 +106,51 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     /// <summary>Standard error; ours when null.</summary>
     public SafeFileHandle? Error { get; init; }
 
+    /// <summary>
+    /// Further descriptors for the command: they are 3, 4, and so on, and its environment says so as sd_listen_fds(3) has it (LISTEN_FDS, LISTEN_PID).
+    /// </summary>
+    public IReadOnlyList<SafeFileHandle> ForwardedDescriptors { get; init; } = [];
+
     /// <summary>The command is killed after this time.</summary>
     public TimeSpan? Timeout { get; init; }
+
+    /// <summary>Before it is killed it gets SIGTERM and this time to end by itself. Zero: it is killed at once.</summary>
+    public TimeSpan KillGrace { get; init; }
+
+    /// <summary>With devices as binds, and without what is optional and not there: what engines work with.</summary>
+    /// <exception cref="ContainerException">Something in here cannot be meant.</exception>
+    internal ContainerSpec Resolve()
+    {
+        Validate();
+        if (Devices.Count == 0 && !Binds.Any(bind => bind.IsOptional))
+            return this;
+        return this with
+        {
+            Binds = [.. Binds.Where(bind => !bind.IsOptional || IsThere(bind.Source)), .. Devices.Select(DeviceBind)],
+            Devices = [],
+        };
+    }
+
+    private static bool IsThere(string path)
+    {
+        try
+        {
+            Files.Status(path, followLinks: true);
+            return true;
+        }
+        catch (PosixException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR)
+        {
+            return false;
+        }
+    }
+
+    private static ContainerBind DeviceBind(string path)
+    {
+        FileStatus status = Files.Status(path, followLinks: true);
+        return status.Type is FileStatus.S_IFCHR or FileStatus.S_IFBLK
+            ? new ContainerBind(path, path, ReadOnly: false) { IsDevice = true }
+            : throw new ContainerException($"{path}: is no device: bind it instead");
+    }
 
     /// <summary>PATH, the user's HOME, and "container", by which programs recognise where they are.</summary>
     public static IReadOnlyList<string> DefaultEnvironment(ContainerUser user) =>
@@ -88,12 +161,12 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     {
         if (Command is [] or ["", ..])
             throw new ContainerException("no command to run");
-        foreach (string inside in (string[])[WorkingDirectory, .. Tmpfs, .. Binds.Select(bind => bind.Destination)])
+        foreach (string inside in (string[])[WorkingDirectory, .. Tmpfs, .. Binds.Select(bind => bind.Destination), .. Devices, .. Masks, .. ReadOnlyPaths])
         {
             if (!inside.StartsWith('/') || inside.Split('/').Contains(".."))
                 throw new ContainerException($"'{inside}': a path inside the container has to be absolute and without '..'");
         }
-        foreach (string mount in (string[])[.. Tmpfs, .. Binds.Select(bind => bind.Destination)])
+        foreach (string mount in (string[])[.. Tmpfs, .. Binds.Select(bind => bind.Destination), .. Masks])
         {
             if (mount.Trim('/').Length == 0)
                 throw new ContainerException("'/': nothing can be mounted over the root of the container");
@@ -103,11 +176,22 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
             if (variable.IndexOf('=', StringComparison.Ordinal) <= 0)
                 throw new ContainerException($"'{variable}': an environment variable has the form NAME=value");
         }
-        foreach (string capability in Capabilities)
+        foreach (string capability in (string[])[.. Capabilities, .. DroppedCapabilities])
         {
-            if (ContainerCapabilities.NumberOf(capability) < 0)
+            if (capability != ContainerCapabilities.All && ContainerCapabilities.NumberOf(capability) < 0)
                 throw new ContainerException($"'{capability}': no such capability; they are called CAP_MKNOD and so on, see capabilities(7)");
+            if (Capabilities.Contains(capability) && DroppedCapabilities.Contains(capability))
+                throw new ContainerException($"'{capability}': cannot be both given and dropped");
         }
+        foreach (ResourceLimit limit in ResourceLimits)
+        {
+            if (limit.Number < 0)
+                throw new ContainerException($"'{limit.Name}': no such resource limit; there are {string.Join(", ", ResourceLimit.Names)}");
+            if (limit.Soft > limit.Hard)
+                throw new ContainerException($"{limit}: the soft limit is above the hard one");
+        }
+        if (OutOfMemoryScore is < -1000 or > 1000)
+            throw new ContainerException($"'{OutOfMemoryScore}': an oom score adjustment is between -1000 and 1000");
         if (!IsHostName(HostName))
             throw new ContainerException($"'{HostName}': not a host name: letters, digits, '-' and '.', at most {HostNameMax}");
     }

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 
@@ -14,76 +13,16 @@ internal static class ContainerDescriptors
     /// <summary>Socket from the init: <see cref="InitReport"/> messages.</summary>
     public const int Reports = 6;
 
-    /// <summary>Pipe to the init: an <see cref="InitPlan"/>, then a byte for each signal to pass on. Its end means that we are gone.</summary>
+    /// <summary>Pipe to the init: a <see cref="KernelPlan"/>, then a byte for each signal to pass on. Its end means that we are gone.</summary>
     public const int Control = 7;
 
     /// <summary>The executable that the init is run from.</summary>
     public const int Executable = 8;
 
     public const int Count = 6;
-}
 
-/// <summary>What the init of a container does, as it goes through the control pipe: no other process sees the environment.</summary>
-internal sealed record InitPlan(IReadOnlyList<string> Command, IReadOnlyList<string> Environment, string WorkingDirectory, uint Uid, uint Gid, IReadOnlyList<uint> Groups)
-{
-    /// <summary>See <see cref="ContainerSpec.NoNewPrivileges"/>.</summary>
-    public bool NoNewPrivileges { get; init; }
-
-    // u32 length of what follows; u8 whether there are no new privileges; u32 uid, gid; list of u32; string; 2 lists of strings. A list is a u32 count and its members, a
-    // string a u32 length and its bytes. All little endian.
-    public byte[] ToBytes()
-    {
-        using MemoryStream bytes = new();
-        using BinaryWriter writer = new(bytes);
-        writer.Write(0);
-        writer.Write(NoNewPrivileges);
-        writer.Write(Uid);
-        writer.Write(Gid);
-        writer.Write(Groups.Count);
-        foreach (uint group in Groups)
-            writer.Write(group);
-        WriteText(WorkingDirectory);
-        WriteTexts(Command);
-        WriteTexts(Environment);
-        byte[] all = bytes.ToArray();
-        BinaryPrimitives.WriteInt32LittleEndian(all, all.Length - sizeof(int));
-        return all;
-
-        void WriteTexts(IReadOnlyList<string> texts)
-        {
-            writer.Write(texts.Count);
-            foreach (string text in texts)
-                WriteText(text);
-        }
-
-        void WriteText(string text)
-        {
-            byte[] encoded = PathText.ToBytes(text);
-            writer.Write(encoded.Length);
-            writer.Write(encoded);
-        }
-    }
-
-    /// <summary>Reads the plan and not a byte more; null when the pipe ends before that.</summary>
-    public static InitPlan? Read(Stream stream)
-    {
-        byte[] length = new byte[sizeof(int)];
-        if (stream.ReadAtLeast(length, length.Length, throwOnEndOfStream: false) < length.Length)
-            return null;
-        byte[] bytes = new byte[BinaryPrimitives.ReadInt32LittleEndian(length)];
-        if (stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length)
-            return null;
-        using BinaryReader reader = new(new MemoryStream(bytes), Encoding.UTF8);
-        bool noNewPrivileges = reader.ReadBoolean();
-        (uint uid, uint gid) = (reader.ReadUInt32(), reader.ReadUInt32());
-        uint[] groups = [.. Enumerable.Range(0, reader.ReadInt32()).Select(_ => reader.ReadUInt32())];
-        string folder = ReadText();
-        string[] command = ReadTexts();
-        return new InitPlan(command, ReadTexts(), folder, uid, gid, groups) { NoNewPrivileges = noNewPrivileges };
-
-        string[] ReadTexts() => [.. Enumerable.Range(0, reader.ReadInt32()).Select(_ => ReadText())];
-        string ReadText() => PathText.FromBytes(reader.ReadBytes(reader.ReadInt32()));
-    }
+    /// <summary>Those that the command gets besides its standard streams come after ours.</summary>
+    public const int FirstForwarded = Input + Count;
 }
 
 /// <summary>What the init tells: a message with a byte for the kind and an int32 for the value; some carry a descriptor.</summary>
@@ -91,17 +30,8 @@ internal readonly record struct InitReport(InitReport.Kind What, int Value)
 {
     public enum Kind : byte
     {
-        /// <summary>The command runs.</summary>
-        Started = 1,
-
-        /// <summary>Becoming the user failed; the value is an errno.</summary>
-        UserFailed,
-
-        /// <summary>The working directory cannot be entered; an errno.</summary>
-        DirectoryFailed,
-
         /// <summary>The command cannot be executed; an errno.</summary>
-        CommandFailed,
+        CommandFailed = 1,
 
         /// <summary>The command exited; its status.</summary>
         Exited,

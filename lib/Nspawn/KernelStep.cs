@@ -63,6 +63,12 @@ internal unsafe struct KernelPlan
     public byte** Programs;
 
     public byte** Arguments, Environment;
+
+    /// <summary>How many descriptors the command gets besides the standard streams: 3, 4, and so on.</summary>
+    public long ForwardedCount;
+
+    /// <summary>Where in the environment the command's own number is to stand, in digits; null: nowhere.</summary>
+    public byte* ListenPid;
 }
 
 /// <summary>The descriptors and memory of the process that clones, which are not in the plan because they depend on who clones.</summary>
@@ -70,6 +76,17 @@ internal unsafe struct KernelPlan
 internal unsafe struct CloneContext
 {
     public int Input, Output, Error, Reports, Control;
+
+    /// <summary>The <see cref="KernelPlan.ForwardedCount"/> descriptors that the command gets, wherever they are now. Moved by the child.</summary>
+    public int* Forwarded;
+
+    /// <summary>Memory that does not move, for <see cref="Forwarded"/>; never given back.</summary>
+    public static int* Numbers(ReadOnlySpan<int> numbers)
+    {
+        int* copy = (int*)NativeMemory.Alloc((nuint)numbers.Length + 1, sizeof(int));
+        numbers.CopyTo(new Span<int>(copy, numbers.Length));
+        return copy;
+    }
 
     /// <summary>Our own command line, which nobody inside is to read in /proc/1/cmdline.</summary>
     public byte* CommandLine;

@@ -10,7 +10,7 @@ internal static class NspawnArguments
     /// <exception cref="PosixException">The source of a bind does not exist.</exception>
     public static List<string> Of(ContainerSpec spec, string root)
     {
-        (IReadOnlyList<string> keep, IReadOnlyList<string> drop) = ContainerCapabilities.Of(spec);
+        (IReadOnlyList<string> keep, IReadOnlyList<string> drop) = ContainerCapabilities.OfNspawn(spec);
         List<string> arguments =
         [
             "--quiet",
@@ -31,7 +31,7 @@ internal static class NspawnArguments
         if (spec.ReadOnly)
             arguments.Add("--read-only");
         foreach (ContainerBind bind in spec.Binds)
-            arguments.Add($"{(bind.ReadOnly ? "--bind-ro" : "--bind")}={Escape(RealPath.Of(bind.Source))}:{Escape(bind.Destination)}");
+            arguments.Add($"{(bind.ReadOnly ? "--bind-ro" : "--bind")}={Escape(RealPath.Of(bind.Source))}:{Escape(bind.Destination)}{(bind.IsRecursive ? "" : ":norbind")}");
         foreach (string tmpfs in spec.Tmpfs)
             arguments.Add($"--tmpfs={Escape(tmpfs)}");
         arguments.AddRange(["--", $"/proc/self/fd/{ContainerDescriptors.Executable}", ContainerEntry.Init, ContainerEntry.Version]);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 
@@ -16,12 +17,14 @@ internal sealed class NspawnContainer : PipedContainer
 
     private static readonly string[] EmptyFiles = ["etc/machine-id", "etc/os-release", "etc/resolv.conf", "usr/lib/os-release"];
 
+    private readonly NspawnPlan _plan;
     private readonly ContainerTree? _tree;
     private readonly SafeFileHandle _complaints;
 
     public NspawnContainer(ContainerSpec spec, string nspawn, string executable) : base(spec)
     {
         string root = RealPath.Of(spec.Root);
+        _plan = new NspawnPlan(spec);
         _tree = ContainerTree.Open(spec, RealFolders, EmptyFiles);
         (_complaints, SafeFileHandle complaintsEnd) = Pipes.Make();
         try
@@ -37,10 +40,7 @@ internal sealed class NspawnContainer : PipedContainer
             _tree?.Dispose();
             throw;
         }
-        Write(new InitPlan(spec.Command, spec.Environment ?? ContainerSpec.DefaultEnvironment(spec.User), spec.WorkingDirectory, spec.User.Uid, spec.User.Gid, spec.User.Groups)
-        {
-            NoNewPrivileges = spec.NoNewPrivileges,
-        }.ToBytes());
+        Write(_plan.Bytes);
     }
 
     protected override void Clean() => _tree?.Clean();
@@ -56,10 +56,10 @@ internal sealed class NspawnContainer : PipedContainer
     {
         switch (report)
         {
-            case { What: InitReport.Kind.DirectoryFailed, Value: var errno }:
-                return new ContainerException(new PosixException("chdir", (Errno)errno, Spec.WorkingDirectory).Message);
-            case { What: InitReport.Kind.UserFailed, Value: var errno }:
-                return new ContainerException(new PosixException("become user", (Errno)errno, $"uid {Spec.User.Uid}").Message);
+            case { What: InitReport.Kind.StepFailed } failed:
+                return _plan.Label(failed.Step).Explain(failed.StepErrno);
+            case { } failed:
+                return new ContainerException(new PosixException("start", (Errno)failed.Value, Spec.Command[0]).Message);
             default:
                 string complaint = LastLine(ReadToEnd(_complaints, ComplaintsMax));
                 return new ContainerException($"{Spec.Root}: systemd-nspawn: {(complaint.Length > 0 ? complaint : Child.Wait().ToString())}");
@@ -68,7 +68,7 @@ internal sealed class NspawnContainer : PipedContainer
 
     private static List<string> GuardArguments(ContainerSpec spec, string root, string nspawn)
     {
-        List<string> arguments = [ContainerEntry.Guard, ContainerEntry.Version, spec.Ephemeral ? root : ""];
+        List<string> arguments = [ContainerEntry.Guard, ContainerEntry.Version, Descriptors(spec), spec.Ephemeral ? root : ""];
         if (spec.Ephemeral)
         {
             arguments.Add(ContainerGuard.FolderMark + Usr);
@@ -81,6 +81,8 @@ internal sealed class NspawnContainer : PipedContainer
         return [.. arguments, ContainerGuard.EndOfMountPoints, nspawn, .. NspawnArguments.Of(spec, spec.Ephemeral ? ContainerGuard.Overlay : root)];
     }
 
+    private static string Descriptors(ContainerSpec spec) => (ContainerDescriptors.Count + spec.ForwardedDescriptors.Count).ToString(CultureInfo.InvariantCulture);
+
     private ChildProcess StartGuard(string executable, List<string> arguments, SafeFileHandle complaints, SafeFileHandle reports, SafeFileHandle control)
     {
         using SafeFileHandle nothing = Files.Open("/dev/null", OpenFlags.ReadWrite), input = Standard(0), output = Standard(1), error = Standard(2);
@@ -92,7 +94,7 @@ internal sealed class NspawnContainer : PipedContainer
             Output = nothing,
             Error = complaints,
             // The last one keeps the place of the executable, which the guard opens.
-            Inherited = [Spec.Input ?? input, Spec.Output ?? output, Spec.Error ?? error, reports, control, nothing],
+            Inherited = [Spec.Input ?? input, Spec.Output ?? output, Spec.Error ?? error, reports, control, nothing, .. Spec.ForwardedDescriptors],
         });
     }
 

@@ -21,7 +21,7 @@ public sealed class NspawnEngine : ContainerEngine
 
     public override RunningContainer Start(ContainerSpec spec)
     {
-        spec.Validate();
+        spec = spec.Resolve();
         if (ProcessOwner.EffectiveUid != 0)
             throw new ContainerException($"{Program} needs root: run this with sudo");
         string program = ProgramStart.TryFind(Program)

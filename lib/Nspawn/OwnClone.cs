@@ -46,6 +46,7 @@ internal static unsafe class OwnClone
             Error = Number(spec.Error, 2),
             Reports = Number(reports, 0),
             Control = Number(control, 0),
+            Forwarded = CloneContext.Numbers([.. spec.ForwardedDescriptors.Select(fd => Number(fd, 0))]),
             CommandLine = (byte*)commandLine,
             CommandLineLength = length,
         };

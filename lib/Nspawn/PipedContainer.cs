@@ -159,6 +159,12 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
     // Its time is up.
     private void End()
     {
+        if (spec.KillGrace > TimeSpan.Zero)
+        {
+            Send(Signal.SIGTERM);
+            if (HearOut((int)Math.Min(spec.KillGrace.TotalMilliseconds, int.MaxValue)))
+                return;
+        }
         Send(Signal.SIGKILL);
         HearOut((int)EndingTime.TotalMilliseconds);
     }
@@ -184,7 +190,7 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
                     return new ContainerResult(ProcessExit.Killed((Signal)report.Value), timedOut);
                 case InitReport.Kind.CommandFailed:
                     return ContainerResult.CannotExecute(new PosixException("run", (Errno)report.Value, spec.Command[0]));
-                case InitReport.Kind.Started or InitReport.Kind.Made:
+                case InitReport.Kind.Made:
                     break;
                 default:
                     throw Explain(report);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Layerbox.Posix;
 
@@ -23,7 +24,10 @@ internal readonly record struct StepArgument(long Value, StepArgument.Kind What)
 }
 
 /// <summary>What a step is about, for the message when it fails: "path: call: reason".</summary>
-internal readonly record struct StepLabel(string Call, string Path);
+internal readonly record struct StepLabel(string Call, string Path)
+{
+    public ContainerException Explain(Errno errno) => new(new PosixException(Call, errno, Path).Message);
+}
 
 /// <summary>
 /// Puts a plan together as one block of bytes that can go through a pipe: all addresses are offsets in the block until
@@ -82,7 +86,7 @@ internal sealed unsafe class PlanWriter
         ++_registers != 0 ? new Register(_registers) : throw new ContainerException("too many mounts for one container");
 
     /// <summary>The whole block; nothing can be added afterwards.</summary>
-    public byte[] Finish(ulong cloneFlags, StepList setup, StepList enter, StepList after, StepArgument programs, StepArgument arguments, StepArgument environment)
+    public byte[] Finish(ulong cloneFlags, StepList setup, StepList enter, StepList after, PlannedCommand command)
     {
         KernelPlan plan = new()
         {
@@ -93,14 +97,28 @@ internal sealed unsafe class PlanWriter
             EnterCount = enter.Steps.Count,
             After = (KernelStep*)Append(after),
             AfterCount = after.Steps.Count,
-            Programs = (byte**)programs.Value,
-            Arguments = (byte**)arguments.Value,
-            Environment = (byte**)environment.Value,
+            Programs = (byte**)Texts(command.Programs).Value,
+            Arguments = (byte**)Texts(command.Arguments).Value,
+            ListenPid = command.ForwardedCount > 0 ? (byte*)RoomForNumber(PlannedCommand.ListenPid).Value : null,
+            Environment = (byte**)Texts(command.Environment).Value,
+            ForwardedCount = command.ForwardedCount,
         };
         MemoryMarshal.Write(CollectionsMarshal.AsSpan(_bytes), in plan);
         foreach (byte** pointer in (byte**[])[(byte**)&plan.Setup, (byte**)&plan.Enter, (byte**)&plan.After, (byte**)&plan.Programs, (byte**)&plan.Arguments, (byte**)&plan.Environment])
             _relocations.Add((int)((byte*)pointer - (byte*)&plan));
+        if (plan.ListenPid != null)
+            _relocations.Add((int)((byte*)&plan.ListenPid - (byte*)&plan));
         return LoadedPlan.Encode(CollectionsMarshal.AsSpan(_bytes), _relocations);
+    }
+
+    // A text that ends with a number which is only known when the plan runs; where that goes.
+    private StepArgument RoomForNumber(string text)
+    {
+        const int DigitsMax = 10;
+        byte[] bytes = PathText.ToBytes(text);
+        StepArgument room = Bytes([.. bytes, .. new byte[DigitsMax + 1]]);
+        _texts[text] = room;
+        return room with { Value = room.Value + bytes.Length };
     }
 
     private long Append(StepList list)
@@ -125,6 +143,37 @@ internal sealed unsafe class PlanWriter
         while (_bytes.Count % sizeof(long) != 0)
             _bytes.Add(0);
         return _bytes.Count;
+    }
+}
+
+/// <summary>What is executed in the end.</summary>
+/// <param name="Programs">Where the program may be, in order.</param>
+/// <param name="Arguments">All of them, from the one that is called 0 on.</param>
+/// <param name="Environment">The whole environment.</param>
+/// <param name="ForwardedCount">How many descriptors it gets besides the standard streams.</param>
+internal sealed record PlannedCommand(IEnumerable<string> Programs, IReadOnlyList<string> Arguments, IReadOnlyList<string> Environment, int ForwardedCount)
+{
+    /// <summary>Of sd_listen_fds(3): the number of the process that is meant.</summary>
+    public const string ListenPid = "LISTEN_PID=";
+
+    private const string ListenFds = "LISTEN_FDS=", PathVariable = "PATH=";
+
+    public static PlannedCommand Of(ContainerSpec spec)
+    {
+        IReadOnlyList<string> environment = spec.Environment ?? ContainerSpec.DefaultEnvironment(spec.User);
+        int count = spec.ForwardedDescriptors.Count;
+        if (count > 0)
+            environment = [.. environment.Where(v => !v.StartsWith(ListenFds, StringComparison.Ordinal) && !v.StartsWith(ListenPid, StringComparison.Ordinal)), string.Create(CultureInfo.InvariantCulture, $"{ListenFds}{count}"), ListenPid];
+        return new PlannedCommand(ProgramsOf(spec.Command[0], environment), spec.Command, environment, count);
+    }
+
+    // execvp(3), but on the command's own PATH.
+    private static IEnumerable<string> ProgramsOf(string program, IReadOnlyList<string> environment)
+    {
+        if (program.Contains('/'))
+            return [program];
+        string path = environment.LastOrDefault(v => v.StartsWith(PathVariable, StringComparison.Ordinal))?[PathVariable.Length..] ?? ContainerSpec.DefaultPath;
+        return path.Split(':').Select(folder => folder.Length == 0 ? $"./{program}" : $"{folder}/{program}");
     }
 }
 
@@ -164,6 +213,8 @@ internal sealed record PlannedStep(StepLabel Label, int Call, IReadOnlyList<Step
 internal sealed class StepList(PlanWriter plan)
 {
     public List<PlannedStep> Steps { get; } = [];
+
+    public PlanWriter Plan => plan;
 
     public PlannedStep Do(StepLabel label, int call, params IReadOnlyList<StepArgument> arguments) => Add(new PlannedStep(label, call, arguments));
 

@@ -1,25 +1,50 @@
-using System.Runtime.InteropServices;
+using System.Globalization;
 using static Layerbox.Nspawn.KernelCalls;
 
 namespace Layerbox.Nspawn;
 
-/// <summary>struct rlimit64 (linux/resource.h).</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal struct ResourceLimit
+/// <summary>What one process may use of something (setrlimit(2)), in the units that the kernel has for it: bytes, seconds, counts.</summary>
+/// <param name="Name">As the kernel calls it, without RLIMIT_: one of <see cref="Names"/>.</param>
+/// <param name="Soft">What holds; the process itself may raise it to <paramref name="Hard"/>.</param>
+/// <param name="Hard">What only a process with CAP_SYS_RESOURCE may raise.</param>
+public sealed record ResourceLimit(string Name, ulong Soft, ulong Hard)
 {
-    public ulong Soft, Hard;
+    public const ulong Unlimited = ulong.MaxValue;
+
+    internal const string OpenFilesName = "NOFILE";
+
+    private const string Prefix = "RLIMIT_";
+
+    /// <summary>In the order of their numbers (asm-generic/resource.h).</summary>
+    public static IReadOnlyList<string> Names { get; } =
+    [
+        "CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", OpenFilesName, "MEMLOCK", "AS", "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME",
+    ];
+
+    internal int Number => Names.ToList().IndexOf(Name);
+
+    /// <summary>"NOFILE" from "nofile" or "RLIMIT_NOFILE"; null when there is none of that name.</summary>
+    public static string? NameOf(string text)
+    {
+        string name = text.ToUpperInvariant();
+        name = name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : name;
+        return Names.Contains(name) ? name : null;
+    }
+
+    public override string ToString() => $"{Name}={Text(Soft)}:{Text(Hard)}";
+
+    private static string Text(ulong value) => value == Unlimited ? "unlimited" : value.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>
     /// How many files a command may have open: what Linux gives its first process and systemd allows, so that builds do not depend on the
     /// shell that starts them; less where we have less ourselves.
     /// </summary>
-    public static unsafe ResourceLimit OpenFiles()
+    internal static unsafe ResourceLimit DefaultOfOpenFiles()
     {
         const int RLIMIT_NOFILE = 7;
         const ulong SoftDefault = 1024, HardDefault = 512 * 1024;
-        ResourceLimit own;
-        if (Call(prlimit64, 0, RLIMIT_NOFILE, 0, (nint)(&own)) < 0)
-            own = new ResourceLimit { Soft = SoftDefault, Hard = SoftDefault };
-        return new ResourceLimit { Soft = Math.Min(SoftDefault, own.Hard), Hard = Math.Min(HardDefault, own.Hard) };
+        ulong* own = stackalloc ulong[2];
+        ulong hard = Call(prlimit64, 0, RLIMIT_NOFILE, 0, (nint)own) < 0 ? SoftDefault : own[1];
+        return new ResourceLimit(OpenFilesName, Math.Min(SoftDefault, hard), Math.Min(HardDefault, hard));
     }
 }

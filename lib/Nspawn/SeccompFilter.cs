@@ -51,7 +51,8 @@ public static class SeccompFilter
     /// <summary>The program as the kernel takes it: struct sock_filter { u16 code; u8 jt, jf; u32 k; }, eight bytes each.</summary>
     internal static ulong[] For(ContainerSpec spec)
     {
-        bool isAdmin = spec.Capabilities.Contains(Admin);
+        IReadOnlyList<string> capabilities = ContainerCapabilities.Of(spec);
+        bool isAdmin = capabilities.Contains(Admin);
         List<Instruction> code =
         [
             new(LoadWord, ArchitectureOffset),
@@ -73,7 +74,7 @@ public static class SeccompFilter
             code.Add(new(JumpIfEqual, number, Yes: End.NotThere));
         foreach ((_, uint number, string[] allowedWith) in Refused)
         {
-            if (!allowedWith.Any(spec.Capabilities.Contains))
+            if (!allowedWith.Any(capabilities.Contains))
                 code.Add(new(JumpIfEqual, number, Yes: End.Refuse));
         }
         int ends = code.Count;

@@ -55,6 +55,14 @@ public static unsafe class CurrentProcess
     /// <summary>Makes descriptor <paramref name="number"/> a copy that programs inherit, whatever was there before.</summary>
     public static void PlaceDescriptor(SafeFileHandle fd, int number) => PosixException.Check(Libc.dup3(fd, number, 0), "dup3");
 
+    /// <summary>A descriptor that we were started with; null when there is none of that number. What this program opened itself is closed on exec.</summary>
+    public static SafeFileHandle? InheritedDescriptor(int number)
+    {
+        const int F_GETFD = 1, FD_CLOEXEC = 1;
+        int flags = Libc.fcntl_number(number, F_GETFD, 0);
+        return flags < 0 || (flags & FD_CLOEXEC) != 0 ? null : new SafeFileHandle(number, ownsHandle: false);
+    }
+
     /// <summary>Ends at once, without unwinding anything.</summary>
     public static void ExitNow(int status) => Libc._exit(status);
 

@@ -14,6 +14,13 @@ public class BindTextTests
         Assert.Equal(new(source, destination, readOnly), BindText.Parse(text));
 
     [Theory]
+    [InlineData("/a:/b:try", false, true, true)]
+    [InlineData("/a:/b:norec", false, false, false)]
+    [InlineData("/a:/b:norec:try:ro", true, true, false)]
+    public void Reads_options_in_any_order(string text, bool readOnly, bool optional, bool recursive) =>
+        Assert.Equal(new("/a", "/b", readOnly) { IsOptional = optional, IsRecursive = recursive }, BindText.Parse(text));
+
+    [Theory]
     [InlineData("")]
     [InlineData("/a")]
     [InlineData("/a:")]
@@ -21,5 +28,5 @@ public class BindTextTests
     [InlineData("/a:/b:rw:")]
     [InlineData("/a:/b:x")]
     public void Names_what_it_cannot_read(string text) =>
-        Assert.Equal($"option '--bind': expected SRC:DST or SRC:DST:ro, found '{text}'", Assert.Throws<UsageException>(() => BindText.Parse(text)).Message);
+        Assert.Equal($"option '--bind': expected SRC:DST, which :ro, :try and :norec may follow, found '{text}'", Assert.Throws<UsageException>(() => BindText.Parse(text)).Message);
 }

@@ -55,10 +55,21 @@ public class ContainerRunTests
     [InlineData(126, "container-run: /etc/passwd: run: Permission denied\n", "--", "/etc/passwd")]
     [InlineData(125, "container-run: no command given, and the layer's config has none\nTry 'container-run --help' for more information.\n")]
     [InlineData(125, "container-run: unknown option '--netwrok'\nTry 'container-run --help' for more information.\n", "--netwrok", "none", "--", "id")]
-    [InlineData(125, "container-run: option '--bind': expected SRC:DST or SRC:DST:ro, found '/x'\nTry 'container-run --help' for more information.\n", "--bind", "/x", "--", "id")]
+    [InlineData(125, "container-run: option '--bind': expected SRC:DST, which :ro, :try and :norec may follow, found '/x'\nTry 'container-run --help' for more information.\n", "--bind", "/x", "--", "id")]
     [InlineData(125, "container-run: 'X': an environment variable has the form NAME=value\n", "--env", "X", "--", "id")]
     [InlineData(125, "container-run: --in-place and --snapshot: one of the two\nTry 'container-run --help' for more information.\n", "--in-place", "--snapshot", "--", "id")]
     [InlineData(125, "container-run: 'CAP_NOPE': no such capability; they are called CAP_MKNOD and so on, see capabilities(7)\n", "--capability", "CAP_NOPE", "--", "id")]
+    [InlineData(125, "container-run: option '--rlimit': no limit 'FILES'; there are CPU, FSIZE, DATA, STACK, CORE, RSS, NPROC, NOFILE, MEMLOCK, AS, LOCKS, SIGPENDING, MSGQUEUE, NICE, RTPRIO, RTTIME\nTry 'container-run --help' for more information.\n", "--rlimit", "FILES=3", "--", "id")]
+    [InlineData(125, "container-run: option '--rlimit': expected NAME=SOFT or NAME=SOFT:HARD, such as NOFILE=1024, found 'NOFILE'\nTry 'container-run --help' for more information.\n", "--rlimit", "NOFILE", "--", "id")]
+    [InlineData(125, "container-run: CORE=2:1: the soft limit is above the hard one\n", "--rlimit", "CORE=2:1", "--", "id")]
+    [InlineData(125, "container-run: option '--forward-fd': you have no descriptor 9 open\nTry 'container-run --help' for more information.\n", "--forward-fd", "9", "--", "id")]
+    [InlineData(125, "container-run: option '--umask': expected an octal mode such as 0027, found '8'\nTry 'container-run --help' for more information.\n", "--umask", "8", "--", "id")]
+    [InlineData(125, "container-run: '-1001': an oom score adjustment is between -1000 and 1000\n", "--oom-score-adj=-1001", "--", "id")]
+    [InlineData(125, "container-run: 'CAP_KILL': cannot be both given and dropped\n", "--capability", "CAP_KILL", "--drop-capability", "CAP_KILL", "--", "id")]
+    [InlineData(125, "container-run: /etc/passwd: is no device: bind it instead\n", "--device", "/etc/passwd", "--", "id")]
+    [InlineData(125, "container-run: 'proc': a path inside the container has to be absolute and without '..'\n", "--mask", "proc", "--", "id")]
+    [InlineData(125, "container-run: /no/such: open: No such file or directory\n", "--bind", "/no/such:/x:ro", "--", "id")]
+    [InlineData(124, "container-run: killed: its time is up\n", "--timeout", "1s", "--kill-grace", "20s", "--", "sleep", "60")]
     [InlineData(124, "container-run: killed: its time is up\n", "--timeout", "1s", "--", "sleep", "60")]
     public void Says_in_one_line_what_went_wrong(int status, string errors, params string[] arguments)
     {
@@ -89,6 +100,24 @@ public class ContainerRunTests
         string network = Programs.Shell("readlink /proc/self/ns/net");
         Assert.Equal($"33\n4\n2\n/usr\nh1\ntmpfs\nCapBnd:\t00000000a80425fb\n{network}", result.OutputText);
         Assert.Contains("Read-only file system", result.ErrorText);
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Takes_options_for_what_a_command_can_reach_and_use(string engine)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        System.IO.File.WriteAllText(root.Outside("in"), "of 5\n");
+        // Descriptor 3 is the tool's own once it runs; 5 and 7 come with it, in the order that was asked for.
+        ProcessResult result = ChildProcess.Run(new ProgramStart("bash", "-c", """
+            exec 5< "$2" 7> "$3"
+            exec "$1" container-run "$4" --engine "$5" --bind /no/such:/none:try:ro --mask /etc/passwd --device /dev/loop-control --drop-capability all --capability CAP_KILL \
+                --rlimit NOFILE=20:30 --rlimit core=0 --oom-score-adj 5 --umask 027 --forward-fd 7,5 -- \
+                sh -c 'cat /etc/passwd <&4; [ -c /dev/loop-control ] && [ ! -e /none ] && cat <&4; echo $LISTEN_FDS >&3; ulimit -Sn; ulimit -Hn; ulimit -c; umask; cat /proc/self/oom_score_adj; grep CapEff /proc/self/status'
+            """, "bash", Published.OrSkip(), root.Outside("in"), root.Outside("out"), root.Path, engine));
+        Assert.Equal((0, "of 5\n20\n30\n0\n0027\n5\nCapEff:\t0000000000000020\n", ""), (result.Exit.Status, result.OutputText, result.ErrorText));
+        Assert.Equal("2\n", System.IO.File.ReadAllText(root.Outside("out")));
     }
 
     [Fact]

@@ -1,0 +1,89 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using Layerbox.Posix;
+using static Layerbox.Nspawn.KernelCalls;
+
+namespace Layerbox.Nspawn;
+
+/// <summary>What the command's own process does before it becomes the command, in both engines: limits, privileges, user.</summary>
+internal sealed class EnterSteps(ContainerSpec spec, PlanWriter plan, StepList steps)
+{
+    public void Add()
+    {
+        ulong keep = ContainerCapabilities.Bits(spec);
+        AddUmask();
+        AddOutOfMemoryScore();
+        AddLimits();
+        AddBoundingSet(keep);
+        AddPrivileges();
+        AddUser(spec.User, keep);
+        steps.Do(new StepLabel("chdir", spec.WorkingDirectory), chdir, plan.Text(spec.WorkingDirectory));
+    }
+
+    private void AddUmask()
+    {
+        if (spec.Umask is { } mask)
+            steps.Do(new StepLabel("umask", "command"), umask, mask);
+    }
+
+    private void AddOutOfMemoryScore()
+    {
+        if (spec.OutOfMemoryScore is not { } score)
+            return;
+        StepLabel label = new("write", "oom_score_adj");
+        byte[] text = Encoding.ASCII.GetBytes(score.ToString(CultureInfo.InvariantCulture));
+        Register file = steps.Get(label, openat, AT_FDCWD, plan.Text("/proc/self/oom_score_adj"), (int)(OpenFlags.WriteOnly | OpenFlags.CloseOnExec));
+        steps.Do(label, write, file, plan.Bytes(text), text.Length);
+        steps.Do(label, close, file);
+    }
+
+    private void AddLimits()
+    {
+        if (!spec.ResourceLimits.Any(limit => limit.Name == ResourceLimit.OpenFilesName))
+            Limit(ResourceLimit.DefaultOfOpenFiles());
+        foreach (ResourceLimit limit in spec.ResourceLimits)
+            Limit(limit);
+    }
+
+    // struct rlimit64 { u64 soft, hard; } (linux/resource.h)
+    private void Limit(ResourceLimit limit) =>
+        steps.Do(new StepLabel("set resource limit", limit.ToString()), prlimit64, 0, limit.Number, plan.Bytes(MemoryMarshal.AsBytes<ulong>([limit.Soft, limit.Hard])), 0);
+
+    private void AddBoundingSet(ulong keep)
+    {
+        const int PR_CAPBSET_DROP = 24, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_CLEAR_ALL = 4;
+        for (int i = 0; i < ContainerCapabilities.Names.Count; i++)
+        {
+            // EINVAL: one that this kernel does not know.
+            if ((keep >> i & 1) == 0)
+                steps.Try(new StepLabel("drop", ContainerCapabilities.Names[i]), Errno.EINVAL, prctl, PR_CAPBSET_DROP, i, 0, 0, 0);
+        }
+        steps.Try(new StepLabel("drop", "ambient capabilities"), Errno.EINVAL, prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    }
+
+    // While we still have CAP_SYS_ADMIN, without which only a process that gave up new privileges may have a filter.
+    private void AddPrivileges()
+    {
+        const int PR_SET_NO_NEW_PRIVS = 38, SECCOMP_SET_MODE_FILTER = 1;
+        if (spec.NoNewPrivileges)
+            steps.Do(new StepLabel("prctl", "no new privileges"), prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        if (spec.SystemCallFilter)
+            steps.Do(new StepLabel("seccomp", "system call filter"), seccomp, SECCOMP_SET_MODE_FILTER, 0, plan.Filter(SeccompFilter.For(spec)));
+    }
+
+    private void AddUser(ContainerUser user, ulong keep)
+    {
+        // struct __user_cap_header_struct and two of __user_cap_data_struct { u32 effective, permitted, inheritable; } (linux/capability.h)
+        const uint _LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+        ulong left = user.Uid == 0 ? keep : 0;
+        (uint low, uint high) = ((uint)left, (uint)(left >> 32));
+        StepLabel label = new("become user", string.Create(CultureInfo.InvariantCulture, $"uid {user.Uid}"));
+        uint[] groups = [.. user.Groups];
+        steps.Do(label, setgroups, groups.Length, plan.Bytes(MemoryMarshal.AsBytes<uint>(groups)));
+        steps.Do(label, setresgid, user.Gid, user.Gid, user.Gid);
+        steps.Do(label, setresuid, user.Uid, user.Uid, user.Uid);
+        steps.Do(new StepLabel("capset", "capabilities"), capset, plan.Bytes(MemoryMarshal.AsBytes<uint>([_LINUX_CAPABILITY_VERSION_3, 0])),
+            plan.Bytes(MemoryMarshal.AsBytes<uint>([low, low, 0, high, high, 0])));
+    }
+}

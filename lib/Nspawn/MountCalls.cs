@@ -1,0 +1,63 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Layerbox.Posix;
+using static Layerbox.Nspawn.KernelCalls;
+
+namespace Layerbox.Nspawn;
+
+/// <summary>The calls of mounting by descriptors (fsopen(2), open_tree(2), openat2(2)) as steps.</summary>
+internal static class MountCalls
+{
+    // linux/mount.h
+    public const int MOUNT_ATTR_RDONLY = 1, MOUNT_ATTR_NOSUID = 2, MOUNT_ATTR_NODEV = 4, MOUNT_ATTR_NOEXEC = 8;
+    public const int OPEN_TREE_CLONE = 1, MOVE_MOUNT_F_EMPTY_PATH = 4, AT_RECURSIVE = 0x8000, AT_EMPTY_PATH = 0x1000;
+    private const int MOVE_MOUNT_T_EMPTY_PATH = 0x40, FSOPEN_CLOEXEC = 1, FSMOUNT_CLOEXEC = 1;
+    private const int FSCONFIG_SET_FLAG = 0, FSCONFIG_SET_STRING = 1, FSCONFIG_CMD_CREATE = 6;
+
+    // linux/openat2.h
+    public const int RESOLVE_NO_MAGICLINKS = 2, RESOLVE_NO_SYMLINKS = 4, RESOLVE_BENEATH = 8, RESOLVE_IN_ROOT = 16;
+
+    public const int CloseOnExec = (int)OpenFlags.CloseOnExec, PathOnly = (int)(OpenFlags.PathOnly | OpenFlags.CloseOnExec);
+
+    /// <summary>What a filesystem of the kernel's own is mounted with.</summary>
+    public const int ApiAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
+    // struct open_how { u64 flags, mode, resolve; }
+    public const int OpenHowSize = 24;
+
+    public static StepArgument How(this StepList steps, int flags, int resolve) =>
+        steps.Plan.Bytes(MemoryMarshal.AsBytes<ulong>([(uint)flags, 0, (uint)resolve]));
+
+    public static void Close(this StepList steps, Register fd) => steps.Do(new StepLabel("close", "descriptor"), close, fd);
+
+    /// <summary>A new filesystem that is not mounted anywhere yet.</summary>
+    public static Register NewFilesystem(this StepList steps, string path, string type, int attributes, params ReadOnlySpan<(string Key, string? Value)> options)
+    {
+        PlanWriter plan = steps.Plan;
+        StepLabel label = new(string.Create(CultureInfo.InvariantCulture, $"mount {type}"), path);
+        Register context = steps.Get(label, fsopen, plan.Text(type), FSOPEN_CLOEXEC);
+        foreach ((string key, string? value) in options)
+        {
+            if (value is null)
+                steps.Do(label, fsconfig, context, FSCONFIG_SET_FLAG, plan.Text(key), 0, 0);
+            else
+                steps.Do(label, fsconfig, context, FSCONFIG_SET_STRING, plan.Text(key), plan.Text(value), 0);
+        }
+        steps.Do(label, fsconfig, context, FSCONFIG_CMD_CREATE, 0, 0, 0);
+        Register filesystem = steps.Get(label, fsmount, context, FSMOUNT_CLOEXEC, attributes);
+        steps.Close(context);
+        return filesystem;
+    }
+
+    /// <summary>The descriptor of the mount goes on to mean that mount; the one of the mount point is closed.</summary>
+    public static Register Mount(this StepList steps, string path, Register filesystem, Register target)
+    {
+        steps.Do(new StepLabel("mount", path), move_mount, filesystem, steps.Plan.Text(""), target, steps.Plan.Text(""), MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+        steps.Close(target);
+        return filesystem;
+    }
+
+    // struct mount_attr { u64 attr_set, attr_clr, propagation, userns_fd; }
+    public static void SetAttributes(this StepList steps, StepLabel label, Register mount, int set, bool recursive) =>
+        steps.Do(label, mount_setattr, mount, steps.Plan.Text(""), AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), steps.Plan.Bytes(MemoryMarshal.AsBytes<ulong>([(uint)set, 0, 0, 0])), 32);
+}
