@@ -6,7 +6,7 @@ namespace Layerbox.Cmd;
 /// <summary>All tools by name. Only the one that is called is declared, so the others cost nothing.</summary>
 internal static class ToolTable
 {
-    public static SortedDictionary<string, Func<Tool>> Tools { get; } = new(StringComparer.Ordinal)
+    public static OrderedDictionary<string, Func<Tool>> Tools { get; } = new(StringComparer.Ordinal)
     {
         ["container-run"] = Containers.ContainerRun.Declare,
         ["image-package"] = Images.ImagePackage.Declare,

@@ -15,7 +15,8 @@ internal sealed class ContainerSource : IDisposable
     private readonly TemporaryFolder? _temporary;
     private readonly RuntimeImage _image;
 
-    private ContainerSource(string root, BuiltLayer? layer, TemporaryFolder? temporary, Volume? volume)
+    // Volume: asked for only when the image mounts a layer.
+    private ContainerSource(string root, BuiltLayer? layer, TemporaryFolder? temporary, Func<Volume?> volume)
     {
         (Root, _layer, _temporary) = (root, layer, temporary);
         _image = RuntimeImage.Open(root, volume);
@@ -41,7 +42,7 @@ internal sealed class ContainerSource : IDisposable
         LayerHandle layer = LayerArguments.Read(handle, io);
         Volume volume = Volume.Open(volumePath);
         BuiltLayer built = BuiltLayer.Open(layer, volume, handle == "-" ? "standard input" : handle);
-        return mode == RootMode.Snapshot ? Snapshot(built.Path, built, volume) : new ContainerSource(built.Path, built, null, volume);
+        return mode == RootMode.Snapshot ? Snapshot(built.Path, built, volume) : new ContainerSource(built.Path, built, null, () => volume);
     }
 
     public void Dispose()
@@ -54,13 +55,13 @@ internal sealed class ContainerSource : IDisposable
     private static ContainerSource OpenFolder(string folder, string? volumePath, RootMode mode)
     {
         if (mode == RootMode.Memory)
-            return new ContainerSource(folder, null, null, Volume.OpenExisting(volumePath));
+            return new ContainerSource(folder, null, null, () => Volume.OpenExisting(volumePath));
         bool isSubvolume = Subvolume.IsSubvolume(folder);
         if (mode == RootMode.InPlace)
         {
             return isSubvolume && Subvolume.Info(folder).IsReadOnly
                 ? throw new ContainerException($"{folder}: is a read-only subvolume: leave out --in-place, or snapshot it with subvol-snapshot")
-                : new ContainerSource(folder, null, null, Volume.OpenExisting(volumePath));
+                : new ContainerSource(folder, null, null, () => Volume.OpenExisting(volumePath));
         }
         if (!isSubvolume)
             throw new ContainerException($"{folder}: is no btrfs subvolume, so it cannot be snapshotted: leave out --snapshot, and changes are kept in memory");
@@ -76,7 +77,7 @@ internal sealed class ContainerSource : IDisposable
         {
             string root = Path.Combine(temporary.Directory, SnapshotName);
             Subvolume.Snapshot(subvolume, root, readOnly: false);
-            return new ContainerSource(root, layer, temporary, volume);
+            return new ContainerSource(root, layer, temporary, () => volume);
         }
         catch
         {

@@ -41,15 +41,17 @@ internal sealed record VolumeLocation(string Directory, bool IsDefault)
 
     private static bool IsUsableProject(string folder, Func<string, string?> variable)
     {
-        SafeFileHandle directory;
+        SafeFileHandle? directory;
         try
         {
-            directory = Directories.Open(folder);
+            directory = Files.TryOpen(folder, OpenFlags.ReadOnly | OpenFlags.Directory);
         }
-        catch (PosixException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.EACCES)
+        catch (PosixException e) when (e.Errno == Errno.EACCES)
         {
             return false;
         }
+        if (directory is null)
+            return false;
         using (directory)
         {
             if (!FilesystemStatus.Of(directory, folder).IsBtrfs && !Files.Exists(Path.Combine(folder, VolumeImage.ImageName)))

@@ -23,9 +23,9 @@ public sealed class RuntimeImage : IDisposable
     public IReadOnlyList<ContainerBind> Binds { get; private set; } = [];
 
     /// <param name="root">The folder with the image.</param>
-    /// <param name="volume">Where the layers are that it mounts; null: there are none.</param>
+    /// <param name="volume">Finds where the layers are that it mounts, which takes longer than the rest; null: there are none.</param>
     /// <exception cref="LayerException">What is recorded cannot be understood, or a layer that is to be mounted is not on the volume.</exception>
-    public static RuntimeImage Open(string root, Volume? volume)
+    public static RuntimeImage Open(string root, Func<Volume?> volume)
     {
         ImageMetadata metadata = ReadMetadata(root);
         RuntimeImage image = new(metadata.Config ?? new RunConfig());
@@ -48,25 +48,20 @@ public sealed class RuntimeImage : IDisposable
     {
         string name = PathText.FromBytes(ImageMetadata.Folder.ToBytes());
         using SafeFileHandle directory = Directories.Open(root);
-        try
-        {
-            if (!Files.Status(directory, ImageMetadata.Folder.ToBytes()).IsDirectory)
-                throw new LayerException($"{root}: {ImageMetadata.Folder}: a directory is expected");
-        }
-        catch (PosixException e) when (e.Errno == Errno.ENOENT)
-        {
+        if (Files.TryStatus(directory, ImageMetadata.Folder.ToBytes()) is not { } folder)
             return new ImageMetadata();
-        }
+        if (!folder.IsDirectory)
+            throw new LayerException($"{root}: {ImageMetadata.Folder}: a directory is expected");
         Tree tree = new();
         tree.Root.Add(ImageMetadata.Folder.Name, RootfsReader.Read(Path.Combine(root, name)).Root);
         return ImageMetadata.Read(tree);
     }
 
-    private string SourceOf(Mount mount, Volume? volume)
+    private string SourceOf(Mount mount, Func<Volume?> volume)
     {
         if (mount.Type == Mount.OfHost)
             return mount.Source;
-        foreach (StoredLayer stored in volume?.Layers.List() ?? [])
+        foreach (StoredLayer stored in volume()?.Layers.List() ?? [])
         {
             if (stored.TryHold() is not { } hold)
                 continue;

@@ -87,15 +87,11 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         foreach (string name in ContainerTree.LinksIntoUsr)
         {
             string target = $"usr/{name}";
-            try
-            {
-                Directories.OpenInRoot(image, PathText.ToBytes(target), OpenFlags.PathOnly | OpenFlags.Directory).Dispose();
-                steps.Try(At("symlink", $"/{name}"), Errno.EEXIST, symlinkat, plan.Text(target), _root, plan.Text(name));
-            }
-            catch (PosixException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP)
-            {
-                // An image that has no such folder needs no link to it.
-            }
+            // An image that has no such folder needs no link to it.
+            if (Directories.TryOpenInRoot(image, PathText.ToBytes(target), OpenFlags.PathOnly | OpenFlags.Directory) is not { } folder)
+                continue;
+            folder.Dispose();
+            steps.Try(At("symlink", $"/{name}"), Errno.EEXIST, symlinkat, plan.Text(target), _root, plan.Text(name));
         }
     }
 

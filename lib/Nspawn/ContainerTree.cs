@@ -156,30 +156,14 @@ internal sealed class ContainerTree : IDisposable
     private FileStatus? Find(string path)
     {
         using SafeFileHandle? parent = OpenParent(path);
-        try
-        {
-            return parent is null ? null : Files.Status(parent, NameOf(path));
-        }
-        catch (PosixException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR)
-        {
-            return null;
-        }
+        return parent is null ? null : Files.TryStatus(parent, NameOf(path));
     }
 
     private SafeFileHandle? OpenParent(string path) => OpenFolder(path.LastIndexOf('/') is var slash and > 0 ? path[..slash] : "");
 
     // As the container would resolve it: links in the image never lead out of it.
-    private SafeFileHandle? OpenFolder(string path)
-    {
-        try
-        {
-            return Directories.OpenInRoot(_root, PathText.ToBytes(path), OpenFlags.ReadOnly | OpenFlags.Directory);
-        }
-        catch (PosixException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP)
-        {
-            return null;
-        }
-    }
+    private SafeFileHandle? OpenFolder(string path) =>
+        Directories.TryOpenInRoot(_root, PathText.ToBytes(path), OpenFlags.ReadOnly | OpenFlags.Directory);
 
     private static byte[] NameOf(string path) => PathText.ToBytes(path[(path.LastIndexOf('/') + 1)..]);
 

@@ -9,7 +9,7 @@ namespace Layerbox.Nspawn;
 /// </summary>
 internal static unsafe partial class KernelCalls
 {
-    public const int read = 0, write = 1, close = 3, poll = 7, rt_sigaction = 13, rt_sigprocmask = 14, ioctl = 16, dup2 = 33, getpid = 39, socket = 41, sendmsg = 46, fork = 57,
+    public const int read = 0, write = 1, close = 3, poll = 7, rt_sigaction = 13, rt_sigprocmask = 14, ioctl = 16, dup2 = 33, getpid = 39, socket = 41, sendmsg = 46,
         execve = 59, wait4 = 61, kill = 62, fcntl = 72, chdir = 80, fchdir = 81, umask = 95, setsid = 112, setgroups = 116, setresuid = 117, setresgid = 119,
         capget = 125, capset = 126, pivot_root = 155, prctl = 157, mount = 165, umount2 = 166, sethostname = 170, exit_group = 231, openat = 257,
         mkdirat = 258, mknodat = 259, fchownat = 260, symlinkat = 266, fchmodat = 268, signalfd4 = 289, prlimit64 = 302, seccomp = 317,
@@ -25,6 +25,13 @@ internal static unsafe partial class KernelCalls
         return result == -1 ? -*__errno_location() : result;
     }
 
+    /// <summary>clone(2) as libc wraps it: the new process calls a function with one argument on a stack of its own. Its number, or minus the error number.</summary>
+    public static nint CloneInto(nint function, nint stack, int flags, nint argument)
+    {
+        int id = clone(function, stack, flags, argument);
+        return id < 0 ? -*__errno_location() : id;
+    }
+
     /// <summary>Waits for the end of a child, for code that has a runtime: a collection need not wait for it.</summary>
     public static int Wait(int id, int* status)
     {
@@ -37,6 +44,9 @@ internal static unsafe partial class KernelCalls
 
     [LibraryImport("libc"), SuppressGCTransition]
     private static partial nint syscall(nint number, nint a, nint b, nint c, nint d, nint e, nint f);
+
+    [LibraryImport("libc"), SuppressGCTransition]
+    private static partial int clone(nint function, nint stack, int flags, nint argument);
 
     [LibraryImport("libc"), SuppressGCTransition]
     private static partial int* __errno_location();

@@ -1,6 +1,5 @@
-using System.Globalization;
+using System.Buffers.Text;
 using System.Runtime.CompilerServices;
-using System.Text;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 
@@ -20,16 +19,9 @@ internal static unsafe class OwnClone
     {
         if (RuntimeFeature.IsDynamicCodeSupported || GC.CollectionCount(0) != 0 || !IsInPlace(spec.Input, 0) || !IsInPlace(spec.Output, 1) || !IsInPlace(spec.Error, 2))
             return false;
-        try
-        {
-            using SafeFileHandle tasks = Files.Open("/proc/self/task", OpenFlags.ReadOnly | OpenFlags.Directory);
-            return Directories.List(tasks).Count <= ThreadsAtStart;
-        }
-        catch (PosixException e) when (e.Errno == Errno.ENOENT)
-        {
-            // No /proc: nobody else could clone for us either, and the caller knows of no other thread.
-            return true;
-        }
+        // A folder has two links more than folders in it, here one for each thread. Where there is no /proc, nobody else could clone for us
+        // either, and the caller knows of no other thread.
+        return Files.TryStatus(Directories.Current, "/proc/self/task"u8) is not { } tasks || tasks.Links <= 2 + ThreadsAtStart;
     }
 
     // One of our own standard streams in another's place could be overwritten before its turn.
@@ -37,8 +29,8 @@ internal static unsafe class OwnClone
 
     public static ChildProcess Start(BuiltinPlan plan, ContainerSpec spec, SafeFileHandle reports, SafeFileHandle control)
     {
-        using LoadedPlan loaded = LoadedPlan.Read(new MemoryStream(plan.Bytes))!;
-        (nint commandLine, int length) = Files.Exists("/proc/self/stat") ? CommandLine() : (0, 0);
+        using LoadedPlan loaded = LoadedPlan.Of(plan.Bytes);
+        (nint commandLine, int length) = CommandLine();
         CloneContext context = new()
         {
             Input = Number(spec.Input, 0),
@@ -59,16 +51,20 @@ internal static unsafe class OwnClone
 
     private static int Number(SafeFileHandle? fd, int otherwise) => fd is null ? otherwise : (int)fd.DangerousGetHandle();
 
-    // Where the kernel takes /proc/PID/cmdline from: fields 48 and 49 of stat (proc(5)).
+    // Where the kernel takes /proc/PID/cmdline from: fields 48 and 49 of stat (proc(5)), of which the second may hold spaces and brackets.
     private static (nint Start, int Length) CommandLine()
     {
-        const int FieldsBeforeName = 2, StartField = 48;
-        string text = Encoding.ASCII.GetString(WholeFile.Read("/proc/self/stat"));
-        string[] fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
-        const int Start = StartField - FieldsBeforeName - 1;
-        if (fields.Length <= Start + 1)
+        const int StartField = 48, TextMax = 1024;
+        using SafeFileHandle? file = Files.TryOpen("/proc/self/stat", OpenFlags.ReadOnly);
+        if (file is null)
             return (0, 0);
-        nint start = nint.Parse(fields[Start], CultureInfo.InvariantCulture), end = nint.Parse(fields[Start + 1], CultureInfo.InvariantCulture);
-        return (start, start == 0 ? 0 : (int)(end - start));
+        Span<byte> text = stackalloc byte[TextMax];
+        text = text[..Files.Read(file, text, "/proc/self/stat")];
+        int at = text.LastIndexOf((byte)')');
+        for (int field = 2; field < StartField && at >= 0; field++)
+            at = text[(at + 1)..].IndexOf((byte)' ') is var next and >= 0 ? at + 1 + next : -1;
+        if (at < 0 || !Utf8Parser.TryParse(text[(at + 1)..], out long start, out int digits) || !Utf8Parser.TryParse(text[(at + digits + 2)..], out long end, out _))
+            return (0, 0);
+        return start == 0 ? (0, 0) : ((nint)start, (int)(end - start));
     }
 }

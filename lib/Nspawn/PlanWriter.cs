@@ -35,16 +35,19 @@ internal readonly record struct StepLabel(string Call, string Path)
 /// </summary>
 internal sealed unsafe class PlanWriter
 {
-    private readonly List<byte> _bytes = [.. new byte[sizeof(KernelPlan)]];
-    private readonly List<int> _relocations = [];
+    // Room for the usual plan.
+    private readonly List<byte> _bytes = new(32 * 1024);
+    private readonly List<int> _relocations = new(512);
     private readonly Dictionary<string, StepArgument> _texts = new(StringComparer.Ordinal);
     private byte _registers;
+
+    public PlanWriter() => Room(sizeof(KernelPlan));
 
     /// <summary>Bytes, and where they are.</summary>
     public StepArgument Bytes(ReadOnlySpan<byte> bytes)
     {
         int at = Align();
-        _bytes.AddRange(bytes);
+        bytes.CopyTo(Room(bytes.Length));
         return new StepArgument(at, StepArgument.Kind.Address);
     }
 
@@ -59,7 +62,9 @@ internal sealed unsafe class PlanWriter
         byte[] bytes = PathText.ToBytes(text);
         if (bytes.AsSpan().Contains((byte)0))
             throw new ContainerException($"'{text}': holds a NUL byte");
-        return _texts[text] = Bytes([.. bytes, 0]);
+        int at = Align();
+        bytes.CopyTo(Room(bytes.Length + 1));
+        return _texts[text] = new StepArgument(at, StepArgument.Kind.Address);
     }
 
     /// <summary>An array of addresses of texts that ends with null, as execve(2) wants it.</summary>
@@ -128,10 +133,10 @@ internal sealed unsafe class PlanWriter
         {
             KernelStep step = planned.ToKernel();
             int start = _bytes.Count;
-            _bytes.AddRange(MemoryMarshal.AsBytes(new ReadOnlySpan<KernelStep>(in step)));
-            for (int i = 0; i < planned.Arguments.Count; i++)
+            MemoryMarshal.Write(Room(sizeof(KernelStep)), in step);
+            for (int i = 0; i < KernelStep.ArgumentCount; i++)
             {
-                if (planned.Arguments[i].What == StepArgument.Kind.Address)
+                if ((planned.Addresses >> i & 1) != 0)
                     _relocations.Add(start + sizeof(KernelStep) - ((KernelStep.ArgumentCount - i) * sizeof(long)));
             }
         }
@@ -140,9 +145,17 @@ internal sealed unsafe class PlanWriter
 
     private int Align()
     {
-        while (_bytes.Count % sizeof(long) != 0)
-            _bytes.Add(0);
+        Room(-_bytes.Count & (sizeof(long) - 1));
         return _bytes.Count;
+    }
+
+    // So many zero bytes more.
+    private Span<byte> Room(int length)
+    {
+        CollectionsMarshal.SetCount(_bytes, _bytes.Count + length);
+        Span<byte> room = CollectionsMarshal.AsSpan(_bytes)[^length..];
+        room.Clear();
+        return room;
     }
 }
 
@@ -178,35 +191,55 @@ internal sealed record PlannedCommand(IEnumerable<string> Programs, IReadOnlyLis
 }
 
 /// <summary>A step as it is written, before its arguments have addresses.</summary>
-internal sealed record PlannedStep(StepLabel Label, int Call, IReadOnlyList<StepArgument> Arguments)
+internal sealed unsafe record PlannedStep
 {
-    public Register? Result { get; init; }
+    // As the kernel gets it but for the addresses: a start makes some two hundred of these.
+    private KernelStep _step;
+
+    public PlannedStep(StepLabel label, int call, params ReadOnlySpan<StepArgument> arguments)
+    {
+        (Label, _step.Call) = (label, call);
+        for (int i = 0; i < arguments.Length; i++)
+        {
+            _step.Arguments[i] = arguments[i].Value;
+            if (arguments[i].What == StepArgument.Kind.Register)
+                _step.FromRegister |= 1ul << i;
+            else if (arguments[i].What == StepArgument.Kind.Address)
+                Addresses |= 1u << i;
+        }
+    }
+
+    public StepLabel Label { get; }
+
+    /// <summary>Bit N: argument N is the address of bytes in the plan.</summary>
+    public uint Addresses { get; }
+
+    public Register? Result
+    {
+        get => _step.Result == 0 ? null : new Register(_step.Result);
+        init => _step.Result = value?.Number ?? 0;
+    }
 
     /// <summary>An error that is as good as success, and how many steps are left out then.</summary>
-    public Errno Tolerated { get; init; }
-
-    public int SkippedWhenTolerated { get; set; }
-
-    public int SkippedWhenDone { get; set; }
-
-    public unsafe KernelStep ToKernel()
+    public Errno Tolerated
     {
-        KernelStep step = new()
-        {
-            Call = Call,
-            Result = Result?.Number ?? 0,
-            Tolerated = (byte)Tolerated,
-            SkippedWhenTolerated = checked((byte)SkippedWhenTolerated),
-            SkippedWhenDone = checked((byte)SkippedWhenDone),
-        };
-        for (int i = 0; i < Arguments.Count; i++)
-        {
-            step.Arguments[i] = Arguments[i].Value;
-            if (Arguments[i].What == StepArgument.Kind.Register)
-                step.FromRegister |= 1ul << i;
-        }
-        return step;
+        get => (Errno)_step.Tolerated;
+        init => _step.Tolerated = (byte)value;
     }
+
+    public int SkippedWhenTolerated
+    {
+        get => _step.SkippedWhenTolerated;
+        set => _step.SkippedWhenTolerated = checked((byte)value);
+    }
+
+    public int SkippedWhenDone
+    {
+        get => _step.SkippedWhenDone;
+        set => _step.SkippedWhenDone = checked((byte)value);
+    }
+
+    public KernelStep ToKernel() => _step;
 }
 
 /// <summary>Steps in the order in which they are made.</summary>
@@ -216,17 +249,17 @@ internal sealed class StepList(PlanWriter plan)
 
     public PlanWriter Plan => plan;
 
-    public PlannedStep Do(StepLabel label, int call, params IReadOnlyList<StepArgument> arguments) => Add(new PlannedStep(label, call, arguments));
+    public PlannedStep Do(StepLabel label, int call, params ReadOnlySpan<StepArgument> arguments) => Add(new PlannedStep(label, call, arguments));
 
     /// <summary>Also when the call fails with one particular error.</summary>
-    public PlannedStep Try(StepLabel label, Errno tolerated, int call, params IReadOnlyList<StepArgument> arguments) =>
+    public PlannedStep Try(StepLabel label, Errno tolerated, int call, params ReadOnlySpan<StepArgument> arguments) =>
         Add(new PlannedStep(label, call, arguments) { Tolerated = tolerated });
 
     /// <summary>Sends a report with a copy of a descriptor to the tool outside.</summary>
     public PlannedStep Tell(StepLabel label, InitReport.Kind what, StepArgument descriptor) => Do(label, KernelStep.Tell, (long)what, descriptor);
 
     /// <summary>Keeps the result.</summary>
-    public Register Get(StepLabel label, int call, params IReadOnlyList<StepArgument> arguments)
+    public Register Get(StepLabel label, int call, params ReadOnlySpan<StepArgument> arguments)
     {
         Register result = plan.NewRegister();
         Add(new PlannedStep(label, call, arguments) { Result = result });
@@ -245,7 +278,12 @@ internal sealed unsafe class LoadedPlan : IDisposable
 {
     private readonly byte* _memory;
 
-    private LoadedPlan(byte* memory) => _memory = memory;
+    private LoadedPlan(byte* memory, ReadOnlySpan<byte> relocations)
+    {
+        _memory = memory;
+        for (int at = 0; at < relocations.Length; at += sizeof(int))
+            *(long*)(memory + BinaryPrimitives.ReadInt32LittleEndian(relocations[at..])) += (long)memory;
+    }
 
     public KernelPlan* Plan => (KernelPlan*)_memory;
 
@@ -262,6 +300,15 @@ internal sealed unsafe class LoadedPlan : IDisposable
         return encoded;
     }
 
+    /// <summary>The plan that <see cref="Encode"/> made.</summary>
+    public static LoadedPlan Of(ReadOnlySpan<byte> encoded)
+    {
+        int length = BinaryPrimitives.ReadInt32LittleEndian(encoded);
+        byte* memory = (byte*)NativeMemory.AlignedAlloc((nuint)length, sizeof(long));
+        encoded[^length..].CopyTo(new Span<byte>(memory, length));
+        return new LoadedPlan(memory, encoded[(2 * sizeof(int))..^length]);
+    }
+
     /// <summary>Reads a plan and not a byte more; null when the stream ends before that.</summary>
     public static LoadedPlan? Read(Stream stream)
     {
@@ -271,16 +318,13 @@ internal sealed unsafe class LoadedPlan : IDisposable
         int length = BinaryPrimitives.ReadInt32LittleEndian(head), count = BinaryPrimitives.ReadInt32LittleEndian(head.AsSpan(sizeof(int)));
         byte[] relocations = new byte[count * sizeof(int)];
         byte* memory = (byte*)NativeMemory.AlignedAlloc((nuint)length, sizeof(long));
-        LoadedPlan plan = new(memory);
         if (stream.ReadAtLeast(relocations, relocations.Length, throwOnEndOfStream: false) < relocations.Length
             || stream.ReadAtLeast(new Span<byte>(memory, length), length, throwOnEndOfStream: false) < length)
         {
-            plan.Dispose();
+            NativeMemory.AlignedFree(memory);
             return null;
         }
-        for (int i = 0; i < count; i++)
-            *(long*)(memory + BinaryPrimitives.ReadInt32LittleEndian(relocations.AsSpan(i * sizeof(int)))) += (long)memory;
-        return plan;
+        return new LoadedPlan(memory, relocations);
     }
 
     public void Dispose() => NativeMemory.AlignedFree(_memory);

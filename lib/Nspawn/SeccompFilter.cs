@@ -53,13 +53,13 @@ public static class SeccompFilter
     {
         IReadOnlyList<string> capabilities = ContainerCapabilities.Of(spec);
         bool isAdmin = capabilities.Contains(Admin);
-        List<Instruction> code =
-        [
+        List<Instruction> code = new(128)
+        {
             new(LoadWord, ArchitectureOffset),
             new(JumpIfEqual, AUDIT_ARCH_X86_64, No: End.Kill),
             new(LoadWord, NumberOffset),
             new(JumpIfAtLeast, X32_SYSCALL_BIT, Yes: End.NotThere),
-        ];
+        };
         // As a terminal that is shared with the host would take them: keys typed by the container, in the shell outside.
         AddArgumentRule(code, ioctl, SecondArgumentOffset, new(JumpIfEqual, TIOCSTI, Yes: End.Refuse), new(JumpIfEqual, TIOCLINUX, Yes: End.Refuse, No: End.Allow));
         // No namespace divides these sockets: they reach the machine that this one is a guest of.
@@ -79,15 +79,22 @@ public static class SeccompFilter
         }
         int ends = code.Count;
         // In the order of the ends.
-        code.AddRange([new(Return, SECCOMP_RET_ALLOW), new(Return, SECCOMP_RET_ERRNO | EPERM), new(Return, SECCOMP_RET_ERRNO | ENOSYS), new(Return, SECCOMP_RET_KILL_PROCESS)]);
-        return [.. code.Select((instruction, at) => instruction.Encode(at, ends))];
+        code.Add(new(Return, SECCOMP_RET_ALLOW));
+        code.Add(new(Return, SECCOMP_RET_ERRNO | EPERM));
+        code.Add(new(Return, SECCOMP_RET_ERRNO | ENOSYS));
+        code.Add(new(Return, SECCOMP_RET_KILL_PROCESS));
+        ulong[] program = new ulong[code.Count];
+        for (int at = 0; at < program.Length; at++)
+            program[at] = code[at].Encode(at, ends);
+        return program;
     }
 
-    private static void AddArgumentRule(List<Instruction> code, uint number, uint argument, params Instruction[] rules)
+    private static void AddArgumentRule(List<Instruction> code, uint number, uint argument, params ReadOnlySpan<Instruction> rules)
     {
         code.Add(new(JumpIfEqual, number, Skip: rules.Length + 1));
         code.Add(new(LoadWord, argument));
-        code.AddRange(rules);
+        foreach (Instruction rule in rules)
+            code.Add(rule);
     }
 
     /// <summary>Where a jump goes: on, or to one of the returns at the end.</summary>
@@ -101,7 +108,7 @@ public static class SeccompFilter
     }
 
     /// <summary>An instruction; a comparison goes on with the next one, or skips some when it does not hold.</summary>
-    private sealed record Instruction(ushort Code, uint Value, End Yes = End.Next, End No = End.Next, int Skip = 0)
+    private readonly record struct Instruction(ushort Code, uint Value, End Yes = End.Next, End No = End.Next, int Skip = 0)
     {
         public ulong Encode(int at, int ends) =>
             Code | ((ulong)Offset(Yes, 0, at, ends) << 16) | ((ulong)Offset(No, Skip, at, ends) << 24) | ((ulong)Value << 32);

@@ -59,10 +59,25 @@ public static unsafe partial class Directories
     /// </summary>
     public static SafeFileHandle OpenInRoot(SafeFileHandle root, ReadOnlySpan<byte> path, OpenFlags flags, uint mode = 0)
     {
+        int fd = OpenNumberInRoot(root, path, flags, mode);
+        return new SafeFileHandle(fd >= 0 ? fd : PosixException.Check(fd, "open", PathText.FromBytes(path)), ownsHandle: true);
+    }
+
+    /// <summary>As <see cref="OpenInRoot"/>; null when nothing is there, or what is on the way is no directory or a circle of links.</summary>
+    public static SafeFileHandle? TryOpenInRoot(SafeFileHandle root, ReadOnlySpan<byte> path, OpenFlags flags)
+    {
+        int fd = OpenNumberInRoot(root, path, flags, 0);
+        return fd < 0 && PosixException.Last is (Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP)
+            ? null
+            : new SafeFileHandle(PosixException.Check(fd, "open", path), ownsHandle: true);
+    }
+
+    private static int OpenNumberInRoot(SafeFileHandle root, ReadOnlySpan<byte> path, OpenFlags flags, uint mode)
+    {
         const ulong RESOLVE_NO_MAGICLINKS = 0x02, RESOLVE_IN_ROOT = 0x10;
         ulong* how = stackalloc ulong[3] { (ulong)(flags | OpenFlags.CloseOnExec), mode, RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT };
         fixed (byte* p = new CString(path.IsEmpty ? "."u8 : path, stackalloc byte[CString.Inline]))
-            return new SafeFileHandle(PosixException.Check(Libc.syscall(SYS_openat2, root, p, how, 24), "open", PathText.FromBytes(path)), ownsHandle: true);
+            return (int)Libc.syscall(SYS_openat2, root, p, how, 24);
     }
 
     /// <summary>The names in a directory but "." and "..", in the order of the disk, with the type where the filesystem tells it (else 0).</summary>

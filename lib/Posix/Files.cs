@@ -10,7 +10,18 @@ public static unsafe partial class Files
     // linux/fs.h: FICLONE = _IOW(0x94, 9, int), FICLONERANGE = _IOW(0x94, 13, struct file_clone_range)
     private const nuint FICLONE = 0x40049409, FICLONERANGE = 0x4020940D;
 
-    public static SafeFileHandle Open(SafeFileHandle directory, ReadOnlySpan<byte> path, OpenFlags flags, uint mode = 0)
+    public static SafeFileHandle Open(SafeFileHandle directory, ReadOnlySpan<byte> path, OpenFlags flags, uint mode = 0) =>
+        new(PosixException.Check(OpenNumber(directory, path, flags, mode), "open", path), ownsHandle: true);
+
+    /// <summary>Null when nothing is there, or something on the way is no directory: told without an exception, which takes 30 µs and more.</summary>
+    public static SafeFileHandle? TryOpen(string path, OpenFlags flags)
+    {
+        byte[] bytes = PathText.ToBytes(path);
+        int fd = OpenNumber(Directories.Current, bytes, flags, 0);
+        return fd < 0 && PosixException.Last is (Errno.ENOENT or Errno.ENOTDIR) ? null : new SafeFileHandle(PosixException.Check(fd, "open", bytes), ownsHandle: true);
+    }
+
+    private static int OpenNumber(SafeFileHandle directory, ReadOnlySpan<byte> path, OpenFlags flags, uint mode)
     {
         fixed (byte* p = new CString(path, stackalloc byte[CString.Inline]))
         {
@@ -18,7 +29,7 @@ public static unsafe partial class Files
             do
                 fd = Libc.openat(directory, p, (int)(flags | OpenFlags.CloseOnExec), mode);
             while (fd < 0 && PosixException.Last == Errno.EINTR);
-            return new SafeFileHandle(PosixException.Check(fd, "open", path), ownsHandle: true);
+            return fd;
         }
     }
 
@@ -47,11 +58,29 @@ public static unsafe partial class Files
     /// <summary>lstat below a directory handle; an empty path means the handle itself.</summary>
     public static FileStatus Status(SafeFileHandle directory, ReadOnlySpan<byte> path, bool followLinks = false)
     {
+        PosixException.Check(StatusNumber(directory, path, followLinks, out FileStatus status), "stat", path);
+        return status;
+    }
+
+    /// <summary>As <see cref="Status(SafeFileHandle, ReadOnlySpan{byte}, bool)"/>; null when nothing is there, or something on the way is no directory.</summary>
+    public static FileStatus? TryStatus(SafeFileHandle directory, ReadOnlySpan<byte> path, bool followLinks = false)
+    {
+        int result = StatusNumber(directory, path, followLinks, out FileStatus status);
+        if (result < 0 && PosixException.Last is (Errno.ENOENT or Errno.ENOTDIR))
+            return null;
+        PosixException.Check(result, "stat", path);
+        return status;
+    }
+
+    private static int StatusNumber(SafeFileHandle directory, ReadOnlySpan<byte> path, bool followLinks, out FileStatus status)
+    {
         Libc.StatxBuffer buffer;
         int flags = (followLinks ? 0 : AT_SYMLINK_NOFOLLOW) | (path.IsEmpty ? AT_EMPTY_PATH : 0);
+        int result;
         fixed (byte* p = new CString(path, stackalloc byte[CString.Inline]))
-            PosixException.Check(Libc.statx(directory, p, flags, STATX_BASIC_STATS, &buffer), "stat", path);
-        return FileStatus.From(buffer);
+            result = Libc.statx(directory, p, flags, STATX_BASIC_STATS, &buffer);
+        status = result < 0 ? default : FileStatus.From(buffer);
+        return result;
     }
 
     public static FileStatus Status(SafeFileHandle file) => Status(file, []);
@@ -60,18 +89,7 @@ public static unsafe partial class Files
         Status(Directories.Current, PathText.ToBytes(path), followLinks);
 
     /// <summary>Whether something, a dangling link included, is at the path.</summary>
-    public static bool Exists(string path)
-    {
-        try
-        {
-            Status(path);
-            return true;
-        }
-        catch (PosixException e) when (e.Errno is Errno.ENOENT or Errno.ENOTDIR)
-        {
-            return false;
-        }
-    }
+    public static bool Exists(string path) => TryStatus(Directories.Current, PathText.ToBytes(path)) is not null;
 
     /// <summary>Reads at the handle's own position; 0 at the end.</summary>
     public static int Read(SafeFileHandle file, Span<byte> buffer, string? path = null)

@@ -105,10 +105,10 @@ public sealed class CacheTests(SharedVolume shared) : DiskTest(shared), IClassFi
     {
         Built data = Compile("data", """{"item":"text","dest":"/f","text":"1"}"""), web = Compile("web", """{"item":"mount","mountpoint":"/m","layer":"data.layer"}""");
         Volume volume = Layerbox.Btrfs.Volume.Open(Volume);
-        using (RuntimeImage image = RuntimeImage.Open(web.Path, volume))
+        using (RuntimeImage image = RuntimeImage.Open(web.Path, () => volume))
             Assert.Equal([data.Path], image.Binds.Select(bind => bind.Source));
         Programs.Shell($"btrfs property set -ts '{data.Path}' ro false; echo 2 > '{data.Path}/g'; btrfs property set -ts '{data.Path}' ro true");
-        Assert.EndsWith("which is to be mounted there, is not on the volume: compile it again", Assert.Throws<LayerException>(() => RuntimeImage.Open(web.Path, volume)).Message, StringComparison.Ordinal);
+        Assert.EndsWith("which is to be mounted there, is not on the volume: compile it again", Assert.Throws<LayerException>(() => RuntimeImage.Open(web.Path, () => volume)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
