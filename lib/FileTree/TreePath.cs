@@ -105,23 +105,31 @@ public sealed class TreePath : IEquatable<TreePath>, IComparable<TreePath>
     {
         if (IsRoot)
             return [];
+        // From the end, without the list: a walk of deep folders would keep one for each path.
         int length = Depth - 1;
-        foreach (FileName name in List)
+        TreePath at = this;
+        for (; at._names is null; at = at._parent!)
+            length += at._name.Bytes.Length;
+        foreach (FileName name in at._names)
             length += name.Bytes.Length;
         byte[] bytes = new byte[length];
-        int at = 0;
-        foreach (FileName name in List)
-        {
-            if (at > 0)
-                bytes[at++] = (byte)'/';
-            name.Bytes.CopyTo(bytes.AsSpan(at));
-            at += name.Bytes.Length;
-        }
+        for (at = this; at._names is null; at = at._parent!)
+            Put(at._name);
+        for (int i = at._names.Length - 1; i >= 0; i--)
+            Put(at._names[i]);
         return bytes;
+
+        void Put(FileName name)
+        {
+            length -= name.Bytes.Length;
+            name.Bytes.CopyTo(bytes.AsSpan(length));
+            if (length > 0)
+                bytes[--length] = (byte)'/';
+        }
     }
 
     /// <summary>For messages: with a leading slash, escaped.</summary>
-    public override string ToString() => "/" + string.Join('/', List);
+    public override string ToString() => "/" + BytesText.Escape(ToBytes());
 
     /// <summary>Canonical order: name by name, so that a directory comes before what it holds and its content stays together.</summary>
     public int CompareTo(TreePath? other)
