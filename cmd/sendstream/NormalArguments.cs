@@ -26,7 +26,7 @@ internal sealed class NormalArguments
         if (!args.GetValue(_normalise) && includes.Length + excludes.Length == 0)
             return null;
         SubvolumeIdentity renamed = new(options.Identity.Name);
-        if (!input.IsPlain || options with { Version = null, Only = [], Identity = new() } != new RewriteOptions { Only = [] } || options.Identity != renamed)
+        if (!input.IsPlain || options with { Version = null, Only = [], Identity = new() } != new RewriteOptions { Only = [], Limits = options.Limits } || options.Identity != renamed)
             throw new UsageException("--normalise, --include and --exclude go with --only, --name and --proto; other changes come before or after, by a pipe");
         return new NormalOptions(options.Version ?? 1, renamed.Name, options.Only, includes.Length + excludes.Length == 0 ? null : new TreeFilter(Patterns(includes), Patterns(excludes)));
     }
@@ -43,10 +43,10 @@ internal sealed record NormalOptions(uint Version, FileName? Name, IReadOnlyList
 {
     /// <summary>Reads all of an input and writes what it describes, each subvolume as a stream of its own.</summary>
     /// <exception cref="InvalidDataException">A stream is impossible, or its parent is not in the input: offset, command and reason.</exception>
-    public void Write(RewriteInput input, Stream output)
+    public void Write(RewriteInput input, Stream output) => input.Receive(set => Write(set.Subvolumes, output));
+
+    private void Write(IReadOnlyList<ReceivedSubvolume> subvolumes, Stream output)
     {
-        using ReceivedStreams streams = input.Receive();
-        IReadOnlyList<ReceivedSubvolume> subvolumes = streams.Set.Subvolumes;
         if (Only.FirstOrDefault(wanted => !subvolumes.Any(subvolume => RewriteOptions.IsNamed(wanted, subvolume))) is { } missing)
             throw new InvalidDataException($"no subvolume '{BytesText.Escape(missing)}' in the input");
         if (Name is not null && subvolumes.Count(IsWanted) is var count and > 1)

@@ -29,11 +29,12 @@ internal sealed class RewriteInput
     /// <summary>Whether the inputs are read as they are.</summary>
     public bool IsPlain => !_isJoined && !_isRepaired;
 
-    /// <summary>Receives all inputs, so that what they describe can be read again.</summary>
-    public ReceivedStreams Receive()
+    /// <summary>Receives all inputs, for what reads them again.</summary>
+    public void Receive(Action<SubvolumeSet> use)
     {
         using Progress progress = Progress.Start(_io, _progressMode);
-        return ReceivedStreams.Open(_files, _io, new SubvolumeSet(_reading.Limits), withContents: true, _reading with { Progress = progress });
+        using ReceivedStreams streams = ReceivedStreams.Open(_files, _io, new SubvolumeSet(_reading.Limits), withContents: true, _reading with { Progress = progress });
+        ContentErrors.Name(streams.Set, _reading, () => use(streams.Set));
     }
 
     /// <summary>Hands each input to who reads it.</summary>

@@ -74,10 +74,13 @@ internal static class SendstreamApply
             return ExitStatus.Success;
         }
         CancellationToken cancellation = io.Cancellation;
-        if (from is null)
-            target.Fill(subvolume.Tree, chain.Set, request.AsSubvolume, Report);
-        else
-            target.Change(from, subvolume.Tree, chain.Set, Report);
+        chain.Use(() =>
+        {
+            if (from is null)
+                target.Fill(subvolume.Tree, chain.Set, request.AsSubvolume, Report);
+            else
+                target.Change(from, subvolume.Tree, chain.Set, Report);
+        });
         return ExitStatus.Success;
 
         void Report(RootfsProgress done)

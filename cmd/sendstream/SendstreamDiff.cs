@@ -59,7 +59,9 @@ internal static class SendstreamDiff
         using SentSource? left = Place(from), right = Place(to);
         Tree? shared = common == 0 || left is not null ? null : first.Receive(from[..common]).Tree;
         Tree before = left?.Tree ?? Receive(first, from), after = right?.Tree ?? Receive(shared is null ? second : first, to);
-        return Difference.Write(before, after, format, io);
+        int status = ExitStatus.Success;
+        first.Use(() => second.Use(() => status = Difference.Write(before, after, format, io)));
+        return status;
 
         // A directory or a layer, which stands for a whole side.
         SentSource? Place(string[] side) => side is [var only] && SentSource.IsNoStream(only) ? SentSource.Open(only, volume, io) : null;

@@ -39,7 +39,7 @@ internal static class SendstreamRewrite
             (args, io) =>
             {
                 Reading reading = reader.Of(args);
-                RewriteOptions options = changes.Options(args);
+                RewriteOptions options = changes.Options(args) with { Limits = reading.Limits };
                 RewriteInput input = new(args.GetValue(files)!, args.GetValue(join), args.GetValue(repair), reading, args.GetValue(progress), io);
                 NormalOptions? form = normal.Options(args, options, input);
                 return Run(stream => Write(input, stream, options, form, io), args.GetValue(output), args.GetValue(split), io);

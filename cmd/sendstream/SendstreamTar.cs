@@ -68,10 +68,13 @@ internal static class SendstreamTar
 
         void Write(Stream destination, TarWriterOptions options)
         {
-            if (parent is null)
-                TarWriter.Write(destination, subvolume.Tree, options);
-            else
-                TarChangeset.Write(destination, parent.Tree, subvolume.Tree, options);
+            chain.Use(() =>
+            {
+                if (parent is null)
+                    TarWriter.Write(destination, subvolume.Tree, options);
+                else
+                    TarChangeset.Write(destination, parent.Tree, subvolume.Tree, options);
+            });
         }
     }
 }

@@ -73,9 +73,9 @@ internal sealed class StateFormats
             if (format == Changes)
                 SubvolumeChangesJson.Write(io.Out, set.LabelOf(subvolume), SubvolumeChanges.Of(subvolume));
             else if (format == Json)
-                TreeJson.Write(io.Out, subvolume.Tree);
+                chain.Use(() => TreeJson.Write(io.Out, subvolume.Tree));
             else
-                WriteText(set, subvolume, wanted.Count > 1, TextOptions(args), io);
+                chain.Use(() => WriteText(set, subvolume, wanted.Count > 1, TextOptions(args), io));
         }
         return ExitStatus.Success;
     }

@@ -29,6 +29,9 @@ internal sealed class StreamChain(Streams io, Reading reading) : IDisposable
 
     public static Option<string> Subvolume() => new("--subvolume") { Description = "Which of the subvolumes is meant; else the last one.", HelpName = "NAME|UUID" };
 
+    /// <summary>Does what reads contents; one that cannot be read is told with its path.</summary>
+    public void Use(Action work) => ContentErrors.Name(Set, reading, work);
+
     /// <summary>Receives inputs, upon those before; gives the last subvolume.</summary>
     /// <param name="files">Operands; none is standard input.</param>
     /// <exception cref="InvalidDataException">A stream is malformed or impossible: input, offset, command and reason.</exception>

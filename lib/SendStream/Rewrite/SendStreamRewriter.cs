@@ -24,7 +24,7 @@ public sealed class SendStreamRewriter : IDisposable
         if (isCompressed || options.JoinWrites)
             step = new WriteJoiner(step);
         if (options.Version is not null || isCompressed)
-            step = new VersionStep(step, options.Version, isCompressed ? SendStreamFormat.FirstVersionWithOpenData : 0, Notes);
+            step = new VersionStep(step, options.Version, isCompressed ? SendStreamFormat.FirstVersionWithOpenData : 0, options.Limits, Notes);
         if (options.Compression is not null || options.Version < SendStreamFormat.FirstVersionWithOpenData)
             step = new WriteDecoder(step, options.Limits);
         if (options.StripTimes || options.LatestTime is not null)

@@ -12,8 +12,9 @@ namespace Layerbox.SendStream;
 /// <param name="next">The next step.</param>
 /// <param name="wanted">The version to write; null keeps that of each stream.</param>
 /// <param name="least">The least version that will do.</param>
+/// <param name="limits">How many zeros one command may become.</param>
 /// <param name="notes">Told what is left out.</param>
-internal sealed class VersionStep(RewriteStep next, uint? wanted, uint least, RewriteNotes notes) : DraftingStep(next)
+internal sealed class VersionStep(RewriteStep next, uint? wanted, uint least, SendStreamLimits limits, RewriteNotes notes) : DraftingStep(next)
 {
     // linux/falloc.h
     private const uint FALLOC_FL_KEEP_SIZE = 1, FALLOC_FL_PUNCH_HOLE = 2, FALLOC_FL_ZERO_RANGE = 16;
@@ -64,6 +65,8 @@ internal sealed class VersionStep(RewriteStep next, uint? wanted, uint least, Re
             case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE or FALLOC_FL_ZERO_RANGE or (FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE):
                 if (length > MaxFileSize || offset > MaxFileSize - length)
                     throw command.Error(Fault.RangeTooLarge, $"{StreamPaths.Show(command.Bytes(A.Path))}: {length} bytes at {offset} lie beyond the end of the largest file");
+                if (length > (ulong)limits.MaxContentSize)
+                    throw command.Error(Fault.RangeTooLarge, $"{StreamPaths.Show(command.Bytes(A.Path))}: a hole of {length} bytes, which version {Version} can only write as zeros; the limit is {limits.MaxContentSize}");
                 byte[] zeros = new byte[Math.Min(length, (ulong)CommandDraft.LongestWrite(Version))];
                 for (ulong part; length > 0; length -= part, offset += part)
                 {

@@ -117,6 +117,9 @@ public class RewriteTests
         Assert.Equal(
             "offset 93: command 3 (fallocate): 'a': version 1 cannot say fallocate mode 0",
             Assert.Throws<SendStreamException>(() => Rewrite(StreamScript.Make("subvol vol; mkfile a; fallocate a 0 0 4096; end", 2), new RewriteOptions { Version = 1 })).Message);
+        Assert.Equal(
+            "offset 93: command 3 (fallocate): 'a': a hole of 1099511627777 bytes, which version 1 can only write as zeros; the limit is 1099511627776",
+            Assert.Throws<SendStreamException>(() => Rewrite(StreamScript.Make("subvol vol; mkfile a; fallocate a 3 0 1099511627777; end", 2), new RewriteOptions { Version = 1 })).Message);
     }
 
     [Theory]
