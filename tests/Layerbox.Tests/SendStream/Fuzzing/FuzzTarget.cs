@@ -11,6 +11,8 @@ internal sealed class FuzzTarget : IDisposable
 
     private static readonly HashSet<string> s_faults = [.. Enum.GetValues<SendStreamFault>().Select(SendStreamFaults.Code)];
 
+    private static readonly string[] s_changes = ["", "--proto 1", "--proto 2 --compress zstd", "--normalise", "--repair", "--normalise --exclude d/**"];
+
     private readonly TempFolder _folder = new();
 
     public FuzzTarget() => File.WriteAllText(_folder / "canary", Canary);
@@ -21,10 +23,13 @@ internal sealed class FuzzTarget : IDisposable
     /// <summary>How many inputs were good streams.</summary>
     public long Good { get; private set; }
 
+    /// <summary>Is told of each input and what was said of it; null: nobody is.</summary>
+    public InterestingInputs? Interesting { get; init; }
+
     /// <exception cref="Exception">Anything: it is a bug.</exception>
     public void Run(byte[] input, long number)
     {
-        SubvolumeSet strict = new();
+        SubvolumeSet strict = new(Converters.Limits);
         SendStreamException? fault = Receive(strict, input);
         List<SendStreamFinding> findings = Check(new MemoryStream(input));
         Compare(fault, findings);
@@ -36,8 +41,10 @@ internal sealed class FuzzTarget : IDisposable
             Same(string.Join('\n', findings.Select(f => f.Message)), string.Join('\n', Check(new Dribble(input)).Select(f => f.Message)));
         if (fault is null)
             Good++;
+        string converted = Converters.Run(input, fault, strict, number);
+        Interesting?.Offer(input, fault is null ? [converted, .. findings.Select(f => f.Code)] : [fault.Fault < SendStreamFault.NoSubvolume ? fault.Fault.Code() : $"{fault.Fault.Code()} {fault.Kind}"]);
         if (number % (fault is null ? 4 : 64) == 0) // system calls take longer than all the rest
-            Apply(input, isGood: fault is null);
+            WriteFiles(input, isGood: fault is null, number);
     }
 
     public void Dispose() => _folder.Dispose();
@@ -78,19 +85,31 @@ internal sealed class FuzzTarget : IDisposable
             TreeText.Render(subvolume.Tree);
     }
 
-    private void Apply(byte[] input, bool isGood)
+    private void WriteFiles(byte[] input, bool isGood, long number)
     {
         File.WriteAllBytes(_folder / "stream", input);
-        Tools.Result result = Tools.Run("sendstream-apply", "--no-owner", "--progress", "none", _folder / "target", _folder / "stream");
-        if (result.Status is not (0 or 2) || (result.Status == 0 && !isGood))
-            throw new InvalidOperationException($"sendstream-apply: exit status {result.Status}: {result.Err}");
+        Run(isGood, "sendstream-apply", "--no-owner", _folder / "target");
+        if (number % 16 != 0)
+            return;
+        Run(isGood, "sendstream-tar", "--output", _folder / "target");
+        Run(isGood: true, ["sendstream-rewrite", "--output", _folder / "target", .. s_changes[number / 16 % s_changes.Length].Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
+    }
+
+    private void Run(bool isGood, params string[] args)
+    {
+        Tools.Result result = Tools.Run([.. args, "--max-file", "1M", "--progress", "none", _folder / "stream"]);
+        bool isThere = Files.Exists(_folder / "target");
+        if (result.Status is not (0 or 2) || isThere != (result.Status == 0) || (isThere && !isGood))
+            throw new InvalidOperationException($"{string.Join(' ', args)}: exit status {result.Status}, {(isThere ? "something" : "nothing")} is written: {result.Err}");
         if (File.ReadAllText(CanaryPath) != Canary)
-            throw new InvalidOperationException("the canary was written to");
-        if (Files.Exists(_folder / "target"))
+            throw new InvalidOperationException($"{args[0]}: the canary was written to");
+        if (isThere && Directory.Exists(_folder / "target"))
             Directories.RemoveAll(_folder / "target");
+        else
+            File.Delete(_folder / "target");
         string[] left = [.. Directory.GetFileSystemEntries(_folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal)!];
         if (left is not ["canary", "stream"])
-            throw new InvalidOperationException($"there is something beside the target: {string.Join(' ', left)}");
+            throw new InvalidOperationException($"{args[0]}: there is something beside the target: {string.Join(' ', left)}");
     }
 
     private static void Same(string expected, string found)

@@ -33,7 +33,8 @@ public class FuzzTests(ITestOutputHelper output)
         string[] words = (Environment.GetEnvironmentVariable("LAYERBOX_FUZZ") ?? "2000 1").Split(' ', StringSplitOptions.RemoveEmptyEntries);
         long count = long.Parse(words[0], CultureInfo.InvariantCulture);
         int seed = int.Parse(words[1], CultureInfo.InvariantCulture);
-        using FuzzTarget target = new();
+        string? keep = Environment.GetEnvironmentVariable("LAYERBOX_FUZZ_KEEP");
+        using FuzzTarget target = new() { Interesting = keep is null ? null : new InterestingInputs() };
         StreamMutator mutator = new(
             [
                 .. s_scripts.Select(script => StreamScript.Make(script, 2)),
@@ -71,6 +72,8 @@ public class FuzzTests(ITestOutputHelper output)
         }
         current = default;
         output.WriteLine($"{count} inputs in {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s, {target.Good} of them good streams; peak memory {Process.GetCurrentProcess().PeakWorkingSet64 >> 20} MiB");
+        if (keep is not null)
+            File.WriteAllLines(keep, target.Interesting!.Choose().Select(Convert.ToBase64String));
         Assert.True(failures.Count == 0, string.Join("\n\n", failures));
     }
 
