@@ -11,6 +11,8 @@ internal static class ContainerRun
 {
     public const string Name = "container-run";
 
+    private const int Killed = 128 + (int)Signal.SIGKILL;
+
     private const string NoNetwork = "none", HostNetwork = "host", Shell = "/bin/sh";
     private const string Builtin = "builtin", Nspawn = "nspawn", Default = "default", NoFilter = "none";
 
@@ -100,7 +102,8 @@ internal static class ContainerRun
         // A handle on standard input was read to its end.
         using SafeFileHandle? input = request.Handle == "-" ? Files.Open("/dev/null", OpenFlags.ReadOnly) : null;
         ContainerEngine engine = request.IsBuiltin ? new BuiltinEngine { IsOnlyThread = leavesNothing } : new NspawnEngine();
-        using RunningContainer container = engine.Start(Describe(request, source) with { Input = input });
+        ContainerSpec spec = Describe(request, source) with { Input = input };
+        using RunningContainer container = engine.Start(spec);
         using SignalForwarding? late = leavesNothing ? new SignalForwarding() : null;
         (early ?? late)!.To(container);
         ContainerResult result = container.Wait();
@@ -108,6 +111,11 @@ internal static class ContainerRun
             io.Err.WriteLine(PathText.Printable($"{Name}: {reason.Message}"));
         if (result.TimedOut)
             io.Err.WriteLine($"{Name}: killed: its time is up");
+        if (result.OutOfMemory)
+        {
+            string what = result.Status == Killed ? "killed: out of memory" : "out of memory: something inside was killed";
+            io.Err.WriteLine($"{Name}: {what} (limit {LimitOptions.Size(spec.Limits.Memory ?? 0)})");
+        }
         return result.Status;
     }
 

@@ -19,9 +19,17 @@ internal sealed class LimitOptions
     private readonly Option<string[]> _forward = new("--forward-fd") { Description = "Hand these open descriptors on, as 3, 4 and so on; LISTEN_FDS and LISTEN_PID say so inside.", HelpName = "N[,N]" };
     private readonly Option<string?> _killGrace = new("--kill-grace") { Description = "When the time of --timeout is up, send SIGTERM and kill only after this time.", HelpName = "TIME" };
 
+    private readonly Option<string?> _memory = new("--memory") { Description = "All processes together may use so much memory, such as 512M; what needs more is killed, with exit status 137.", HelpName = "SIZE" };
+    private readonly Option<string?> _swap = new("--swap") { Description = "And so much swap; 0: none. Needs --memory.", HelpName = "SIZE" };
+    private readonly Option<string?> _pids = new("--pids") { Description = "At most so many processes and threads, one of layerbox included.", HelpName = "N" };
+    private readonly Option<string?> _cpus = new("--cpus") { Description = "The time of so many processors, such as 1.5.", HelpName = "N" };
+    private readonly Option<string?> _cpuset = new("--cpuset") { Description = "These processors only.", HelpName = "LIST" };
+    private readonly Option<string?> _ioWeight = new("--io-weight") { Description = "Share of disk time against others, from 1 to 10000; the usual one is 100.", HelpName = "N" };
+    private readonly Option<string[]> _ioMax = new("--io-max") { Description = "Limit a block device: rbps and wbps are bytes a second read and written, riops and wiops how often.", HelpName = "DEV:KEY=N[,KEY=N]" };
+
     public void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_capability, _dropCapability, _mask, _device, _rlimit, _oomScore, _umask, _forward, _killGrace])
+        foreach (Option option in (Option[])[_capability, _dropCapability, _mask, _device, _rlimit, _oomScore, _umask, _forward, _killGrace, _memory, _swap, _pids, _cpus, _cpuset, _ioWeight, _ioMax])
             command.Add(option);
     }
 
@@ -34,6 +42,16 @@ internal sealed class LimitOptions
         uint? umask = args.GetValue(_umask) is { } mode ? Mode(mode) : null;
         SafeFileHandle[] descriptors = [.. Values(_forward).SelectMany(list => list.Split(',')).Select(Descriptor)];
         TimeSpan grace = args.GetValue(_killGrace) is { } time ? Quantity.Duration(time, _killGrace.Name) : TimeSpan.Zero;
+        ContainerLimits all = new()
+        {
+            Memory = args.GetValue(_memory) is { } memory ? Quantity.Bytes(memory, _memory.Name) : null,
+            Swap = args.GetValue(_swap) is { } swap ? Quantity.Bytes(swap, _swap.Name) : null,
+            Processes = args.GetValue(_pids) is { } pids ? Count(pids, _pids.Name) : null,
+            Processors = args.GetValue(_cpus) is { } cpus ? Decimal(cpus) : null,
+            ProcessorSet = args.GetValue(_cpuset),
+            DiskWeight = args.GetValue(_ioWeight) is { } weight ? (int)Math.Min(Count(weight, _ioWeight.Name), int.MaxValue) : null,
+            Disks = [.. Values(_ioMax).Select(Disk)],
+        };
         return spec => spec with
         {
             Capabilities = Values(_capability),
@@ -41,6 +59,7 @@ internal sealed class LimitOptions
             Masks = Values(_mask),
             Devices = Values(_device),
             ResourceLimits = limits,
+            Limits = all,
             OutOfMemoryScore = score,
             Umask = umask,
             ForwardedDescriptors = descriptors,
@@ -61,6 +80,46 @@ internal sealed class LimitOptions
 
         static ulong? Value(string text) => text is "unlimited" or "infinity" ? ResourceLimit.Unlimited
             : ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value) ? value : null;
+    }
+
+    /// <summary>A number of bytes as it would be written on the command line.</summary>
+    public static string Size(long bytes)
+    {
+        int unit = 0;
+        for (; unit < 4 && bytes % 1024 == 0 && bytes > 0; unit++)
+            bytes /= 1024;
+        return string.Create(CultureInfo.InvariantCulture, $"{bytes}{"KMGT".AsSpan(Math.Max(unit - 1, 0), Math.Min(unit, 1))}");
+    }
+
+    private static long Count(string text, string option) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long count)
+        ? count : throw new UsageException($"option '{option}': expected a whole number, found '{text}'");
+
+    private static decimal Decimal(string text) => decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal number)
+        ? number : throw new UsageException($"option '--cpus': expected a number such as 2 or 0.5, found '{text}'");
+
+    private static DiskLimit Disk(string text)
+    {
+        int colon = text.LastIndexOf(':');
+        if (colon <= 0)
+            throw Wrong();
+        FileStatus device = Files.Status(text[..colon], followLinks: true);
+        if (device.Type != FileStatus.S_IFBLK)
+            throw new UsageException($"option '--io-max': {text[..colon]} is no block device");
+        DiskLimit limit = new(device.RdevMajor, device.RdevMinor);
+        foreach (string pair in text[(colon + 1)..].Split(','))
+        {
+            limit = pair.Split('=') switch
+            {
+                ["rbps", var value] => limit with { ReadBytes = Quantity.Bytes(value, "--io-max") },
+                ["wbps", var value] => limit with { WriteBytes = Quantity.Bytes(value, "--io-max") },
+                ["riops", var value] => limit with { Reads = Count(value, "--io-max") },
+                ["wiops", var value] => limit with { Writes = Count(value, "--io-max") },
+                _ => throw Wrong(),
+            };
+        }
+        return limit;
+
+        UsageException Wrong() => new($"option '--io-max': expected DEV:KEY=N with the keys rbps, wbps, riops and wiops, such as /dev/sda:wbps=10M, found '{text}'");
     }
 
     private static int Score(string text) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int score)

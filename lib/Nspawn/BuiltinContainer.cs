@@ -1,3 +1,4 @@
+using Layerbox.Nspawn.Cgroups;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 
@@ -30,6 +31,19 @@ internal sealed class BuiltinContainer : PipedContainer
         }
         if (executable is not null)
             Write(_plan.Bytes);
+    }
+
+    protected override bool WasOutOfMemory()
+    {
+        try
+        {
+            return _plan.OutOfMemoryFile is { } file && CgroupSteps.SaysThatSomebodyWasKilled(PathText.FromBytes(WholeFile.Read(file)));
+        }
+        catch (PosixException)
+        {
+            // It was never made: what failed is told otherwise.
+            return false;
+        }
     }
 
     protected override void Clean() => _tree?.Clean();

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Layerbox.Nspawn.Cgroups;
 using Layerbox.Posix;
 using static Layerbox.Nspawn.KernelCalls;
 
@@ -23,9 +24,11 @@ internal sealed class BuiltinPlan
     {
         _spec = spec;
         (_setup, _enter, _after) = (new StepList(_writer), new StepList(_writer), new StepList(_writer));
+        if (!spec.Limits.IsNone)
+            AddLimits();
         AddSetup();
         new EnterSteps(spec, _writer, _enter).Add();
-        ulong flags = CLONE_CLEAR_SIGHAND | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID
+        ulong flags = CLONE_CLEAR_SIGHAND | CLONE_NEWNS | (spec.Limits.IsNone ? CLONE_NEWCGROUP : 0) | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID
             | (spec.Network == ContainerNetwork.None ? CLONE_NEWNET : 0);
         Bytes = _writer.Finish(flags, _setup, _enter, _after, PlannedCommand.Of(spec));
     }
@@ -36,12 +39,22 @@ internal sealed class BuiltinPlan
     /// <summary>Something has to be done when the container has ended, even if this process is gone by then.</summary>
     public bool HasAfter => _after.Steps.Count > 0;
 
+    /// <summary>See <see cref="CgroupSteps.OutOfMemoryFile"/>.</summary>
+    public string? OutOfMemoryFile { get; private set; }
+
     /// <exception cref="ContainerException">The description cannot be carried out.</exception>
     /// <exception cref="PosixException">The root or the source of a bind is not there.</exception>
     public static BuiltinPlan Of(ContainerSpec spec) => new(spec);
 
     /// <summary>What the step with this number was about.</summary>
     public StepLabel Label(int step) => _setup.Steps.Concat(_enter.Steps).ElementAt(step).Label;
+
+    private void AddLimits()
+    {
+        CgroupSteps groups = new(_writer, _setup, _after);
+        groups.Add(CgroupSettings.Of(_spec.Limits, CgroupLayout.Own()), $"layerbox-{Guid.NewGuid():N}");
+        OutOfMemoryFile = groups.OutOfMemoryFile;
+    }
 
     private void AddSetup()
     {

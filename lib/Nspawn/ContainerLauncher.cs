@@ -31,7 +31,14 @@ internal static unsafe class ContainerLauncher
             new InitReport(InitReport.Kind.CloneFailed, -id).Send(reports);
             return 1;
         }
-        new InitReport(InitReport.Kind.Made, id).Send(reports);
+        try
+        {
+            new InitReport(InitReport.Kind.Made, id).Send(reports);
+        }
+        catch (PosixException)
+        {
+            // The tool is gone, and so will be the container: its end is still to be waited for.
+        }
         // The reports are to end with the container, not with us.
         reports.Dispose();
         foreach (int fd in (int[])[0, 1, 2, .. Enumerable.Range(FirstForwarded, count)])

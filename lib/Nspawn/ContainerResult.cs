@@ -16,6 +16,9 @@ public sealed record ContainerResult(ProcessExit Exit, bool TimedOut = false, Po
     /// </summary>
     public int Status => TimedOut ? TimedOutStatus : Exit.ShellStatus;
 
+    /// <summary>The kernel killed something inside because the container's limit of memory was reached.</summary>
+    public bool OutOfMemory { get; init; }
+
     public bool Succeeded => Status == 0;
 
     internal static ContainerResult CannotExecute(PosixException reason) =>

@@ -85,6 +85,9 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     /// <summary>What a process may use (setrlimit(2)). Open files are always limited, see <see cref="ResourceLimit.Names"/>.</summary>
     public IReadOnlyList<ResourceLimit> ResourceLimits { get; init; } = [];
 
+    /// <summary>What all processes of the container together may use. Only the built-in engine can limit it.</summary>
+    public ContainerLimits Limits { get; init; } = ContainerLimits.None;
+
     /// <summary>How gladly the kernel kills the command when memory runs out, from -1000 to 1000 (proc(5), oom_score_adj); null: as us.</summary>
     public int? OutOfMemoryScore { get; init; }
 
@@ -190,6 +193,7 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
             if (limit.Soft > limit.Hard)
                 throw new ContainerException($"{limit}: the soft limit is above the hard one");
         }
+        Limits.Validate();
         if (OutOfMemoryScore is < -1000 or > 1000)
             throw new ContainerException($"'{OutOfMemoryScore}': an oom score adjustment is between -1000 and 1000");
         if (!IsHostName(HostName))

@@ -22,6 +22,8 @@ public sealed class NspawnEngine : ContainerEngine
     public override RunningContainer Start(ContainerSpec spec)
     {
         spec = spec.Resolve();
+        if (!spec.Limits.IsNone)
+            throw new ContainerException("limits of memory, processes, processors and disks are kept by the built-in engine only");
         if (ProcessOwner.EffectiveUid != 0)
             throw new ContainerException($"{Program} needs root: run this with sudo");
         string program = ProgramStart.TryFind(Program)

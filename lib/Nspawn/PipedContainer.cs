@@ -55,8 +55,9 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
         bool timedOut = !HearOut(spec.Timeout is { } timeout ? Left(timeout) : -1);
         if (timedOut)
             End();
+        bool outOfMemory = WasOutOfMemory();
         Finish();
-        _result = Judge(timedOut);
+        _result = Judge(timedOut, outOfMemory) with { OutOfMemory = outOfMemory };
         return _result;
     }
 
@@ -76,6 +77,9 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
         _child?.Dispose();
         _reports.Dispose();
     }
+
+    /// <summary>Whether the kernel killed something inside for want of memory; asked when all has ended, and before what the launcher made goes.</summary>
+    protected virtual bool WasOutOfMemory() => false;
 
     /// <summary>Everything inside has ended: called once, to clean up.</summary>
     protected abstract void Clean();
@@ -178,7 +182,7 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
         }
     }
 
-    private ContainerResult Judge(bool timedOut)
+    private ContainerResult Judge(bool timedOut, bool outOfMemory)
     {
         foreach (InitReport report in _told)
         {
@@ -196,8 +200,9 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
                     throw Explain(report);
             }
         }
-        if (timedOut)
-            return new ContainerResult(ProcessExit.Killed(Signal.SIGKILL), TimedOut: true);
+        // Process 1 itself was killed.
+        if (timedOut || outOfMemory)
+            return new ContainerResult(ProcessExit.Killed(Signal.SIGKILL), timedOut);
         throw Explain(null);
     }
 }

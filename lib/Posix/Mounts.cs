@@ -28,7 +28,11 @@ public enum MountFlags : ulong
 /// <param name="Source">What it was mounted from; a device, or a word of the filesystem's own.</param>
 /// <param name="DevMajor">Major number that stat gives for its files (not of subvolumes).</param>
 /// <param name="DevMinor">Minor number, likewise.</param>
-public sealed record Mount(string Root, string Point, string Type, string Source, uint DevMajor, uint DevMinor);
+public sealed record Mount(string Root, string Point, string Type, string Source, uint DevMajor, uint DevMinor)
+{
+    /// <summary>What the filesystem as a whole was mounted with, such as "memory" for a hierarchy of control groups.</summary>
+    public IReadOnlyList<string> SuperOptions { get; init; } = [];
+}
 
 /// <summary>Mounting, unmounting, and what is mounted, as this process sees it.</summary>
 public static unsafe class Mounts
@@ -69,7 +73,10 @@ public static unsafe class Mounts
             if (separator < 0 || fields.Length < separator + 3 || fields[DeviceField].Split(':') is not [var major, var minor])
                 throw new InvalidDataException($"mountinfo: expected 'ID PARENT MAJOR:MINOR ROOT POINT OPTIONS … - TYPE SOURCE …', found '{line}'");
             mounts.Add(new Mount(Unescape(fields[RootField]), Unescape(fields[PointField]), fields[separator + 1], Unescape(fields[separator + 2]),
-                uint.Parse(major, CultureInfo.InvariantCulture), uint.Parse(minor, CultureInfo.InvariantCulture)));
+                uint.Parse(major, CultureInfo.InvariantCulture), uint.Parse(minor, CultureInfo.InvariantCulture))
+            {
+                SuperOptions = fields.Length > separator + 3 ? fields[separator + 3].Split(',') : [],
+            });
         }
         return mounts;
     }

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void say(const char *name, long result) { printf("%s %s\n", name, result < 0 ? strerrorname_np(errno) : "done"); }
@@ -95,6 +96,30 @@ static int signals(void) {
   return 42;
 }
 
+// Uses so many megabytes of memory.
+static int eat(int megabytes) {
+  for (int i = 0; i < megabytes; i++) {
+    char *block = malloc(1 << 20);
+    if (!block) return 1;
+    memset(block, i, 1 << 20);
+  }
+  return 0;
+}
+
+static long milliseconds(clockid_t clock) {
+  struct timespec now;
+  clock_gettime(clock, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// Works until it has had so many milliseconds of a processor, and prints how many have passed.
+static int spin(long work) {
+  long start = milliseconds(CLOCK_MONOTONIC);
+  while (milliseconds(CLOCK_PROCESS_CPUTIME_ID) < work) {
+  }
+  return printf("%ld\n", milliseconds(CLOCK_MONOTONIC) - start) < 0;
+}
+
 int main(int argc, char **argv) {
   if (!strcmp(argv[1], "calls")) return calls();
   if (!strcmp(argv[1], "call32")) return call32();
@@ -102,6 +127,8 @@ int main(int argc, char **argv) {
   if (!strcmp(argv[1], "orphans")) return orphans(atoi(argv[2]));
   if (!strcmp(argv[1], "signals")) return signals();
   if (!strcmp(argv[1], "euid")) return printf("%d %d\n", getuid(), geteuid()) < 0;
+  if (!strcmp(argv[1], "eat")) return eat(atoi(argv[2]));
+  if (!strcmp(argv[1], "spin")) return spin(atol(argv[2]));
   if (!strcmp(argv[1], "raise")) return raise(atoi(argv[2]));
   return 1;
 }

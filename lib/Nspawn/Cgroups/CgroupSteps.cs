@@ -1,0 +1,67 @@
+using Layerbox.Posix;
+using static Layerbox.Nspawn.KernelCalls;
+
+namespace Layerbox.Nspawn.Cgroups;
+
+/// <summary>
+/// A container's own control groups as steps: made and joined by process 1 before it does anything else, removed by the launcher. They are children of
+/// our own groups, so what holds for us holds for the container.
+/// </summary>
+internal sealed class CgroupSteps(PlanWriter plan, StepList setup, StepList after)
+{
+    private const int FolderMode = 0x1ED /* 0755 */, CLONE_NEWCGROUP = 0x200_0000, AT_REMOVEDIR = 0x200;
+
+    // The kernel takes the last process out of a group a moment after it has ended.
+    private const int RemovalTries = 20, RemovalPause = 10 /* ms */;
+
+    /// <summary>Where the kernel counts who was killed for want of memory; null: nobody can be.</summary>
+    public string? OutOfMemoryFile { get; private set; }
+
+    /// <param name="groups">What is to be limited.</param>
+    /// <param name="name">Of the new groups; no other container may have it.</param>
+    /// <exception cref="ContainerException">One of our groups cannot be divided.</exception>
+    public void Add(IReadOnlyList<CgroupGroup> groups, string name)
+    {
+        List<string> folders = [];
+        foreach (CgroupGroup group in groups)
+        {
+            CgroupHierarchy hierarchy = group.Hierarchy;
+            string above = hierarchy.Version == 1 ? hierarchy.Folder : CgroupDelegation.Prepare(hierarchy, [.. group.Settings.Select(setting => setting.Controller).Distinct()]);
+            string folder = $"{above}/{name}";
+            folders.Add(folder);
+            setup.Do(new StepLabel("make control group", folder), mkdirat, AT_FDCWD, plan.Text(folder), FolderMode);
+            foreach (CgroupSetting setting in group.Settings)
+                Write($"{folder}/{setting.File}", $"write '{setting.Text}'", setting.Text);
+            if (group.Settings.Any(setting => setting.Controller == "memory"))
+                OutOfMemoryFile = $"{folder}/{(hierarchy.Version == 1 ? "memory.oom_control" : "memory.events")}";
+            Remove(folder);
+        }
+        // When all are made: who has joined a group may lack the memory for another.
+        foreach (string folder in folders)
+            Write($"{folder}/cgroup.procs", "join control group", "0");
+        setup.Do(new StepLabel("unshare", "control groups"), unshare, CLONE_NEWCGROUP);
+    }
+
+    /// <summary>Reads "oom_kill N" of such a file.</summary>
+    public static bool SaysThatSomebodyWasKilled(string text) =>
+        text.Split('\n').Any(line => line.StartsWith("oom_kill ", StringComparison.Ordinal) && line != "oom_kill 0");
+
+    private void Write(string path, string what, string text)
+    {
+        StepLabel label = new(what, path);
+        Register file = setup.Get(label, openat, AT_FDCWD, plan.Text(path), (int)(OpenFlags.WriteOnly | OpenFlags.CloseOnExec));
+        setup.Do(label, write, file, plan.Text(text), PathText.ToBytes(text).Length);
+        setup.Close(file);
+    }
+
+    private void Remove(string folder)
+    {
+        StepLabel label = new("remove control group", folder);
+        for (int left = 2 * (RemovalTries - 1); left >= 0; left -= 2)
+        {
+            after.Do(label, unlinkat, AT_FDCWD, plan.Text(folder), AT_REMOVEDIR).SkippedWhenDone = left;
+            if (left > 0)
+                after.Do(label, poll, 0, 0, RemovalPause).SkippedWhenDone = 0;
+        }
+    }
+}

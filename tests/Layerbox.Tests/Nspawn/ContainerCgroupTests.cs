@@ -1,0 +1,155 @@
+using System.Diagnostics;
+using System.Globalization;
+using Layerbox.Nspawn;
+using Layerbox.Nspawn.Cgroups;
+using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Tests.Nspawn;
+
+/// <summary>Limits of a whole container. Which controllers a machine has, and in which version, decides what can be run.</summary>
+public class ContainerCgroupTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private static ContainerRoot Root(string controller)
+    {
+        ContainerRoot root = ContainerRoot.OrSkip(new BuiltinEngine()).WithProbe();
+        Assert.SkipUnless(CgroupLayout.Own().Any(h => h.Version == 1 && h.Controllers.Contains(controller)), $"no control groups of version 1 with {controller}");
+        return root;
+    }
+
+    private static ProcessResult Run(ContainerRoot root, params string[] arguments) =>
+        ChildProcess.Run(new ProgramStart(Published.OrSkip(), ["container-run", root.Path, .. arguments]));
+
+    private static IEnumerable<string> Groups() => CgroupLayout.Own().Where(h => System.IO.Directory.Exists(h.Folder))
+        .SelectMany(h => System.IO.Directory.EnumerateDirectories(h.Folder, "layerbox-*"));
+
+    // Other tests make groups meanwhile: those that are there now have to go.
+    private static void AssertNoGroups()
+    {
+        string[] now = [.. Groups()];
+        Stopwatch waited = Stopwatch.StartNew();
+        while (now.Any(System.IO.Directory.Exists) && waited.Elapsed < Patience)
+            Thread.Sleep(20);
+        Assert.DoesNotContain(now, System.IO.Directory.Exists);
+    }
+
+    [Fact]
+    public void Kills_what_needs_more_memory_and_says_so()
+    {
+        using ContainerRoot root = Root("memory");
+        ProcessResult killed = Run(root, "--memory", "32M", "--swap", "0", "--", "probe", "eat", "100");
+        Assert.Equal((137, "container-run: killed: out of memory (limit 32M)\n"), (killed.Exit.Status, killed.ErrorText));
+        ProcessResult below = Run(root, "--memory", "64M", "--swap", "0", "--", "probe", "eat", "10");
+        Assert.Equal((0, ""), (below.Exit.Status, below.ErrorText));
+        ProcessResult child = Run(root, "--memory", "32M", "--swap", "0", "--", "sh", "-c", "probe eat 100; exit 3");
+        Assert.Equal(3, child.Exit.Status);
+        Assert.EndsWith("container-run: out of memory: something inside was killed (limit 32M)\n", child.ErrorText);
+        // What is written to /tmp is memory too.
+        Assert.Equal(137, Run(root, "--memory", "32M", "--swap", "0", "--", "sh", "-c", "exec head -c 100000000 /dev/zero > /tmp/x").Exit.Status);
+        // Process 1 itself does not fit.
+        Assert.True(Run(root, "--memory", "4K", "--", "probe", "eat", "1").Exit.Status is 125 or 137);
+        AssertNoGroups();
+    }
+
+    [Fact]
+    public void Ends_a_fork_bomb_with_the_command()
+    {
+        using ContainerRoot root = Root("pids");
+        Stopwatch watch = Stopwatch.StartNew();
+        ProcessResult result = Run(root, "--pids", "20", "--timeout", "20s", "--", "sh", "-c", "bomb() { bomb | bomb & }; bomb 2>/dev/null; sleep 0.3; exit 7");
+        Assert.True(result.Exit.Status is 7 or 2);
+        Assert.True(watch.Elapsed < Patience);
+        ProcessResult counted = Run(root, "--pids", "5", "--", "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 5 & done; wait");
+        Assert.Contains("fork", counted.ErrorText);
+        AssertNoGroups();
+    }
+
+    [Fact]
+    public void Gives_some_of_the_processors_and_of_their_time()
+    {
+        using ContainerRoot root = Root("cpuset");
+        ProcessResult result = Run(root, "--cpuset", "0", "--cpus", "0.2", "--", "sh", "-c", "grep Cpus_allowed_list /proc/self/status; probe spin 500");
+        Assert.Equal("", result.ErrorText);
+        string[] lines = result.OutputText.Split('\n');
+        Assert.Equal("Cpus_allowed_list:\t0", lines[0]);
+        // Half a second of work at a fifth of a processor; the first period is a gift.
+        Assert.InRange(int.Parse(lines[1], CultureInfo.InvariantCulture), 1500, 60_000);
+        AssertNoGroups();
+    }
+
+    [Theory]
+    [InlineData("limits of memory, processes, processors and disks are kept by the built-in engine only", "--engine", "nspawn", "--memory", "1G")]
+    [InlineData("a limit of swap needs one of memory", "--swap", "1G")]
+    [InlineData("a limit of memory, processes or processors has to be above zero", "--pids", "0")]
+    [InlineData("'0-': not a list of processors such as 0-2,5", "--cpuset", "0-")]
+    [InlineData("10001: a weight of disk time is between 1 and 10000", "--io-weight", "10001")]
+    public void Refuses_what_cannot_be_meant(string reason, params string[] options)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        ProcessResult result = Run(root, [.. options, "--", "id"]);
+        Assert.Equal((125, $"container-run: {reason}\n"), (result.Exit.Status, result.ErrorText));
+    }
+
+    [Fact]
+    public void Refuses_a_limit_that_the_kernel_refuses_and_leaves_nothing()
+    {
+        using ContainerRoot root = Root("cpuset");
+        ProcessResult result = Run(root, "--cpuset", "9999", "--memory", "1G", "--", "id");
+        Assert.Equal(125, result.Exit.Status);
+        Assert.Matches("^container-run: /.*/layerbox-[0-9a-f]{32}/cpuset.cpus: write '9999': .*\n$", result.ErrorText);
+        AssertNoGroups();
+    }
+
+    [Fact]
+    public void Gives_the_kernel_the_numbers_that_were_said()
+    {
+        using ContainerRoot root = Root("pids");
+        (SafeFileHandle read, SafeFileHandle write) = Pipes.Make();
+        using (read)
+        using (write)
+        using (ChildProcess run = ChildProcess.Start(new ProgramStart(Published.OrSkip(), "container-run", root.Path, "--pids", "4321", "--memory", "1G", "--cpus", "0.75", "--cpuset", "0", "--", "sh", "-c", "echo ready; sleep 1000") { Output = write }))
+        {
+            Assert.Equal(6, Files.Read(read, new byte[6]));
+            Assert.Contains("4321", Values("pids.max"));
+            Assert.Contains("1073741824", Values("memory.limit_in_bytes"));
+            Assert.Contains("75000", Values("cpu.cfs_quota_us"));
+            Assert.Contains("0", Values("cpuset.cpus"));
+            run.Kill(Signal.SIGTERM);
+            Assert.Equal(143, run.Wait().ShellStatus);
+        }
+        AssertNoGroups();
+
+        static IEnumerable<string> Values(string file) => Groups().Select(group => Path.Combine(group, file)).Where(System.IO.File.Exists).Select(path => System.IO.File.ReadAllText(path).Trim());
+    }
+
+    [Fact]
+    public void Sees_its_own_group_as_the_root_of_all()
+    {
+        using ContainerRoot root = Root("pids");
+        ProcessResult result = Run(root, "--pids", "100", "--", "sh", "-c", "grep pids: /proc/self/cgroup");
+        Assert.EndsWith(":pids:/\n", result.OutputText);
+    }
+
+    [Fact]
+    public void Leaves_no_group_when_the_tool_is_killed_at_any_moment()
+    {
+        using ContainerRoot root = Root("memory");
+        Random random = new(2);
+        using SafeFileHandle nothing = Files.Open("/dev/null", OpenFlags.ReadWrite);
+        for (int i = 0; i < 40; i++)
+        {
+            using ChildProcess run = ChildProcess.Start(new ProgramStart(Published.OrSkip(), "container-run", root.Path, "--memory", "100M", "--pids", "50", "--cpus", "1", "--", "sh", "-c", "sleep 1000 & sleep 1000")
+            {
+                Input = nothing,
+                Output = nothing,
+                Error = nothing,
+            });
+            Thread.Sleep(random.Next(40));
+            run.Kill(Signal.SIGKILL);
+            run.Wait();
+        }
+        AssertNoGroups();
+    }
+}
