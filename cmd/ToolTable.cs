@@ -14,6 +14,7 @@ internal static class ToolTable
         ["layer-diff"] = Layers.LayerDiff.Declare,
         ["layer-import"] = Layers.LayerImport.Declare,
         ["layer-show"] = Layers.LayerShow.Declare,
+        ["rpm-show"] = Rpms.RpmShow.Declare,
         ["sendstream-apply"] = SendstreamApply.Declare,
         ["sendstream-check"] = SendstreamCheck.Declare,
         ["sendstream-diff"] = SendstreamDiff.Declare,
