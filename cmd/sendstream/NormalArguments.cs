@@ -31,7 +31,9 @@ internal sealed class NormalArguments
         return new NormalOptions(options.Version ?? 1, renamed.Name, options.Only, includes.Length + excludes.Length == 0 ? null : new TreeFilter(Patterns(includes), Patterns(excludes)));
     }
 
-    private static List<PathPattern> Patterns(string[] texts) => [.. texts.Select(text => new PathPattern(PathText.ToBytes(text)))];
+    private static List<PathPattern> Patterns(string[] texts) => [.. texts.Select(text => text.Length > 0
+        ? new PathPattern(PathText.ToBytes(text))
+        : throw new UsageException("--include and --exclude: a pattern is empty"))];
 }
 
 /// <summary>How canonical streams are made of what an input describes.</summary>

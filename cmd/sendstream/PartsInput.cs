@@ -102,7 +102,7 @@ internal sealed class PartsInput : ReadOnlyStream
             }
             catch (JsonException e)
             {
-                throw new InvalidDataException($"{list}: line {parts.Count + 1}: no list of parts", e);
+                throw new InvalidDataException($"{list}: line {parts.Count + 1}: no list of parts, which --split writes", e);
             }
         }
         return parts;

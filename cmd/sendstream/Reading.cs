@@ -23,8 +23,11 @@ internal sealed record Reading
     /// <summary>What is being done, for progress reports.</summary>
     public string Verb { get; init; } = "reading";
 
-    /// <summary>What to do when a stream builds upon a subvolume that is not there.</summary>
-    public string ParentAdvice { get; init; } = "name its streams before this one";
+    /// <summary>What to do when a stream builds upon a subvolume that is not there; null where it is not looked for.</summary>
+    public string? ParentAdvice { get; init; } = "name its streams before this one";
+
+    /// <summary>What it means that a path is not there, or is, when the state that the stream builds upon was taken on trust.</summary>
+    public string? StateAdvice { get; init; }
 
     /// <summary>What to do about a fault, where that is not obvious; null where there is nothing to say.</summary>
     public string? AdviceOn(SendStreamFault fault) => fault switch
@@ -33,6 +36,8 @@ internal sealed record Reading
         SendStreamFault.CommandUnknown or SendStreamFault.AttributeUnknown or SendStreamFault.CommandOfNewerVersion when HasLimitOptions => "--allow-unknown accepts it",
         SendStreamFault.Restarted => "sendstream-rewrite --repair leaves out what was cut",
         SendStreamFault.NoData => "send it again with its data",
+        SendStreamFault.NotASendStream => "btrfs send and sendstream-make write such",
+        SendStreamFault.NotFound or SendStreamFault.Exists => StateAdvice,
         SendStreamFault.ParentUnknown or SendStreamFault.CloneSourceUnknown => ParentAdvice,
         _ => null,
     };

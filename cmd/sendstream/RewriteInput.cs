@@ -52,7 +52,7 @@ internal sealed class RewriteInput
         }
         foreach (string file in _files)
         {
-            using StreamInput input = StreamInput.Open(file, _io, _reading);
+            using StreamInput input = StreamInput.Open(file, _io, _reading with { ParentAdvice = null });
             input.Read(() =>
             {
                 if (!_isRepaired)

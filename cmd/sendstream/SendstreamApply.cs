@@ -51,12 +51,17 @@ internal static class SendstreamApply
     private static int Run(Request request, string? progressMode, Streams io)
     {
         using Progress progress = Progress.Start(io, progressMode);
+        if (Files.Exists(request.Directory) && !Files.Status(request.Directory, followLinks: true).IsDirectory)
+            throw new UsageException($"{request.Directory}: not a directory: the one to write comes first, then the streams");
         StreamTarget target = new(request.Directory);
         Guid? assumed = null;
         using StreamChain chain = new(io, request.Reading with
         {
             Progress = progress,
-            ParentAdvice = $"name its streams before this one, or say --parent-unchecked if {request.Directory} is in its state",
+            ParentAdvice = request.ParentUnchecked
+                ? $"{request.Directory} is not there to be taken for it: name its streams before this one"
+                : $"name its streams before this one, or say --parent-unchecked if {request.Directory} is in its state",
+            StateAdvice = request.ParentUnchecked ? $"is {request.Directory} in the state that the stream builds upon?" : null,
         })
         {
             Set = new SubvolumeSet(request.Reading.Limits) { Known = uuid => (assumed ??= uuid) == uuid && request.ParentUnchecked ? target.State : null },

@@ -37,6 +37,11 @@ internal static class SendstreamCheck
             HelpName = "N",
             DefaultValueFactory = _ => DefaultMaxFindings,
         };
+        maxFindings.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<long>() < 1)
+                result.AddError("--max-findings: expected 1 or more");
+        });
         Option<string> progress = Progress.Option();
         ReaderOptions reader = new(hasContents: false);
         Command command = new(
@@ -62,6 +67,8 @@ internal static class SendstreamCheck
 
     private static int Run(string[] files, Filter filter, bool framesOnly, Reading reading, string? progressMode, Streams io)
     {
+        if (files.Count(file => file == InputFile.StandardInput) > 1)
+            throw new UsageException("standard input can be read once only");
         string file = "";
         long findings = 0;
         SendStreamCheck check = new(Report, framesOnly, reading.Limits);

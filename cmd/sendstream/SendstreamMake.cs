@@ -2,6 +2,7 @@ using System.CommandLine;
 using Layerbox.Btrfs;
 using Layerbox.Cmd.Layers;
 using Layerbox.FileTree;
+using Layerbox.Posix;
 using Layerbox.Rootfs;
 using Layerbox.SendStream;
 
@@ -107,6 +108,10 @@ internal static class SendstreamMake
                 Parent = options.Parent is { } parent ? Path(parent) : null,
                 CloneSources = [.. options.CloneSources.Select(Path)],
             });
+        }
+        catch (PosixException e) when (e.Errno == Errno.ENOTTY)
+        {
+            throw new InvalidDataException($"{e.Message}: --canonical takes any folder", e);
         }
         finally
         {

@@ -47,7 +47,7 @@ internal static class SendstreamParse
                 if (state.AreWanted(args, chosen, args.GetResult(format) is { Implicit: false }))
                     return state.Run(args, chosen, named, reading, io);
                 if (named.Length > 1)
-                    throw new UsageException($"--format {chosen} reads one input");
+                    throw new UsageException($"--format {chosen} reads one input: 'cat' puts several behind each other");
                 if (args.GetValue(data) && chosen != Json)
                     throw new UsageException($"--data does not go with --format {chosen}");
                 (int components, int paths) = (args.GetValue(depth), args.GetValue(top));

@@ -47,7 +47,7 @@ internal static class SendstreamTar
         chain.Receive(files);
         ReceivedSubvolume subvolume = chain.Select(name);
         ReceivedSubvolume? parent = !isChanges ? null : chain.ParentOf(subvolume)
-            ?? throw new InvalidDataException($"'{subvolume.Name}' is no incremental stream's: it has no parent that it could differ from");
+            ?? throw new InvalidDataException($"'{subvolume.Name}' is no incremental stream's: it has no parent that it could differ from: leave --changes out for all of it");
         if (standardOutput is not null)
         {
             Write(standardOutput, options with { Progress = done => progress.Report("writing", done.Bytes) });
@@ -68,13 +68,20 @@ internal static class SendstreamTar
 
         void Write(Stream destination, TarWriterOptions options)
         {
-            chain.Use(() =>
+            try
             {
-                if (parent is null)
-                    TarWriter.Write(destination, subvolume.Tree, options);
-                else
-                    TarChangeset.Write(destination, parent.Tree, subvolume.Tree, options);
-            });
+                chain.Use(() =>
+                {
+                    if (parent is null)
+                        TarWriter.Write(destination, subvolume.Tree, options);
+                    else
+                        TarChangeset.Write(destination, parent.Tree, subvolume.Tree, options);
+                });
+            }
+            catch (InvalidDataException e) when (e.Message.EndsWith("cannot hold a socket", StringComparison.Ordinal))
+            {
+                throw new InvalidDataException($"{e.Message}: --skip-sockets leaves them out", e);
+            }
         }
     }
 }

@@ -29,6 +29,8 @@ internal sealed class SentSource : IDisposable
         // What is not there is left to who opens it, and words it.
         if (path != InputFile.StandardInput && (!Files.Exists(path) || Files.Status(path, followLinks: true).IsDirectory))
             return new SentSource(new FileName(PathText.ToBytes(System.IO.Path.GetFileName(RealPath.Of(path)))), () => RootfsReader.Read(path), path, null);
+        if (path != InputFile.StandardInput && Files.Status(path, followLinks: true).IsRegular && !IsHandle(path))
+            throw new InvalidDataException($"{path}: neither a folder nor the handle of a layer: --canonical takes send-streams, too");
         BuiltLayer layer = LayerArguments.Open(path, volume, io);
         return new SentSource(new FileName(layer.Handle.Layer), () => layer.Tree, layer.Path, layer);
     }

@@ -43,7 +43,7 @@ internal sealed class StateFormats
         if (isCat && isFormatGiven)
             throw new UsageException("--cat and --format do not go together");
         if (!isState && !isCat && new Option[] { _parents, _subvolume }.FirstOrDefault(o => args.GetResult(o) is { Implicit: false }) is { } option)
-            throw new UsageException($"{option.Name} does not go with --format {format}");
+            throw new UsageException($"{option.Name} goes with --format {Text}, {Json} or {Changes}, and with --cat");
         if (format != Text && new Option[] { _digests, _defaults, _noTimes, _epoch, _hiddenXattrs }.FirstOrDefault(o => args.GetResult(o) is { Implicit: false }) is { } textOption)
             throw new UsageException($"{textOption.Name} goes with --format {Text}");
         return isState || isCat;

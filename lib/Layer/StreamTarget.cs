@@ -44,7 +44,7 @@ public sealed class StreamTarget
         if (_root is not null)
         {
             if (asSubvolume)
-                throw new PosixException("subvolume create", Errno.EEXIST, _path);
+                throw new PosixException("subvolume create", Errno.EEXIST, _path, "exists: a new subvolume needs a path where nothing is");
             FillExisting(_root, to, options);
             return;
         }

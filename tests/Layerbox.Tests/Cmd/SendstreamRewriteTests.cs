@@ -177,6 +177,6 @@ public class SendstreamRewriteTests
         Assert.Contains("web.00001: open: No such file", Rewrite([], "--join", folder / "web.parts").FirstErrorLine, StringComparison.Ordinal);
         File.WriteAllLines(folder / "web.parts", list[..2]);
         Assert.EndsWith("web.parts: the list does not end as it should", Rewrite([], "--join", folder / "web.parts").FirstErrorLine, StringComparison.Ordinal);
-        Assert.EndsWith("web.00003: line 1: no list of parts", Rewrite([], "--join", folder / "web.00003").FirstErrorLine, StringComparison.Ordinal);
+        Assert.EndsWith("web.00003: line 1: no list of parts, which --split writes", Rewrite([], "--join", folder / "web.00003").FirstErrorLine, StringComparison.Ordinal);
     }
 }

@@ -30,6 +30,19 @@ public sealed class SendstreamApplyTests : IDisposable
     }
 
     [Fact]
+    public void Says_what_to_do_instead()
+    {
+        string Error(params string[] args) => Said(Tools.Run(["sendstream-apply", .. args])).Line;
+        Assert.Equal($"sendstream-apply: {_files / "full"}: not a directory: the one to write comes first, then the streams", Error(_files / "full", _files.Out));
+        Assert.EndsWith($"is not known: {_files.Out} is not there to be taken for it: name its streams before this one", Error("--parent-unchecked", _files.Out, _files / "changes"), StringComparison.Ordinal);
+        Directory.CreateDirectory(_files.Out);
+        Assert.EndsWith($"(write): 'd/a': no such directory: 'd': is {_files.Out} in the state that the stream builds upon?", Error("--parent-unchecked", _files.Out, _files / "changes"), StringComparison.Ordinal);
+        Assert.Equal($"sendstream-apply: {_files.Out}: subvolume create: exists: a new subvolume needs a path where nothing is", Error("--as-subvolume", _files.Out, _files / "full"));
+        Assert.EndsWith("and a NUL byte: btrfs send and sendstream-make write such", Error(_files.Out, _files / "outside/canary"), StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_files.Out));
+    }
+
+    [Fact]
     public void Keeps_holes()
     {
         Apply("full", "changes").AssertSucceeded();

@@ -67,6 +67,12 @@ public sealed class SendstreamCheckToolTests : IDisposable
         Assert.Equal(1000, Tools.Run("sendstream-check", file).Out.Count(c => c == '\n'));
     }
 
+    [Theory]
+    [InlineData("standard input can be read once only", "-", "-")]
+    [InlineData("--max-findings: expected 1 or more", "--max-findings", "0")]
+    public void Says_what_makes_no_sense(string error, params string[] args) =>
+        Assert.Equal((2, "", $"sendstream-check: {error}\nTry 'sendstream-check --help' for more information.\n"), Of(Tools.Run(["sendstream-check", .. args])));
+
     [Fact]
     public void Codes_that_there_are_not_cannot_be_allowed() =>
         Assert.Equal(

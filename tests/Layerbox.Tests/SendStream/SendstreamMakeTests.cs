@@ -12,6 +12,8 @@ public class SendstreamMakeTests
     [InlineData("--reflinks, --parent-uuid and --parent-transid go with --canonical", "--parent", ".", "--parent-transid", "3", ".")]
     [InlineData("--canonical writes data from the files: --clone-source, --compressed and --no-data do not go with it", "--canonical", "--no-data", ".")]
     [InlineData("option '--parent-uuid': 'x' is not a uuid", "--canonical", "--parent", ".", "--parent-uuid", "x", ".")]
+    [InlineData("/etc/passwd: neither a folder nor the handle of a layer: --canonical takes send-streams, too", "/etc/passwd")]
+    [InlineData("/proc: subvolume send: not on btrfs: --canonical takes any folder", "/proc")]
     [InlineData("/nonexistent: open: No such file or directory", "--canonical", "/nonexistent")]
     public void Says_what_is_wrong(string error, params string[] args)
     {

@@ -103,8 +103,8 @@ public sealed class SendstreamParseStateTests : IDisposable
     [InlineData("--cat d/a --format tree full", "--cat and --format do not go together")]
     [InlineData("--cat big --max-file 100K full", "big: a file of 150000 bytes, which is more than the limit of 102400 for those that are read")]
     [InlineData("--digests full", "--digests goes with --format tree")]
-    [InlineData("--format stat --parent full full", "--parent does not go with --format stat")]
-    [InlineData("full changes", "--format json reads one input")]
+    [InlineData("--format stat --parent full full", "--parent goes with --format tree, tree-json or changes, and with --cat")]
+    [InlineData("full changes", "--format json reads one input: 'cat' puts several behind each other")]
     [InlineData("--format tree-json changes", "CHANGES: offset 17: command 1 (snapshot): 'vol2': the parent subvolume 11111111-1111-1111-1111-111111111111 is not known: name its streams before this one")]
     public void Says_what_is_wrong(string args, string error)
     {
