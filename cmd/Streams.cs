@@ -21,6 +21,19 @@ internal sealed record Streams(Stream In, Stream Out, TextWriter Err)
     /// <exception cref="UsageException">It is a terminal.</exception>
     public Stream BinaryOut => OutIsTerminal ? throw new UsageException("standard output is a terminal: send it to a file or a pipe") : Out;
 
+    /// <summary><see cref="BinaryOut"/> past its buffer, for a product that is gathered in larger pieces than that.</summary>
+    /// <inheritdoc cref="BinaryOut" path="/exception"/>
+    public Stream UnbufferedOut
+    {
+        get
+        {
+            if (BinaryOut is not BufferedStream buffered)
+                return Out;
+            buffered.Flush();
+            return buffered.UnderlyingStream;
+        }
+    }
+
     /// <summary>Columns of the terminal that <see cref="Err"/> is; null when it is none.</summary>
     public int? ErrColumns { get; init; }
 

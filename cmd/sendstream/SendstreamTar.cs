@@ -41,7 +41,7 @@ internal static class SendstreamTar
 
     private static int Run(string[] files, string? path, string? name, bool isChanges, TarWriterOptions options, Reading reading, string? progressMode, Streams io)
     {
-        Stream? standardOutput = path is null ? io.BinaryOut : null;
+        Stream? standardOutput = path is null ? io.UnbufferedOut : null;
         using Progress progress = Progress.Start(io, progressMode);
         using StreamChain chain = new(io, reading with { Progress = progress });
         chain.Receive(files);

@@ -195,6 +195,11 @@ public sealed class TarMemberWriter : IDisposable
         long left = content.Size;
         if (left == 0)
             return;
+        if (_output.TryWrite(content, () => _options.Progress?.Invoke(new TarProgress(_members, _output.Offset))))
+        {
+            _output.WriteZeros(TarFormat.Padding(content.Size));
+            return;
+        }
         using (Stream stream = content.Open())
         {
             while (left > 0)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Layerbox.FileTree;
 
 namespace Layerbox.Archive;
 
@@ -6,6 +7,9 @@ namespace Layerbox.Archive;
 internal sealed class TarOutput(Stream destination) : IDisposable
 {
     private const int BufferSize = 1 << 20;
+
+    /// <summary>What is shorter is gathered: one write of many files is better than many.</summary>
+    private const int ShortestDirect = 256 << 10;
 
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
     private int _count;
@@ -49,6 +53,22 @@ internal sealed class TarOutput(Stream destination) : IDisposable
             Advance(room.Length);
             count -= room.Length;
         }
+    }
+
+    /// <summary>Writes a whole content past the buffer, if that is faster.</summary>
+    /// <param name="content">The content.</param>
+    /// <param name="written">Called after each piece.</param>
+    /// <returns>False when it is not; nothing is written then.</returns>
+    public bool TryWrite(FileContent content, Action written)
+    {
+        if (content.Size < ShortestDirect)
+            return false;
+        Flush();
+        return content.TryWriteTo(destination, length =>
+        {
+            _flushed += length;
+            written();
+        });
     }
 
     public void Flush()

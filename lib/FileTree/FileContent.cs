@@ -15,6 +15,12 @@ public abstract class FileContent
     /// <summary>Opens the bytes for one sequential reading. The caller disposes the stream.</summary>
     public abstract Stream Open();
 
+    /// <summary>Writes the bytes to a stream, if there is a faster way to get them there than reading them.</summary>
+    /// <param name="destination">Where to.</param>
+    /// <param name="written">Told of each piece how many bytes it has.</param>
+    /// <returns>False when there is no such way; nothing is written then.</returns>
+    public virtual bool TryWriteTo(Stream destination, Action<long> written) => false;
+
     /// <summary>Where data and holes lie, in order, without gaps: together they cover 0 to <see cref="Size"/>.</summary>
     public virtual IReadOnlyList<Extent> Extents => Size == 0 ? [] : [new Extent(0, Size, IsHole: false)];
 

@@ -16,6 +16,7 @@ public readonly record struct FileStatus(
     public bool IsDirectory => Type == S_IFDIR;
     public bool IsRegular => Type == S_IFREG;
     public bool IsSymlink => Type == S_IFLNK;
+    public bool IsFifo => Type == S_IFIFO;
 
     /// <summary>Whether something is mounted exactly here (Linux 5.8 and later say so).</summary>
     public bool IsMountRoot { get; init; }

@@ -30,6 +30,9 @@ internal static unsafe partial class Libc
     internal static partial nint copy_file_range(SafeFileHandle from, long* fromOffset, SafeFileHandle to, long* toOffset, nuint length, uint flags);
 
     [LibraryImport(Name, SetLastError = true)]
+    internal static partial nint splice(SafeFileHandle from, long* fromOffset, SafeFileHandle to, long* toOffset, nuint length, uint flags);
+
+    [LibraryImport(Name, SetLastError = true)]
     internal static partial byte* mmap(void* address, nuint length, int protection, int flags, SafeFileHandle fd, long offset);
 
     [LibraryImport(Name, SetLastError = true)]

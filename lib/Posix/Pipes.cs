@@ -20,6 +20,24 @@ public static unsafe class Pipes
     /// <summary>Asks for room for so many bytes; where the system's limits do not grant them, the pipe stays as it is.</summary>
     public static void SetCapacity(SafeFileHandle end, int bytes) => _ = Libc.fcntl(end, F_SETPIPE_SZ, bytes);
 
+    /// <summary>
+    /// Writes bytes of a file to a pipe without copying them: the pipe refers to what the kernel holds of the file. Waits until there is room.
+    /// </summary>
+    /// <param name="file">A regular file; its position is not used.</param>
+    /// <param name="offset">Where in the file the bytes begin.</param>
+    /// <param name="length">How many they are.</param>
+    /// <param name="pipe">The end that is written to.</param>
+    /// <param name="pipeName">What errors call it.</param>
+    /// <returns>How many were written, which may be fewer; 0 at the end of the file; null where the file's filesystem cannot do this.</returns>
+    public static long? Splice(SafeFileHandle file, long offset, long length, SafeFileHandle pipe, string? pipeName = null)
+    {
+        nint n;
+        do
+            n = Libc.splice(file, &offset, pipe, null, (nuint)length, 0);
+        while (n < 0 && PosixException.Last == Errno.EINTR);
+        return n < 0 && PosixException.Last == Errno.EINVAL ? null : PosixException.Check(n, "write", pipeName);
+    }
+
     /// <summary>Bytes that were written and not yet read.</summary>
     public static int BytesWaiting(SafeFileHandle end)
     {

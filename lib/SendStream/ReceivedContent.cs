@@ -91,6 +91,34 @@ public sealed class ReceivedContent : FileContent
         return new ContentStream(this);
     }
 
+    /// <inheritdoc/>
+    public override bool TryWriteTo(Stream destination, Action<long> written)
+    {
+        const int ShortestPart = 32 << 10, BufferLength = 128 << 10;
+        // Many small parts are better gathered. Encoded ones have to be decoded anyway.
+        if (_size / ShortestPart < RunCount || Runs.Any(run => run.Source is not Hole && (run.Source as WrittenBytes)?.Bytes?.IsNearTo(destination) != true))
+            return false;
+        CheckReadable();
+        byte[] zeros = RunCount > 1 || _source is Hole ? new byte[BufferLength] : [];
+        foreach (StreamExtent part in Parts)
+        {
+            if (part.Source is WrittenBytes { Bytes: { } bytes })
+            {
+                bytes.CopyTo(destination, part.SourceOffset, part.Length);
+                written(part.Length);
+                continue;
+            }
+            for (long left = part.Length; left > 0;)
+            {
+                int length = (int)Math.Min(left, zeros.Length);
+                destination.Write(zeros.AsSpan(0, length));
+                written(length);
+                left -= length;
+            }
+        }
+        return true;
+    }
+
     /// <summary>A copy for another owner.</summary>
     internal ReceivedContent Copy(ContentOwner owner) =>
         new(owner) { _source = _source, _sourceOffset = _sourceOffset, _runs = _runs?.Copy(), _rest = _rest, _size = _size };

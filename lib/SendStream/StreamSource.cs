@@ -21,6 +21,8 @@ public abstract class StreamSource
 /// <summary>Plain data in an input; the offset is the position in that input.</summary>
 public sealed class WrittenBytes(StreamBytes? bytes) : StreamSource
 {
+    internal StreamBytes? Bytes => bytes;
+
     internal override void Read(long offset, Span<byte> destination, DecodedExtent decoded) => (bytes ?? throw Unreadable()).ReadAt(offset, destination);
 }
 

@@ -1,8 +1,11 @@
 using Layerbox.Archive;
+using Layerbox.Cmd;
 using Layerbox.Compression;
 using Layerbox.FileTree;
+using Layerbox.Posix;
 using Layerbox.Tests.Archive;
 using Layerbox.Tests.Rootfs;
+using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Tests.SendStream;
 
@@ -48,6 +51,26 @@ public sealed class SendstreamTarTests : IDisposable
         foreach ((_, Inode inode) in unpacked.Walk())
             (inode.Uid, inode.Gid) = (0, 0);
         TreeLines.AssertEqual(StreamFiles.State(StreamFiles.Full, StreamFiles.Changes), unpacked);
+    }
+
+    // Into a pipe the kernel moves the bytes of large files itself.
+    [Theory]
+    [InlineData("write f 0 a*60000,b*65000; write f 125000 c*120000,d*120000")]
+    [InlineData("write f 300000 x*300000; truncate f 1000001; mkfile g; write g 0 y*40")]
+    [InlineData("write f 0 a*300000; mkfile g; clone g 5000 200000 f 100000; write g 300000 z*100000")]
+    public void Into_a_pipe_it_is_the_same_archive(string script)
+    {
+        string file = _files.Make("large", $"subvol vol; mkfile f; {script}; end");
+        (SafeFileHandle read, SafeFileHandle write) = Pipes.Make();
+        using FdStream source = new(read, "pipe");
+        using MemoryStream piped = new();
+        Thread reader = new(() => source.CopyTo(piped));
+        reader.Start();
+        using (FdStream sink = new(write, "pipe"))
+        using (BufferedStream output = new(sink))
+            Assert.Equal(0, Dispatcher.Run(Dispatcher.Self, ["sendstream-tar", file], new Streams(Stream.Null, output, TextWriter.Null)));
+        reader.Join();
+        Assert.Equal(Tools.Run("sendstream-tar", file).AssertSucceeded().Bytes, piped.ToArray());
     }
 
     [Theory]
