@@ -54,6 +54,17 @@ internal sealed class ByteText(Stream stream) : IDisposable
         }
     }
 
+    /// <summary>Nanoseconds as the fraction of a second, with its point and without zeros at its end.</summary>
+    public void AddFraction(uint nanoseconds)
+    {
+        const int Digits = 9;
+        Span<byte> fraction = stackalloc byte[1 + Digits];
+        fraction[0] = (byte)'.';
+        for (int at = Digits; at > 0; at--, nanoseconds /= 10)
+            fraction[at] = (byte)('0' + (nanoseconds % 10));
+        Add(fraction.TrimEnd((byte)'0'));
+    }
+
     /// <summary>A permission mode in octal.</summary>
     public void AddOctal(uint number)
     {

@@ -64,7 +64,7 @@ internal sealed class InodeText(ByteText text, Tree tree, TreeTextOptions option
             (_second, _secondText) = (time.Seconds, Encoding.ASCII.GetBytes(Second(time.Seconds)));
         text.Add(_secondText);
         if (time.Nanoseconds != 0)
-            text.Add(string.Create(CultureInfo.InvariantCulture, $".{time.Nanoseconds:d9}").AsSpan().TrimEnd('0').ToString());
+            text.AddFraction(time.Nanoseconds);
         if (_secondText[2] != '@')
             text.Add((byte)'Z');
     }
