@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -71,7 +72,7 @@ internal static class SendstreamCheck
             throw new UsageException("standard input can be read once only");
         string file = "";
         long findings = 0;
-        SendStreamCheck check = new(Report, framesOnly, reading.Limits);
+        using SendStreamCheck check = new(Report, framesOnly, reading.Limits, MemoryMarshal.Read<UInt128>(Guid.NewGuid().ToByteArray()), () => new CheckFile());
         int status = ExitStatus.Success;
         foreach (string next in files)
         {

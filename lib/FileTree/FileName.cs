@@ -13,13 +13,24 @@ public readonly struct FileName : IEquatable<FileName>, IComparable<FileName>
     /// <exception cref="InvalidDataException">Empty, ".", "..", longer than 255 bytes, or with a slash or NUL.</exception>
     public FileName(byte[] bytes)
     {
-        ReadOnlySpan<byte> name = bytes;
-        if (name.IsEmpty || name.SequenceEqual("."u8) || name.SequenceEqual(".."u8) || name.ContainsAny((byte)'/', (byte)0))
-            throw new InvalidDataException($"'{BytesText.Escape(bytes)}' cannot be the name of a file");
-        if (name.Length > MaxLength)
-            throw new InvalidDataException($"'{BytesText.Escape(bytes)}' is {name.Length} bytes long; a name has at most {MaxLength}");
+        Check(bytes);
         _bytes = bytes;
     }
+
+    /// <summary>Refuses bytes that cannot be a name.</summary>
+    /// <inheritdoc cref="FileName(byte[])" path="/exception"/>
+    public static void Check(ReadOnlySpan<byte> name)
+    {
+        if (IsPossible(name))
+            return;
+        if (name.Length <= MaxLength)
+            throw new InvalidDataException($"'{BytesText.Escape(name)}' cannot be the name of a file");
+        throw new InvalidDataException($"'{BytesText.Escape(name)}' is {name.Length} bytes long; a name has at most {MaxLength}");
+    }
+
+    /// <summary>Whether bytes can be a name.</summary>
+    public static bool IsPossible(ReadOnlySpan<byte> name) =>
+        name.Length is > 0 and <= MaxLength && !name.ContainsAny((byte)'/', (byte)0) && !name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8);
 
     public FileName(string text) : this(Encoding.UTF8.GetBytes(text)) { }
 

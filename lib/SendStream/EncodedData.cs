@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
 using Layerbox.Compression;
@@ -10,7 +11,7 @@ public static class EncodedData
     // BTRFS_ENCODED_IO_COMPRESSION_*. The five kinds of LZO differ in the size of the sectors that its segments lie in.
     internal const uint None = 0, Zlib = 1, Zstd = 2;
     private const uint FirstLzo = 3, LastLzo = 7;
-    private const int SmallestLzoSector = 4096;
+    private const int SmallestLzoSector = 4096, LzoLengthLength = sizeof(uint);
 
     /// <summary>The highest compression number that exists.</summary>
     public const uint MaxCompression = LastLzo;
@@ -72,29 +73,40 @@ public static class EncodedData
     // A segment's length never straddles two sectors: where fewer than 4 bytes are left, it stands in the next one.
     private static int DecodeLzo(ReadOnlySpan<byte> data, Span<byte> destination, int sector)
     {
-        const int LengthLength = sizeof(uint);
-        if (data.Length < LengthLength)
-            throw new InvalidDataException($"lzo data of {data.Length} bytes, expected at least {LengthLength}");
+        if (data.Length < LzoLengthLength)
+            throw new InvalidDataException($"lzo data of {data.Length} bytes, expected at least {LzoLengthLength}");
         uint total = BinaryPrimitives.ReadUInt32LittleEndian(data);
-        if (total < LengthLength || total > data.Length)
+        if (total < LzoLengthLength || total > data.Length)
             throw new InvalidDataException($"the lzo data says that it is {total} bytes long, there are {data.Length}");
         data = data[..(int)total];
-        byte[] decoded = new byte[sector];
-        int produced = 0;
-        for (int at = LengthLength; at < data.Length && produced < destination.Length;)
+        byte[] decoded = ArrayPool<byte>.Shared.Rent(sector);
+        try
+        {
+            return DecodeSegments(data, destination, decoded.AsSpan(0, sector));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(decoded);
+        }
+    }
+
+    private static int DecodeSegments(ReadOnlySpan<byte> data, Span<byte> destination, Span<byte> decoded)
+    {
+        int sector = decoded.Length, produced = 0;
+        for (int at = LzoLengthLength; at < data.Length && produced < destination.Length;)
         {
             int leftInSector = sector - at % sector;
-            if (leftInSector < LengthLength)
+            if (leftInSector < LzoLengthLength)
                 at += leftInSector;
-            if (data.Length - at < LengthLength)
+            if (data.Length - at < LzoLengthLength)
                 break;
             uint length = BinaryPrimitives.ReadUInt32LittleEndian(data[at..]);
-            at += LengthLength;
+            at += LzoLengthLength;
             if (length > data.Length - at)
                 throw new InvalidDataException($"an lzo segment says {length} bytes, {data.Length - at} are left");
             int count = Lzo1x.Decompress(data.Slice(at, (int)length), decoded);
             at += (int)length;
-            produced += Copy(decoded.AsSpan(0, count), destination[produced..]);
+            produced += Copy(decoded[..count], destination[produced..]);
         }
         return produced;
     }

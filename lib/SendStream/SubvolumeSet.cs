@@ -7,7 +7,7 @@ namespace Layerbox.SendStream;
 /// are applied as btrfs receive applies them to a filesystem, but strictly: what the sender's own filesystem could not have
 /// done is an error that names the command. No host file is ever touched.
 /// </summary>
-public sealed class SubvolumeSet
+public sealed class SubvolumeSet : ISubvolumeStates<Inode>
 {
     private const int FirstPrefixLength = 4;
 
@@ -18,6 +18,7 @@ public sealed class SubvolumeSet
     private readonly Dictionary<StreamSource, uint> _sources = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<Guid, (Tree Tree, Placeholders Placeholders)> _absent = [];
     private (int Count, SharedStorage? Storage) _shared;
+    private ReceivedSubvolume? _begun;
 
     /// <summary>A set whose contents are references to the inputs: <see cref="ReceivedContent"/>.</summary>
     public SubvolumeSet(SendStreamLimits? limits = null) : this(null, limits) { }
@@ -129,10 +130,26 @@ public sealed class SubvolumeSet
     }
 
     /// <summary>For one input, command by command.</summary>
-    internal TreeReceiver NewReceiver() => new(this, _contents);
+    internal StreamReceiver<Inode> NewReceiver() => new(this);
+
+    bool ISubvolumeStates<Inode>.IsDescribed(Guid uuid) => Find(uuid) is not null;
+
+    SubvolumeState<Inode>? ISubvolumeStates<Inode>.Begin(FileName name, Guid uuid, ulong ctransid, Guid? parent)
+    {
+        ReceivedSubvolume begun = new(name, uuid, ctransid, parent, new Tree());
+        _begun = parent is { } wanted ? Snapshot(begun, wanted) : begun;
+        return _begun is null ? null : new TreeState(_begun.Tree, _begun.Placeholders, _contents);
+    }
+
+    void ISubvolumeStates<Inode>.End()
+    {
+        _contents.Complete();
+        _subvolumes.Add(_begun!);
+        _byUuid[_begun!.Uuid] = _begun;
+    }
 
     /// <summary>The subvolume with the state that it starts from; null when its parent is not known.</summary>
-    internal ReceivedSubvolume? Snapshot(ReceivedSubvolume subvolume, Guid parentUuid)
+    private ReceivedSubvolume? Snapshot(ReceivedSubvolume subvolume, Guid parentUuid)
     {
         Dictionary<Inode, Inode>? origins = KeepOrigins ? new(ReferenceEqualityComparer.Instance) : null;
         if (Find(parentUuid) is { Placeholders: { } placeholders } unknown)
@@ -151,13 +168,12 @@ public sealed class SubvolumeSet
         return subvolume with { Before = absent.Before, Placeholders = absent };
     }
 
-    /// <summary>Looks up paths in a subvolume that data is cloned from; null when it is not known.</summary>
-    internal StreamPaths? CloneSource(Guid uuid)
+    SubvolumeState<Inode>? ISubvolumeStates<Inode>.CloneSource(Guid uuid)
     {
         if (Find(uuid) is { } subvolume)
-            return new StreamPaths(subvolume.Tree, subvolume.Placeholders);
+            return new TreeState(subvolume.Tree, subvolume.Placeholders, _contents);
         if (TreeOf(uuid) is { } known)
-            return new StreamPaths(known);
+            return new TreeState(known, null, _contents);
         if (!AllowUnknownParent)
             return null;
         if (!_absent.TryGetValue(uuid, out (Tree Tree, Placeholders Placeholders) absent))
@@ -165,13 +181,7 @@ public sealed class SubvolumeSet
             Tree tree = new();
             _absent.Add(uuid, absent = (tree, new Placeholders(tree, _contents)));
         }
-        return new StreamPaths(absent.Tree, absent.Placeholders);
-    }
-
-    internal void Add(ReceivedSubvolume subvolume)
-    {
-        _subvolumes.Add(subvolume);
-        _byUuid[subvolume.Uuid] = subvolume;
+        return new TreeState(absent.Tree, absent.Placeholders, _contents);
     }
 
     private Tree? TreeOf(Guid uuid)

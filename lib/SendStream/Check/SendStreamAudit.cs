@@ -11,9 +11,9 @@ internal static class SendStreamAudit
     private const ulong S_ISUID = 0x800, S_ISGID = 0x400, S_ISVTX = 0x200, S_IWOTH = 2; // linux/stat.h
 
     /// <param name="command">The command, which was carried out.</param>
-    /// <param name="target">What it was about; null when that is not known.</param>
+    /// <param name="target">The kind of what it was about; null when that is not known.</param>
     /// <param name="report">Told what there is to say.</param>
-    public static void Look(SendCommand command, Inode? target, Action<SendStreamFinding> report)
+    public static void Look(SendCommand command, FileKind? target, Action<SendStreamFinding> report)
     {
         switch (command.Kind)
         {
@@ -30,16 +30,17 @@ internal static class SendStreamAudit
 
         void Mode(ulong mode)
         {
-            string text = $"0{Convert.ToString((long)mode, 8)}";
             // On directories setuid means nothing, setgid is inherited by what is made inside, and sticky makes "all may write" harmless.
-            bool isDirectory = target?.IsDirectory == true;
+            bool isDirectory = target == FileKind.Directory;
             if ((mode & S_ISUID) != 0 && !isDirectory)
-                Say(SendStreamRemark.Setuid, $"is given mode {text}: it runs as its owner");
+                Say(SendStreamRemark.Setuid, $"is given mode {Octal(mode)}: it runs as its owner");
             if ((mode & S_ISGID) != 0 && !isDirectory)
-                Say(SendStreamRemark.Setgid, $"is given mode {text}: it runs as its group");
-            if ((mode & S_IWOTH) != 0 && (mode & S_ISVTX) == 0 && target is null or { Kind: FileKind.Directory or FileKind.File })
-                Say(SendStreamRemark.WorldWritable, $"is given mode {text}: all may write to it");
+                Say(SendStreamRemark.Setgid, $"is given mode {Octal(mode)}: it runs as its group");
+            if ((mode & S_IWOTH) != 0 && (mode & S_ISVTX) == 0 && target is null or FileKind.Directory or FileKind.File)
+                Say(SendStreamRemark.WorldWritable, $"is given mode {Octal(mode)}: all may write to it");
         }
+
+        static string Octal(ulong mode) => $"0{Convert.ToString((long)mode, 8)}";
 
         void Say(SendStreamRemark remark, string what) =>
             report(SendStreamFinding.Of(remark, command, $"{StreamPaths.Show(command.Bytes(A.Path))} {what}"));

@@ -5,16 +5,19 @@ using K = Layerbox.SendStream.SendCommandKind;
 namespace Layerbox.SendStream;
 
 /// <summary>
-/// Checks send streams without receiving them: frames, then what the commands mean, applied to a tree that holds names and sizes and no
-/// byte of data. Inputs that are handed over one after the other are a chain: later ones may build upon earlier ones.
+/// Checks send streams without receiving them: frames, then what the commands mean, applied to a state that holds hashes of names, kinds and
+/// sizes, in bounded memory if there is a spool. Inputs that are handed over one after the other are a chain: later ones may build upon earlier ones.
 /// </summary>
-public sealed class SendStreamCheck
+public sealed class SendStreamCheck : IDisposable
 {
+    private const int MaxHeldPages = 352; // 4.1 MiB
+
     private readonly Action<SendStreamFinding> _report;
     private readonly bool _framesOnly;
-    private readonly SubvolumeSet _set;
+    private readonly CheckedPages _pages;
+    private readonly CheckedSubvolumes _subvolumes;
     private readonly HashSet<Guid> _outside = []; // subvolumes that are not in the set, and were said not to be
-    private TreeReceiver _receiver;
+    private StreamReceiver<uint> _receiver;
     private Guid _uuid; // of the subvolume that is being described, or was last
     private int _nameLength; // of the subvolume, in bytes
     private int _stream;
@@ -24,11 +27,16 @@ public sealed class SendStreamCheck
     /// <param name="report">Told of each finding, in the order of the input. What it throws comes out of the check.</param>
     /// <param name="framesOnly">Whether the check ends with lengths and checksums: what the commands say is not looked at.</param>
     /// <param name="limits">What the readers put up with.</param>
-    public SendStreamCheck(Action<SendStreamFinding> report, bool framesOnly = false, SendStreamLimits? limits = null)
+    /// <param name="secret">
+    /// What the hashes of names are made with: should be random, or who knows it can make a stream in which two names are taken for one.
+    /// </param>
+    /// <param name="spool">Opens a place for what a few megabytes do not hold; it is asked for at most once. Without it everything is held in memory.</param>
+    public SendStreamCheck(Action<SendStreamFinding> report, bool framesOnly = false, SendStreamLimits? limits = null, UInt128 secret = default, Func<CheckSpool>? spool = null)
     {
         (_report, _framesOnly) = (report, framesOnly);
-        _set = new SubvolumeSet(new CheckedContents(), limits) { AllowUnknownParent = true, AllowNoData = true };
-        _receiver = _set.NewReceiver();
+        _pages = new CheckedPages(MaxHeldPages, spool);
+        _subvolumes = new CheckedSubvolumes(limits ?? SendStreamLimits.Default, new CheckedNodes(secret, _pages));
+        _receiver = new StreamReceiver<uint>(_subvolumes);
     }
 
     /// <summary>Checks an input up to its end, or to a fault behind which nothing can be read.</summary>
@@ -36,7 +44,7 @@ public sealed class SendStreamCheck
     public void Check(SendStreamReader reader)
     {
         (_stream, _uuid) = (0, Guid.Empty);
-        _receiver = _set.NewReceiver(); // what an earlier input did not end does not go on in this one
+        _receiver = new StreamReceiver<uint>(_subvolumes); // what an earlier input did not end does not go on in this one
         while (true)
         {
             try
@@ -58,6 +66,8 @@ public sealed class SendStreamCheck
                 Check(reader.Command, reader.StreamCount);
         }
     }
+
+    public void Dispose() => _pages.Dispose();
 
     private void Check(SendCommand command, int stream)
     {
@@ -81,7 +91,7 @@ public sealed class SendStreamCheck
             return;
         }
         SendStreamAudit.LookAtName(command, _nameLength, _report);
-        SendStreamAudit.Look(command, command.Kind == K.Chmod ? _receiver.Target(command) : null, _report);
+        SendStreamAudit.Look(command, command.Kind == K.Chmod ? _receiver.KindOfTarget(command) : null, _report);
     }
 
     // What is not there is said once. The check goes on as far as it can: whatever the commands take for granted is then taken to be so.
@@ -101,7 +111,7 @@ public sealed class SendStreamCheck
                 break;
         }
 
-        bool IsAbsent(Guid uuid) => uuid != _uuid && _set.Find(uuid) is null && _outside.Add(uuid);
+        bool IsAbsent(Guid uuid) => uuid != _uuid && !_subvolumes.IsDescribed(uuid) && _outside.Add(uuid);
         void Warn(SendStreamException e) => _report(SendStreamFinding.Of(e, FindingSeverity.Warning));
     }
 

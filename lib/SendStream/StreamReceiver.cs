@@ -4,21 +4,27 @@ using Fault = Layerbox.SendStream.SendStreamFault;
 
 namespace Layerbox.SendStream;
 
-/// <summary>Carries out the commands of streams on the trees of a set.</summary>
-internal sealed partial class TreeReceiver
+/// <summary>
+/// Carries out the commands of streams on the states of subvolumes: here are the rules, which are the same for what receives a tree and for
+/// what only checks.
+/// </summary>
+/// <typeparam name="TNode">What stands for a file or directory in these states.</typeparam>
+internal sealed partial class StreamReceiver<TNode> where TNode : notnull
 {
     private const uint PermissionBits = 0xFFF; // 07777
 
     private static readonly FileName s_nameless = new("nameless"u8.ToArray());
 
-    private readonly SubvolumeSet _set;
-    private readonly ContentReceiver _contents;
-    private readonly SendStreamLimits _limits;
-    private ReceivedSubvolume? _current;
-    private Placeholders? _placeholders;
-    private StreamPaths _paths = new(new Tree());
+    private readonly ISubvolumeStates<TNode> _set;
+    private Guid _uuid;
+    private SubvolumeState<TNode>? _state; // null between subvolumes
+    private PathLookup<TNode>? _lookup;
 
-    public TreeReceiver(SubvolumeSet set, ContentReceiver contents) => (_set, _contents, _limits) = (set, contents, set.Limits);
+    public StreamReceiver(ISubvolumeStates<TNode> set) => _set = set;
+
+    private SubvolumeState<TNode> State => _state!;
+
+    private PathLookup<TNode> Paths => _lookup!;
 
     public void Receive(SendStreamReader reader)
     {
@@ -35,16 +41,16 @@ internal sealed partial class TreeReceiver
             Begin(command);
             return;
         }
-        if (_current is null && SendStreamFormat.IsKnown(command.Kind))
+        if (_state is null && SendStreamFormat.IsKnown(command.Kind))
             throw command.Error(Fault.NoSubvolume, "the first command of a stream must be subvol or snapshot");
         switch (command.Kind)
         {
-            case SendCommandKind.Mkfile: Make(command, Inode.File(NewFileMode, ContentReceiver.Nothing)); break;
-            case SendCommandKind.Mkdir: Make(command, Inode.Directory(NewDirectoryMode)); break;
-            case SendCommandKind.Mknod: Make(command, NewDevice(command)); break;
-            case SendCommandKind.Mkfifo: Make(command, Inode.Fifo(NewFileMode)); break;
-            case SendCommandKind.Mksock: Make(command, Inode.Socket(NewFileMode)); break;
-            case SendCommandKind.Symlink: Make(command, NewSymlink(command)); break;
+            case SendCommandKind.Mkfile: Make(command, FileKind.File, NewFileMode); break;
+            case SendCommandKind.Mkdir: Make(command, FileKind.Directory, NewDirectoryMode); break;
+            case SendCommandKind.Mknod: MakeDevice(command); break;
+            case SendCommandKind.Mkfifo: Make(command, FileKind.Fifo, NewFileMode); break;
+            case SendCommandKind.Mksock: Make(command, FileKind.Socket, NewFileMode); break;
+            case SendCommandKind.Symlink: MakeSymlink(command); break;
             case SendCommandKind.Rename: Rename(command); break;
             case SendCommandKind.Link: Link(command); break;
             case SendCommandKind.Unlink: Unlink(command); break;
@@ -53,7 +59,7 @@ internal sealed partial class TreeReceiver
             case SendCommandKind.RemoveXattr: RemoveXattr(command); break;
             case SendCommandKind.Chmod: Chmod(command); break;
             case SendCommandKind.Chown: Chown(command); break;
-            case SendCommandKind.Utimes: Target(command, TreeAspects.Time).ModificationTime = command.Time(A.Mtime); break;
+            case SendCommandKind.Utimes: State.SetTime(Target(command, TreeAspects.Time), command.Time(A.Mtime)); break;
             case SendCommandKind.Write: Write(command); break;
             case SendCommandKind.EncodedWrite: WriteEncoded(command); break;
             case SendCommandKind.Clone: Clone(command); break;
@@ -72,7 +78,7 @@ internal sealed partial class TreeReceiver
         Guid? parentUuid = command.Kind == SendCommandKind.Snapshot ? command.Uuid(A.CloneUuid) : null;
         SendStreamException? fault = null;
         // A state may be reached again: by sending an older snapshot against a newer one, or one against itself.
-        if (parentUuid is null && _set.Find(uuid) is not null)
+        if (parentUuid is null && _set.IsDescribed(uuid))
             fault = command.Error(Fault.SubvolumeRepeated, $"subvolume {uuid} is described twice");
         FileName name = s_nameless;
         try
@@ -83,41 +89,39 @@ internal sealed partial class TreeReceiver
         {
             fault = command.Error(Fault.SubvolumeName, $"the subvolume's name: {e.Message}", e);
         }
-        ReceivedSubvolume begun = new(name, uuid, command.UInt64(A.Ctransid), parentUuid, new Tree());
-        if (parentUuid is { } wanted)
-            begun = _set.Snapshot(begun, wanted)
-                ?? throw command.Error(Fault.ParentUnknown, $"{Show(command)}: the parent subvolume {parentUuid} is not known");
-        _current = begun;
-        (_placeholders, _cloneSource) = (_current.Placeholders, default);
-        _paths = new StreamPaths(_current.Tree, _placeholders);
+        _state = _set.Begin(name, uuid, command.UInt64(A.Ctransid), parentUuid)
+            ?? throw command.Error(Fault.ParentUnknown, $"{Show(command)}: the parent subvolume {parentUuid} is not known");
+        (_uuid, _lookup, _cloneSource) = (uuid, new PathLookup<TNode>(_state), default);
         if (fault is not null)
             throw fault;
     }
 
     private void Finish()
     {
-        if (_current is null)
+        if (_state is null)
             return;
-        _contents.Complete();
-        _set.Add(_current);
-        _current = null;
+        _set.End();
+        _state = null;
     }
 
     /// <summary>What a command is about.</summary>
-    public Inode Target(SendCommand command, TreeAspects set = TreeAspects.None)
+    private TNode Target(SendCommand command, TreeAspects set = TreeAspects.None)
     {
-        Inode inode = _paths.Find(command, command.Bytes(A.Path));
-        _placeholders?.Note(inode, set);
-        return inode;
+        TNode node = Paths.Find(command, command.Bytes(A.Path));
+        State.Note(node, set);
+        return node;
     }
 
+    /// <summary>The kind of what a command is about, that was carried out.</summary>
+    public FileKind KindOfTarget(SendCommand command) => State.KindOf(Target(command));
+
     /// <summary>The regular file that a command is about.</summary>
-    private Inode TargetFile(SendCommand command, TreeAspects set = TreeAspects.Content)
+    private TNode TargetFile(SendCommand command, TreeAspects set = TreeAspects.Content)
     {
-        Inode file = Target(command);
-        if (file.Kind != FileKind.File)
-            throw command.Error(file.Kind == FileKind.Symlink ? Fault.ThroughSymlink : Fault.NotAFile, $"{Show(command)} is {StreamPaths.Describe(file)}, expected a regular file");
-        _placeholders?.Note(file, TreeAspects.Kind | set);
+        TNode file = Target(command);
+        if (State.KindOf(file) is not FileKind.File and var kind)
+            throw command.Error(kind == FileKind.Symlink ? Fault.ThroughSymlink : Fault.NotAFile, $"{Show(command)} is {StreamPaths.Describe(kind)}, expected a regular file");
+        State.Note(file, TreeAspects.Kind | set);
         return file;
     }
 
@@ -125,40 +129,40 @@ internal sealed partial class TreeReceiver
 
     private void SetXattr(SendCommand command)
     {
-        byte[] name = command.Bytes(A.XattrName).ToArray();
-        if (name.Length is 0 or > SendStreamFormat.MaxXattrNameLength || name.AsSpan().Contains((byte)0))
+        ReadOnlySpan<byte> name = command.Bytes(A.XattrName);
+        if (name.Length is 0 or > SendStreamFormat.MaxXattrNameLength || name.Contains((byte)0))
             throw command.Error(Fault.XattrName, $"{Show(command)}: {StreamPaths.Show(name)} cannot be the name of an extended attribute");
-        Inode inode = Target(command, TreeAspects.Xattrs);
-        // Each is a copy of all before it: without a limit, a million of them would take hours.
-        if (inode.Xattrs.Count > 0 && inode.Xattrs.Find(name) is null && name.Length + 1 + inode.Xattrs.Items.Sum(x => x.Name.Length + 1) > SendStreamFormat.MaxXattrListLength)
+        TNode node = Target(command, TreeAspects.Xattrs);
+        // In a tree each is a copy of all before it: without a limit, a million of them would take hours.
+        if (!State.HasXattr(node, name) && State.XattrListLength(node) is > 0 and var taken && taken + name.Length + 1 > SendStreamFormat.MaxXattrListLength)
             throw command.Error(Fault.XattrTooMany, $"{Show(command)}: the names of its extended attributes take more than {SendStreamFormat.MaxXattrListLength} bytes");
-        inode.Xattrs = inode.Xattrs.With(name, command.Bytes(A.XattrData).ToArray());
+        State.SetXattr(node, name, command.Bytes(A.XattrData));
     }
 
     private void RemoveXattr(SendCommand command)
     {
-        byte[] name = command.Bytes(A.XattrName).ToArray();
-        Inode inode = Target(command, TreeAspects.Xattrs);
-        if (inode.Xattrs.Find(name) is null && !(_placeholders?.Inodes.ContainsKey(inode) ?? false))
+        ReadOnlySpan<byte> name = command.Bytes(A.XattrName);
+        TNode node = Target(command, TreeAspects.Xattrs);
+        if (!State.HasXattr(node, name) && !State.IsTakenForGranted(node))
             throw command.Error(Fault.XattrMissing, $"{Show(command)}: it has no extended attribute {StreamPaths.Show(name)}");
-        inode.Xattrs = inode.Xattrs.Without(name);
+        State.RemoveXattr(node, name);
     }
 
     private void Chmod(SendCommand command)
     {
-        Inode inode = Target(command, TreeAspects.Mode);
-        if (inode.Kind == FileKind.Symlink)
+        TNode node = Target(command, TreeAspects.Mode);
+        if (State.KindOf(node) == FileKind.Symlink)
             throw command.Error(Fault.ThroughSymlink, $"{Show(command)} is a symlink, which has no mode");
         ulong mode = command.UInt64(A.Mode);
         if (mode > PermissionBits)
             throw command.Error(Fault.ModeInvalid, $"{Show(command)}: mode 0{Convert.ToString((long)mode, 8)} has more than permission bits");
-        inode.Mode = (uint)mode;
+        State.SetMode(node, (uint)mode);
     }
 
     private void Chown(SendCommand command)
     {
-        Inode inode = Target(command, TreeAspects.Owner);
-        (inode.Uid, inode.Gid) = (Id(A.Uid), Id(A.Gid));
+        TNode node = Target(command, TreeAspects.Owner);
+        State.SetOwner(node, Id(A.Uid), Id(A.Gid));
 
         // The highest number means "no change" to chown(2) and is nobody's.
         uint Id(SendAttribute attribute)
