@@ -97,6 +97,21 @@ public static class TreeDifference
     {
         if (ReferenceEquals(from, to))
             return TreeAspects.None;
+        TreeAspects aspects = MetadataAspects(from, to);
+        if (from.Kind != to.Kind)
+            return aspects | TreeAspects.Kind;
+        if (from.Kind == FileKind.File && !from.Content!.HasSameBytes(to.Content!))
+            aspects |= TreeAspects.Content;
+        if (from.Kind == FileKind.Symlink && !from.Target.AsSpan().SequenceEqual(to.Target))
+            aspects |= TreeAspects.Target;
+        if (from.IsDevice && (from.DeviceMajor != to.DeviceMajor || from.DeviceMinor != to.DeviceMinor))
+            aspects |= TreeAspects.Device;
+        return aspects;
+    }
+
+    /// <summary>How mode, owner, modification time and extended attributes of two inodes differ.</summary>
+    public static TreeAspects MetadataAspects(Inode from, Inode to)
+    {
         TreeAspects aspects = TreeAspects.None;
         if (from.Mode != to.Mode)
             aspects |= TreeAspects.Mode;
@@ -106,14 +121,6 @@ public static class TreeDifference
             aspects |= TreeAspects.Time;
         if (!from.Xattrs.Equals(to.Xattrs))
             aspects |= TreeAspects.Xattrs;
-        if (from.Kind != to.Kind)
-            return aspects | TreeAspects.Kind;
-        if (from.Kind == FileKind.File && !from.Content!.HasSameBytes(to.Content!))
-            aspects |= TreeAspects.Content;
-        if (from.Kind == FileKind.Symlink && !from.Target.AsSpan().SequenceEqual(to.Target))
-            aspects |= TreeAspects.Target;
-        if (from.IsDevice && (from.DeviceMajor != to.DeviceMajor || from.DeviceMinor != to.DeviceMinor))
-            aspects |= TreeAspects.Device;
         return aspects;
     }
 

@@ -93,16 +93,7 @@ public static class SubvolumeChanges
         {
             if (subvolume.PlaceholderOf(inode) is { } placeholder)
                 return (placeholder.Changed & Told, placeholder.Changed.HasFlag(TreeAspects.Content));
-            TreeAspects aspects = TreeAspects.None;
-            if (inode.Mode != origin.Mode)
-                aspects |= TreeAspects.Mode;
-            if (inode.Uid != origin.Uid || inode.Gid != origin.Gid)
-                aspects |= TreeAspects.Owner;
-            if (inode.ModificationTime != origin.ModificationTime)
-                aspects |= TreeAspects.Time;
-            if (!inode.Xattrs.Equals(origin.Xattrs))
-                aspects |= TreeAspects.Xattrs;
-            return (aspects, !ReferenceEquals(inode.Content, origin.Content)); // contents are copied when they are first written to
+            return (TreeDifference.MetadataAspects(origin, inode), !ReferenceEquals(inode.Content, origin.Content)); // contents are copied when they are first written to
         }
 
         private bool IsKindOfOriginKnown(Inode origin)

@@ -46,7 +46,16 @@ public class KernelStreamTests
         return tree;
     }
 
-    private static void Change(TempVolume volume, string state, string snapshot)
+    /// <summary>Makes the subvolume that is changed, with a socket in it.</summary>
+    internal static void Begin(TempVolume volume)
+    {
+        Programs.Run("btrfs", "-q", "subvolume", "create", volume / "work");
+        using (Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+            socket.Bind(new UnixDomainSocketEndPoint(volume / "work/sock"));
+    }
+
+    /// <summary>Changes it, and takes a snapshot.</summary>
+    internal static void Change(TempVolume volume, string state, string snapshot)
     {
         Programs.Shell($"cd {volume / "work"}; {state.ReplaceLineEndings("; ").TrimEnd("; ".ToCharArray())}");
         Programs.Run("btrfs", "-q", "subvolume", "snapshot", "-r", volume / "work", volume / snapshot);
@@ -57,9 +66,7 @@ public class KernelStreamTests
     {
         using TempVolume volume = TempVolume.OrSkip();
         using TempFolder folder = new();
-        Programs.Run("btrfs", "-q", "subvolume", "create", volume / "work");
-        using (Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
-            socket.Bind(new UnixDomainSocketEndPoint(volume / "work/sock"));
+        Begin(volume);
         Change(volume, FirstState, "first");
         Change(volume, SecondState, "second");
         List<string> first = Listing.OfFolder(volume / "first"), second = Listing.OfFolder(volume / "second");

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Layerbox.FileTree;
 using Layerbox.Rootfs;
 using Layerbox.SendStream;
@@ -18,12 +17,6 @@ public class RewriteKernelTests
         """;
 
     private static readonly TreeFilter s_filter = new([], [new("inv"u8), new("**/f*"u8), new("d?ep"u8)]);
-
-    private static void Change(TempVolume volume, string state, string snapshot)
-    {
-        Programs.Shell($"cd {volume / "work"}; {state.ReplaceLineEndings("; ").TrimEnd("; ".ToCharArray())}");
-        Programs.Run("btrfs", "-q", "subvolume", "snapshot", "-r", volume / "work", volume / snapshot);
-    }
 
     private static string Rewrite(TempFolder folder, string stream, RewriteOptions options)
     {
@@ -53,11 +46,9 @@ public class RewriteKernelTests
     {
         using TempVolume volume = TempVolume.OrSkip();
         using TempFolder folder = new();
-        Programs.Run("btrfs", "-q", "subvolume", "create", volume / "work");
-        using (Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
-            socket.Bind(new UnixDomainSocketEndPoint(volume / "work/sock"));
-        Change(volume, KernelStreamTests.FirstState + "\n" + Compressible, "first");
-        Change(volume, KernelStreamTests.SecondState + "\n" + Changes, "second");
+        KernelStreamTests.Begin(volume);
+        KernelStreamTests.Change(volume, KernelStreamTests.FirstState + "\n" + Compressible, "first");
+        KernelStreamTests.Change(volume, KernelStreamTests.SecondState + "\n" + Changes, "second");
         Tree first = RootfsReader.Read(volume / "first"), second = RootfsReader.Read(volume / "second");
         foreach (string version in new[] { "1", "2" })
         {
@@ -104,8 +95,8 @@ public class RewriteKernelTests
         using TempFolder folder = new();
         Programs.Run("mount", "-o", $"remount,compress-force={algorithm}", volume.Path);
         Programs.Run("btrfs", "-q", "subvolume", "create", volume / "work");
-        Change(volume, Compressible + "\nsync -f .; dd if=/dev/urandom of=long bs=4096 count=1 seek=10 conv=notrunc status=none; sync -f .; cp --reflink=always long clone", "first");
-        Change(volume, Changes, "second");
+        KernelStreamTests.Change(volume, Compressible + "\nsync -f .; dd if=/dev/urandom of=long bs=4096 count=1 seek=10 conv=notrunc status=none; sync -f .; cp --reflink=always long clone", "first");
+        KernelStreamTests.Change(volume, Changes, "second");
         Tree first = RootfsReader.Read(volume / "first"), second = RootfsReader.Read(volume / "second");
         Programs.Run("btrfs", "-q", "send", "--compressed-data", "-f", folder / "full", volume / "first");
         Programs.Run("btrfs", "-q", "send", "--compressed-data", "-f", folder / "changes", "-p", volume / "first", volume / "second");
@@ -127,7 +118,7 @@ public class RewriteKernelTests
         using TempVolume volume = TempVolume.OrSkip();
         using TempFolder folder = new();
         Programs.Run("btrfs", "-q", "subvolume", "create", volume / "work");
-        Change(volume, "echo a > a; chown 5:6 a; setfacl -m u:5:r,g:6:w,u:7:x a; chmod 4750 a; touch -d @2000000000 a; echo b > b; touch -d @5 b; mkdir d; setfacl -d -m u:5:rwx d", "first");
+        KernelStreamTests.Change(volume, "echo a > a; chown 5:6 a; setfacl -m u:5:r,g:6:w,u:7:x a; chmod 4750 a; touch -d @2000000000 a; echo b > b; touch -d @5 b; mkdir d; setfacl -d -m u:5:rwx d", "first");
         Programs.Run("btrfs", "-q", "send", "-f", folder / "full", volume / "first");
         RewriteOptions options = new() { Users = new([new(0, 100_000, 6)]), Groups = new([new(6, 60, 1)]), LatestTime = new(1_000_000_000) };
         Receive(Rewrite(folder, "full", options), volume / "to");
