@@ -15,6 +15,7 @@ internal sealed class StreamInput : IDisposable
     private readonly Action<long> _report;
     private FileWindow? _window;
     private MappedStreams? _mapping;
+    private SendStreamReader? _reader;
 
     private StreamInput(string name, Stream bytes, CompressionKind compression, SafeFileHandle? plainFile, Reading reading, Action<long> report) =>
         (Name, Bytes, Compression, PlainFile, _reading, _report) = (name, bytes, compression, plainFile, reading, report);
@@ -81,12 +82,12 @@ internal sealed class StreamInput : IDisposable
     public SendStreamReader NewReader()
     {
         if (!_reading.IsMapped)
-            return new SendStreamReader(Bytes, _reading.Limits);
+            return _reader = new SendStreamReader(Bytes, _reading.Limits);
         if (PlainFile is null)
             throw new UsageException($"{Name}: {(Compression == CompressionKind.None ? "no regular file" : "compressed")}, which cannot be mapped: leave --mapped and --threads out");
         FileWindow window = _window = new FileWindow(PlainFile, Name);
         _mapping = new MappedStreams(Show, Files.Status(PlainFile).Size, _reading.Threads);
-        return new SendStreamReader(_mapping, _reading.Limits);
+        return _reader = new SendStreamReader(_mapping, _reading.Limits);
 
         ReadOnlyMemory<byte> Show(long offset, int length)
         {
@@ -97,6 +98,7 @@ internal sealed class StreamInput : IDisposable
 
     public void Dispose()
     {
+        _reader?.Dispose();
         _mapping?.Dispose();
         ((IDisposable?)_window)?.Dispose();
         Bytes.Dispose();

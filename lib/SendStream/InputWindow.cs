@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Layerbox.SendStream;
 
 /// <summary>
@@ -15,6 +17,7 @@ internal sealed class InputWindow
     private readonly Stream? _stream;
     private readonly MappedStreams? _mapping;
     private byte[] _buffer = [];
+    private byte[]? _rented;
     private ReadOnlyMemory<byte> _mapped;
     private int _start;
     private int _end;
@@ -27,7 +30,7 @@ internal sealed class InputWindow
         _stream = stream;
         // Of an input that is known to be small, no more than it and the try to read on.
         long left = stream.CanSeek ? stream.Length - stream.Position : BufferLength;
-        _buffer = GC.AllocateUninitializedArray<byte>((int)Math.Clamp(left + 1, SendStreamFormat.HeaderLength, BufferLength));
+        _buffer = _rented = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(left + 1, SendStreamFormat.HeaderLength, BufferLength));
     }
 
     public InputWindow(MappedStreams mapping) => _mapping = mapping;
@@ -57,6 +60,14 @@ internal sealed class InputWindow
 
     /// <summary>Brings so many bytes in reach; says false when the input ends before.</summary>
     public bool Fill(int length) => _end - _start >= length || (_stream is null ? Map(length) : ReadUntil(length));
+
+    /// <summary>Gives the buffer back, for the next input of a chain: nothing is in reach any more.</summary>
+    public void Release()
+    {
+        if (_rented is not null)
+            ArrayPool<byte>.Shared.Return(_rented);
+        (_rented, _buffer, _start, _end) = (null, [], 0, 0);
+    }
 
     private bool Map(int length)
     {

@@ -10,7 +10,7 @@ namespace Layerbox.SendStream;
 /// lengths, CRCs, attributes. Several streams may stand back to back ("btrfs send a b"), each with its header and end, or share one
 /// header and end ("btrfs send -e a b"). What the commands mean is not looked at here.
 /// </summary>
-public sealed class SendStreamReader
+public sealed class SendStreamReader : IDisposable
 {
     private readonly InputWindow _input;
     private readonly SendStreamLimits _limits;
@@ -34,6 +34,9 @@ public sealed class SendStreamReader
         _limits = limits ?? SendStreamLimits.Default;
         _command = new SendCommand(input) { AllowsUnknown = _limits.AllowUnknown };
     }
+
+    /// <summary>Gives its memory back: the last command is gone. The input is not closed.</summary>
+    public void Dispose() => _input.Release();
 
     /// <summary>Version of the current stream: 1 to 3, or 0, which btrfs-progs take as 1.</summary>
     public uint Version { get; private set; }

@@ -77,7 +77,11 @@ public sealed class SubvolumeSet : ISubvolumeStates<Inode>
     }
 
     /// <inheritdoc cref="Receive(SendStreamReader, StreamBytes?)"/>
-    public void Receive(Stream input, StreamBytes? bytes = null) => Receive(new SendStreamReader(input, Limits), bytes);
+    public void Receive(Stream input, StreamBytes? bytes = null)
+    {
+        using SendStreamReader reader = new(input, Limits);
+        Receive(reader, bytes);
+    }
 
     /// <summary>What messages and renderings call a subvolume: its name; where several have it, "@" and as much of the uuid as tells them apart.</summary>
     public string LabelOf(ReceivedSubvolume subvolume)

@@ -19,10 +19,10 @@ internal struct CheckedEntry
 /// <param name="open">Opens the spool, when it is needed first; null when there is none.</param>
 internal sealed unsafe class CheckedPages(int maxHeld, Func<CheckSpool>? open) : IDisposable
 {
-    /// <summary>Entries of a page, which has 12 KiB.</summary>
-    public const int Length = 1024;
+    /// <summary>Entries of a page, which has 6 KiB: small, as what is looked for lies anywhere.</summary>
+    public const int Length = 512;
 
-    private const int FramesPerBlock = 64, NeverStored = -1, Stored = -2;
+    private const int FramesPerBlock = 128, NeverStored = -1, Stored = -2;
 
     private readonly List<int> _frameOf = []; // by page
     private readonly List<Frame> _frames = [];
