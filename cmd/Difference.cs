@@ -17,16 +17,18 @@ internal static class Difference
     }
 
     /// <summary>The paths that differ. What must be read for that is read by all processors.</summary>
-    public static IReadOnlyList<TreeChange> Between(Tree from, Tree to)
+    public static IReadOnlyList<TreeChange> Between(Tree from, Tree to, Progress? progress = null)
     {
-        ContentDigests.ComputeAll(TreeDifference.ContentsToRead(from, to));
-        return TreeDifference.Compare(from, to);
+        ContentDigests.ComputeAll(TreeDifference.ContentsToRead(from, to), progress is null ? null : (_, bytes) => progress.Report("comparing", bytes));
+        IReadOnlyList<TreeChange> changes = TreeDifference.Compare(from, to);
+        progress?.Clear();
+        return changes;
     }
 
     /// <summary>Prints what differs; the exit status says whether anything does.</summary>
-    public static int Write(Tree from, Tree to, string? format, Streams io)
+    public static int Write(Tree from, Tree to, string? format, Streams io, Progress? progress = null)
     {
-        IReadOnlyList<TreeChange> changes = Between(from, to);
+        IReadOnlyList<TreeChange> changes = Between(from, to, progress);
         if (format == JsonForm)
             TreeDifferenceText.WriteJson(io.Out, changes);
         else

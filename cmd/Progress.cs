@@ -74,6 +74,18 @@ internal sealed class Progress : IDisposable
     /// <summary>The same for a library that only counts.</summary>
     public Action<long> Counter(string what, long? total = null, string unit = "bytes") => done => Report(what, done, total, unit);
 
+    /// <summary>Takes the bar away until the next report, for what is printed meanwhile.</summary>
+    public void Clear()
+    {
+        if (_form != Form.Bar)
+            return;
+        lock (_lock)
+        {
+            _io.Err.Write("\r\x1b[K");
+            _io.Err.Flush();
+        }
+    }
+
     /// <summary>Takes the bar away; JSON readers get the last state.</summary>
     public void Dispose()
     {

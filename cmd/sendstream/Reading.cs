@@ -38,7 +38,8 @@ internal sealed record Reading
         SendStreamFault.NoData => "send it again with its data",
         SendStreamFault.NotASendStream => "btrfs send and sendstream-make write such",
         SendStreamFault.NotFound or SendStreamFault.Exists => StateAdvice,
-        SendStreamFault.ParentUnknown or SendStreamFault.CloneSourceUnknown => ParentAdvice,
+        SendStreamFault.ParentUnknown => ParentAdvice,
+        SendStreamFault.CloneSourceUnknown when ParentAdvice is not null => "name its streams before this one",
         _ => null,
     };
 }

@@ -74,7 +74,7 @@ internal static class SendstreamApply
         Tree? from = Start(request, target, chain, subvolume);
         if (request.DryRun)
         {
-            foreach (TreeChange change in Difference.Between(from ?? new Tree(), subvolume.Tree))
+            foreach (TreeChange change in Difference.Between(from ?? new Tree(), subvolume.Tree, progress))
                 io.WriteLine(TreeDifferenceText.Line(change));
             return ExitStatus.Success;
         }

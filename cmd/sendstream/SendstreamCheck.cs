@@ -72,6 +72,7 @@ internal static class SendstreamCheck
             throw new UsageException("standard input can be read once only");
         string file = "";
         long findings = 0;
+        Progress? shown = null;
         using SendStreamCheck check = new(Report, framesOnly, reading.Limits, MemoryMarshal.Read<UInt128>(Guid.NewGuid().ToByteArray()), () => new CheckFile());
         int status = ExitStatus.Success;
         foreach (string next in files)
@@ -79,7 +80,7 @@ internal static class SendstreamCheck
             (file, findings) = (next, 0);
             try
             {
-                using Progress progress = Progress.Start(io, progressMode);
+                using Progress progress = shown = Progress.Start(io, progressMode);
                 using StreamInput input = StreamInput.Open(file, io, reading with { Progress = progress, Verb = "checking" });
                 check.Check(input.NewReader());
             }
@@ -101,7 +102,10 @@ internal static class SendstreamCheck
         {
             if (filter.Drops(finding))
                 return;
+            shown?.Clear();
             io.WriteJsonLine(FindingJson.Of(finding, file), FindingsJson.Readable.FindingJson);
+            if (io.OutIsTerminal)
+                io.Out.Flush(); // before the bar comes again
             if (++findings == filter.MaxFindings)
                 throw new EnoughException();
         }

@@ -60,7 +60,7 @@ internal static class SendstreamDiff
         Tree? shared = common == 0 || left is not null ? null : first.Receive(from[..common]).Tree;
         Tree before = left?.Tree ?? Receive(first, from), after = right?.Tree ?? Receive(shared is null ? second : first, to);
         int status = ExitStatus.Success;
-        first.Use(() => second.Use(() => status = Difference.Write(before, after, format, io)));
+        first.Use(() => second.Use(() => status = Difference.Write(before, after, format, io, reading.Progress)));
         return status;
 
         // A directory or a layer, which stands for a whole side.

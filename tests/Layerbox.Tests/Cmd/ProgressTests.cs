@@ -40,6 +40,20 @@ public class ProgressTests
         Assert.Equal("walk: 12 files\n", errors.ToString());
     }
 
+    [Theory]
+    [InlineData(null, "walk: 12 files\n")]
+    [InlineData(60, "\rwalk 12 files\u001b[K\r\u001b[K")]
+    public void Makes_room_for_what_is_printed(int? columns, string expected)
+    {
+        Clock clock = new();
+        using StringWriter errors = new() { NewLine = "\n" };
+        using Progress progress = Progress.Start(new Streams(Stream.Null, Stream.Null, errors) { Clock = clock, ErrColumns = columns }, "auto");
+        clock.Now += TimeSpan.FromSeconds(6);
+        progress.Report("walk", 12, unit: "files");
+        progress.Clear();
+        Assert.Equal(expected, errors.ToString());
+    }
+
     private sealed class Clock : TimeProvider
     {
         public TimeSpan Now { get; set; }
