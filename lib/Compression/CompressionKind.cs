@@ -8,4 +8,7 @@ public enum CompressionKind
     Zstd,
     Xz,
     Bzip2,
+
+    /// <summary>The format before .xz, which has no signature: never recognised, only read when it is asked for.</summary>
+    Lzma,
 }

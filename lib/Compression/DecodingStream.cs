@@ -17,12 +17,14 @@ internal sealed class DecodingStream : ReadOnlyStream
     private bool _atSourceEnd;
     private bool _isInMember;
     private bool _isDone;
+    private bool _mustBegin;
 
-    public DecodingStream(Decoder decoder, ReadOnlySpan<byte> prefix, Stream source, bool leaveOpen)
+    public DecodingStream(Decoder decoder, ReadOnlySpan<byte> prefix, Stream source, bool leaveOpen, bool mustBegin = false)
     {
         _decoder = decoder;
         _source = source;
         _leaveOpen = leaveOpen;
+        _mustBegin = mustBegin;
         prefix.CopyTo(_buffer);
         _end = prefix.Length;
     }
@@ -68,9 +70,13 @@ internal sealed class DecodingStream : ReadOnlyStream
     {
         SkipPadding();
         Fill(Magic.Longest);
+        bool isFirst = _mustBegin;
+        _mustBegin = false;
         if (_start == _end)
-            return false;
-        if (!_decoder.IsStart(_buffer.AsSpan(_start, _end - _start)))
+            return !isFirst ? false : throw new InvalidDataException($"{_decoder.Format}: offset 0: there is nothing");
+        if (isFirst && !_decoder.IsStart(_buffer.AsSpan(_start, _end - _start)))
+            throw new InvalidDataException($"{_decoder.Format}: offset 0: the data does not begin as {_decoder.Format} does");
+        if (!isFirst && !_decoder.IsStart(_buffer.AsSpan(_start, _end - _start)))
             throw new InvalidDataException($"{_decoder.Format}: offset {_offset}: what follows the end of the data is not {_decoder.Format}");
         _decoder.Start();
         return _isInMember = true;

@@ -31,14 +31,28 @@ public static class Decompression
             : new DecodingStream(NewDecoder(kind), prefix.Span, source, leaveOpen);
     }
 
+    /// <summary>
+    /// The decompressed bytes of a stream that is known to be of one kind: anything else at its beginning is corrupt.
+    /// </summary>
+    /// <param name="source">Where the compressed bytes come from.</param>
+    /// <param name="kind">What they are.</param>
+    /// <param name="maxWindowLog">zstd: as <see cref="MaxZstdWindowLog"/>, where a caller needs less.</param>
+    /// <param name="leaveOpen">Whether disposing the result leaves the source open.</param>
+    /// <exception cref="InvalidDataException">Thrown by reads, as by the other form.</exception>
+    public static Stream Open(Stream source, CompressionKind kind, int maxWindowLog = MaxZstdWindowLog, bool leaveOpen = false) =>
+        kind == CompressionKind.None
+            ? new PrefixedStream(default, source, leaveOpen)
+            : new DecodingStream(NewDecoder(kind, maxWindowLog), default, source, leaveOpen, mustBegin: true);
+
     /// <inheritdoc cref="Open(Stream, out CompressionKind, bool)"/>
     public static Stream Open(Stream source) => Open(source, out _);
 
-    private static Decoder NewDecoder(CompressionKind kind) => kind switch
+    private static Decoder NewDecoder(CompressionKind kind, int maxWindowLog = MaxZstdWindowLog) => kind switch
     {
         CompressionKind.Gzip => new GzipDecoder(),
-        CompressionKind.Zstd => new ZstdDecoder(),
+        CompressionKind.Zstd => new ZstdDecoder(maxWindowLog),
         CompressionKind.Xz => new XzDecoder(),
+        CompressionKind.Lzma => new LzmaDecoder(),
         _ => new Bzip2Decoder(),
     };
 }

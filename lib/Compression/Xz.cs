@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Layerbox.Compression;
 
-internal sealed unsafe partial class XzDecoder : Decoder
+/// <summary>liblzma's decoder of .xz; the one of the older format differs in how it starts.</summary>
+internal unsafe partial class XzDecoder : Decoder
 {
     private const string Name = "liblzma.so.5";
 
@@ -37,6 +38,7 @@ internal sealed unsafe partial class XzDecoder : Decoder
     }
 
     [LibraryImport(Name)] private static partial int lzma_stream_decoder(LzmaStream* stream, ulong memoryLimit, uint flags);
+    [LibraryImport(Name)] private protected static partial int lzma_alone_decoder(LzmaStream* stream, ulong memoryLimit);
     [LibraryImport(Name)] private static partial int lzma_code(LzmaStream* stream, int action);
     [LibraryImport(Name)] private static partial void lzma_end(LzmaStream* stream);
     [LibraryImport(Name)] internal static partial byte* lzma_version_string();
@@ -52,9 +54,11 @@ internal sealed unsafe partial class XzDecoder : Decoder
 
     public override void Start()
     {
-        if (lzma_stream_decoder((LzmaStream*)_state.Pointer, (ulong)Decompression.MaxXzMemory, LZMA_TELL_UNSUPPORTED_CHECK) != LZMA_OK)
-            throw new InsufficientMemoryException("xz: no memory for a decoder");
+        if (Start((LzmaStream*)_state.Pointer) != LZMA_OK)
+            throw new InsufficientMemoryException($"{Format}: no memory for a decoder");
     }
+
+    private protected virtual int Start(LzmaStream* stream) => lzma_stream_decoder(stream, (ulong)Decompression.MaxXzMemory, LZMA_TELL_UNSUPPORTED_CHECK);
 
     public override bool Decode(ReadOnlySpan<byte> input, Span<byte> output, out int consumed, out int produced)
     {
@@ -75,12 +79,30 @@ internal sealed unsafe partial class XzDecoder : Decoder
                 LZMA_UNSUPPORTED_CHECK => throw new InvalidDataException("the kind of its checksum is not supported"),
                 LZMA_OPTIONS_ERROR => throw new InvalidDataException("it uses options that are not supported"),
                 LZMA_MEMLIMIT_ERROR => throw new InvalidDataException($"decoding needs more than {Decompression.MaxXzMemory >> 20} MiB"),
-                LZMA_MEM_ERROR => throw new InsufficientMemoryException("xz: no memory for a decoder"),
-                LZMA_FORMAT_ERROR => throw new InvalidDataException("the data is corrupt: no xz header"),
+                LZMA_MEM_ERROR => throw new InsufficientMemoryException($"{Format}: no memory for a decoder"),
+                LZMA_FORMAT_ERROR => throw new InvalidDataException($"the data is corrupt: no {Format} header"),
                 _ => throw new InvalidDataException("the data is corrupt"),
             };
         }
     }
 
     public override void Dispose() => _state.Dispose();
+}
+
+/// <summary>The format of LZMA SDK 4 and lzma-utils: one member, nothing by which it could be recognised, no checksum.</summary>
+internal sealed unsafe class LzmaDecoder : XzDecoder
+{
+    private bool _isStarted;
+
+    public override string Format => "lzma";
+
+    public override int PaddingUnit => 0;
+
+    public override bool IsStart(ReadOnlySpan<byte> bytes) => !_isStarted;
+
+    private protected override int Start(LzmaStream* stream)
+    {
+        _isStarted = true;
+        return lzma_alone_decoder(stream, (ulong)Decompression.MaxXzMemory);
+    }
 }

@@ -2,9 +2,9 @@ using static Layerbox.Compression.ZstdNative;
 
 namespace Layerbox.Compression;
 
-internal sealed unsafe class ZstdDecoder : Decoder
+internal sealed unsafe class ZstdDecoder(int maxWindowLog) : Decoder
 {
-    private readonly ZstdDecompression _context = new();
+    private readonly ZstdDecompression _context = new(maxWindowLog);
 
     public override string Format => "zstd";
 

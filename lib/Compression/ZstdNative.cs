@@ -79,12 +79,12 @@ internal sealed class ZstdCompression : SafeHandle
 /// <summary>A ZSTD_DCtx that accepts windows up to <see cref="Decompression.MaxZstdWindowLog"/>.</summary>
 internal sealed class ZstdDecompression : SafeHandle
 {
-    public ZstdDecompression() : base(0, ownsHandle: true)
+    public ZstdDecompression(int maxWindowLog = Decompression.MaxZstdWindowLog) : base(0, ownsHandle: true)
     {
         SetHandle(ZstdNative.ZSTD_createDCtx());
         if (IsInvalid)
             throw new InsufficientMemoryException("zstd: no memory for a decoder");
-        _ = ZstdNative.ZSTD_DCtx_setParameter(handle, ZstdNative.ZSTD_d_windowLogMax, Decompression.MaxZstdWindowLog);
+        _ = ZstdNative.ZSTD_DCtx_setParameter(handle, ZstdNative.ZSTD_d_windowLogMax, maxWindowLog);
     }
 
     public override bool IsInvalid => handle == 0;

@@ -102,8 +102,11 @@ public sealed class StreamTarget
         }
         catch
         {
-            RootfsWriter.Apply(root, RootfsReader.Read(root), State!);
+            Restore(root, State!);
             throw;
         }
     }
+
+    /// <summary>Brings a directory back to a state from which nothing was changed or removed yet.</summary>
+    internal static void Restore(DiskRoot root, Tree state) => RootfsWriter.Apply(root, RootfsReader.Read(root), state);
 }

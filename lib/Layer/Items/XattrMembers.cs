@@ -6,7 +6,7 @@ namespace Layerbox.Layer;
 /// <summary>The members "xattrs" (values as text, "0x…" or "0s…" as getfattr has them) and "setcap" of items that make a file.</summary>
 internal static class XattrMembers
 {
-    private static readonly byte[] s_capability = "security.capability"u8.ToArray();
+    private static readonly byte[] s_capability = FileCapabilities.XattrName.ToArray();
 
     /// <summary>linux/limits.h: XATTR_NAME_MAX.</summary>
     private const int MaxName = 255;

@@ -74,7 +74,7 @@ internal static class RawRpm
         return bytes;
     }
 
-    public static byte[] Lead { get; } = [0xed, 0xab, 0xee, 0xdb, 3, 0, .. new byte[90]];
+    public static byte[] Lead { get; } = [0xed, 0xab, 0xee, 0xdb, 3, 0, .. new byte[73], 5, .. new byte[16]]; // 5: a signature header follows
 
     /// <summary>A package of a main header and a payload, with a signature header that is right.</summary>
     public static byte[] Package(byte[] header, byte[] payload)

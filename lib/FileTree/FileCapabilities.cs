@@ -1,12 +1,12 @@
 using System.Buffers.Binary;
 
-namespace Layerbox.Layer;
+namespace Layerbox.FileTree;
 
 /// <summary>
 /// The text form that setcap(8) takes, as the bytes of the attribute security.capability (linux/capability.h: struct vfs_cap_data,
 /// VFS_CAP_REVISION_2: u32 magic and flags, then twice u32 permitted, u32 inheritable; little endian).
 /// </summary>
-internal static class FileCapabilities
+public static class FileCapabilities
 {
     private const uint VFS_CAP_REVISION_2 = 0x02000000, VFS_CAP_FLAGS_EFFECTIVE = 1;
 
@@ -20,34 +20,34 @@ internal static class FileCapabilities
         "perfmon", "bpf", "checkpoint_restore",
     ];
 
-    /// <summary>One or more clauses "cap_a,cap_b=ep" or "+ep", separated by blanks. Null when the text is not of that form.</summary>
+    /// <summary>The name of the attribute.</summary>
+    public static ReadOnlySpan<byte> XattrName => "security.capability"u8;
+
+    /// <summary>
+    /// Reads clauses as cap_from_text(3) does, separated by blanks: "cap_a,cap_b=ep", "cap_a+i-e", "=ep" and "all=ep" for all there are.
+    /// Null when the text is not of that form.
+    /// </summary>
     public static byte[]? Parse(string text)
     {
         ulong permitted = 0, inheritable = 0, effective = 0;
         string[] clauses = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         foreach (string clause in clauses)
         {
-            int sign = clause.IndexOfAny(['=', '+']);
-            if (sign < 1 || sign == clause.Length - 1)
+            int sign = clause.AsSpan().IndexOfAny('=', '+', '-');
+            if (sign < 0 || (sign == 0 && clause[0] != '=') || Bits(clause[..sign]) is not { } bits)
                 return null;
-            ulong bits = 0;
-            foreach (string name in clause[..sign].Split(','))
+            ReadOnlySpan<char> rest = clause.AsSpan(sign);
+            while (!rest.IsEmpty)
             {
-                int number = Array.IndexOf(s_names, name.StartsWith("cap_", StringComparison.Ordinal) ? name[4..] : "");
-                if (number < 0)
+                char action = rest[0];
+                int end = rest[1..].IndexOfAny('=', '+', '-') is var next and >= 0 ? next + 1 : rest.Length;
+                ReadOnlySpan<char> flags = rest[1..end];
+                if (flags.ContainsAnyExcept("epi") || (flags.IsEmpty && action != '='))
                     return null;
-                bits |= 1UL << number;
-            }
-            foreach (char flag in clause.AsSpan(sign + 1))
-            {
-                if (flag == 'p')
-                    permitted |= bits;
-                else if (flag == 'i')
-                    inheritable |= bits;
-                else if (flag == 'e')
-                    effective |= bits;
-                else
-                    return null;
+                permitted = Apply(permitted, 'p', flags, action, bits);
+                inheritable = Apply(inheritable, 'i', flags, action, bits);
+                effective = Apply(effective, 'e', flags, action, bits);
+                rest = rest[end..];
             }
         }
         // The file has one effective bit for all: it must stand for either none or all of them.
@@ -61,4 +61,24 @@ internal static class FileCapabilities
         BinaryPrimitives.WriteUInt32LittleEndian(value.AsSpan(16), (uint)(inheritable >> 32));
         return value;
     }
+
+    private static ulong? Bits(string names)
+    {
+        if (names.Length == 0 || names == "all")
+            return (1UL << s_names.Length) - 1;
+        ulong bits = 0;
+        foreach (string name in names.Split(','))
+        {
+            int number = Array.IndexOf(s_names, name.StartsWith("cap_", StringComparison.Ordinal) ? name[4..] : "");
+            if (number < 0)
+                return null;
+            bits |= 1UL << number;
+        }
+        return bits;
+    }
+
+    private static ulong Apply(ulong set, char flag, ReadOnlySpan<char> flags, char action, ulong bits) =>
+        flags.Contains(flag) ? (action == '-' ? set & ~bits : set | bits)
+        : action == '=' ? set & ~bits
+        : set;
 }
