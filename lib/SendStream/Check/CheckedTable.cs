@@ -1,7 +1,7 @@
 namespace Layerbox.SendStream;
 
 /// <summary>
-/// Numbers by keys that are hashes, in 16 to 18 bytes each: open addressing in the order of the keys. As places follow the keys' order, the
+/// Numbers by keys that are hashes, in 14 to 16 bytes each: open addressing in the order of the keys. As places follow the keys' order, the
 /// table grows by an eighth at a time and in place, and never has to be held twice.
 /// </summary>
 internal sealed class CheckedTable(CheckedPages pages)
@@ -24,7 +24,7 @@ internal sealed class CheckedTable(CheckedPages pages)
     /// <summary>Gives a key a number, in place of the one that it had.</summary>
     public void Set(ulong key, uint number)
     {
-        if (_count >= _capacity / 4 * 3)
+        if (_count >= _capacity / 8 * 7)
             Grow();
         key = Usable(key);
         long place = Place(key);

@@ -10,7 +10,7 @@ namespace Layerbox.SendStream;
 /// </summary>
 public sealed class SendStreamCheck : IDisposable
 {
-    private const int MaxHeldPages = 700; // 4.1 MiB
+    private const int MaxHeldPages = 544; // 3.2 MiB
 
     private readonly Action<SendStreamFinding> _report;
     private readonly bool _framesOnly;
