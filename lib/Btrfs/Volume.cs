@@ -52,8 +52,8 @@ public sealed class Volume
     /// <summary>As <see cref="Open(string?)"/>, but null instead of making the default volume: then there is nothing on it either.</summary>
     public static Volume? OpenExisting(string? explicitPath = null)
     {
-        VolumeLocation location = VolumeLocation.Find(explicitPath, EnvironmentVariable.Get, RealPath.Of("."));
-        return location.IsDefault && !Files.Exists(location.Directory) ? null : OpenAt(location);
+        VolumeLocation? location = VolumeLocation.TryFind(explicitPath, EnvironmentVariable.Get, RealPath.Of("."));
+        return location is null || (location.IsDefault && !Files.Exists(location.Directory)) ? null : OpenAt(location);
     }
 
     internal static Volume Open(string? explicitPath, Func<string, string?> variable, string currentDirectory)

@@ -13,10 +13,16 @@ internal sealed record VolumeLocation(string Directory, bool IsDefault)
     private const string Advice = "point --volume or $LAYERBOX_VOLUME at a folder on a btrfs filesystem";
 
     /// <summary>--volume, else $LAYERBOX_VOLUME, else the nearest usable .layerbox/ from the current folder upwards, else the cache.</summary>
+    /// <exception cref="VolumeException">There is no place for any of them, or it cannot be looked at.</exception>
     /// <param name="explicitPath">What --volume said.</param>
     /// <param name="variable">Looks up an environment variable; null when unset or empty.</param>
     /// <param name="currentDirectory">An absolute path without links.</param>
-    public static VolumeLocation Find(string? explicitPath, Func<string, string?> variable, string currentDirectory)
+    public static VolumeLocation Find(string? explicitPath, Func<string, string?> variable, string currentDirectory) =>
+        TryFind(explicitPath, variable, currentDirectory)
+        ?? throw new VolumeException($"no place for the default volume: neither $XDG_CACHE_HOME nor $HOME is an absolute path: set one, or {Advice}");
+
+    /// <summary>As <see cref="Find"/>, but null where there is no place even for the default one.</summary>
+    public static VolumeLocation? TryFind(string? explicitPath, Func<string, string?> variable, string currentDirectory)
     {
         if ((explicitPath ?? variable("LAYERBOX_VOLUME")) is { } named)
             return new VolumeLocation(named, IsDefault: false);
@@ -26,17 +32,17 @@ internal sealed record VolumeLocation(string Directory, bool IsDefault)
             if (IsUsableProject(project, variable))
                 return new VolumeLocation(project, IsDefault: false);
         }
-        return new VolumeLocation(Path.Combine(CacheFolder(variable), "layerbox"), IsDefault: true);
+        return CacheFolder(variable) is { } cache ? new VolumeLocation(Path.Combine(cache, "layerbox"), IsDefault: true) : null;
     }
 
-    private static string CacheFolder(Func<string, string?> variable)
+    private static string? CacheFolder(Func<string, string?> variable)
     {
         // The XDG base directory specification: a path that is not absolute is to be ignored.
         if (variable("XDG_CACHE_HOME") is { } cache && cache.StartsWith('/'))
             return cache;
         if (variable("HOME") is { } home && home.StartsWith('/'))
             return Path.Combine(home, ".cache");
-        throw new VolumeException($"no place for the default volume: neither $XDG_CACHE_HOME nor $HOME is an absolute path: set one, or {Advice}");
+        return null;
     }
 
     private static bool IsUsableProject(string folder, Func<string, string?> variable)
