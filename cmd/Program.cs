@@ -16,7 +16,7 @@ Streams io = new(FdStream.StandardInput, output, new ErrorWriter(FdStream.Standa
     Interruption = interruption,
     InIsTerminal = StandardStreams.IsTerminal(FdStream.StandardInput.Handle),
     OutIsTerminal = StandardStreams.IsTerminal(FdStream.StandardOutput.Handle),
-    ErrColumns = StandardStreams.Columns(FdStream.StandardError.Handle),
+    ErrColumns = Terminal.Size(FdStream.StandardError.Handle)?.Columns,
 };
 if (arguments is null)
 {

@@ -39,7 +39,7 @@ public sealed unsafe class ChildProcess : IDisposable
         Must(Libc.posix_spawnattr_init(attributes), path);
         try
         {
-            SetSignals(attributes);
+            SetAttributes(attributes, start.OwnSession);
             PlaceDescriptors(actions, start, copies);
             if (start.WorkingDirectory is { } folder)
             {
@@ -235,9 +235,9 @@ public sealed unsafe class ChildProcess : IDisposable
     // glibc: posix_spawnattr_t has 336 bytes, posix_spawn_file_actions_t 80.
     private const int SpawnStructSize = 512;
 
-    private static void SetSignals(void* attributes)
+    private static void SetAttributes(void* attributes, bool ownSession)
     {
-        const short POSIX_SPAWN_SETSIGDEF = 4, POSIX_SPAWN_SETSIGMASK = 8;
+        const short POSIX_SPAWN_SETSIGDEF = 4, POSIX_SPAWN_SETSIGMASK = 8, POSIX_SPAWN_SETSID = 0x80;
         const int SigsetWords = 16;
         ulong* toDefault = stackalloc ulong[SigsetWords], blocked = stackalloc ulong[SigsetWords];
         new Span<ulong>(toDefault, SigsetWords).Clear();
@@ -246,7 +246,7 @@ public sealed unsafe class ChildProcess : IDisposable
         toDefault[0] = ~(Bit(Signal.SIGKILL) | Bit(Signal.SIGSTOP) | Bit(Signal.SIGHUP));
         Must(Libc.posix_spawnattr_setsigdefault(attributes, toDefault), null);
         Must(Libc.posix_spawnattr_setsigmask(attributes, blocked), null);
-        Must(Libc.posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK), null);
+        Must(Libc.posix_spawnattr_setflags(attributes, (short)(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | (ownSession ? POSIX_SPAWN_SETSID : 0))), null);
     }
 
     private static ulong Bit(Signal signal) => 1UL << ((int)signal - 1);

@@ -132,6 +132,19 @@ public static unsafe partial class Files
         }
     }
 
+    /// <summary>Writes as much as goes at once, and returns how much; null when that is nothing yet (EAGAIN).</summary>
+    public static int? TryWrite(SafeFileHandle file, ReadOnlySpan<byte> buffer, string? path = null)
+    {
+        fixed (byte* p = buffer)
+        {
+            nint n;
+            do
+                n = Libc.write(file, p, (nuint)buffer.Length);
+            while (n < 0 && PosixException.Last == Errno.EINTR);
+            return n < 0 && PosixException.Last == Errno.EAGAIN ? null : (int)PosixException.Check(n, "write", path);
+        }
+    }
+
     public static void WriteAt(SafeFileHandle file, ReadOnlySpan<byte> buffer, long offset, string? path = null)
     {
         fixed (byte* p = buffer)

@@ -14,6 +14,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int setsid();
 
+    [LibraryImport(Name)]
+    internal static partial int getpgrp();
+
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int unshare(int flags);
 

@@ -7,7 +7,6 @@ namespace Layerbox.Posix;
 public static unsafe class MessageSockets
 {
     private const int AF_UNIX = 1, SOCK_SEQPACKET = 5, SOCK_CLOEXEC = 0x80000, SOL_SOCKET = 1, SCM_RIGHTS = 1, MSG_NOSIGNAL = 0x4000, MSG_CMSG_CLOEXEC = 0x40000000;
-    private const short POLLIN = 1;
 
     /// <summary>Two ends that no program inherits unless they are handed to it.</summary>
     public static (SafeFileHandle One, SafeFileHandle Other) Make()
@@ -18,22 +17,7 @@ public static unsafe class MessageSockets
     }
 
     /// <summary>Waits until there is a message or the end; false when it takes longer than so many milliseconds (-1: for ever).</summary>
-    public static bool Wait(SafeFileHandle socket, int milliseconds)
-    {
-        long end = Environment.TickCount64 + milliseconds;
-        Libc.PollFd poll = new() { Fd = (int)socket.DangerousGetHandle(), Events = POLLIN };
-        while (true)
-        {
-            int left = milliseconds < 0 ? -1 : (int)Math.Max(end - Environment.TickCount64, 0);
-            int ready = Libc.poll(&poll, 1, left);
-            if (ready > 0)
-                return true;
-            if (ready < 0 && PosixException.Last is var errno and not Errno.EINTR)
-                throw new PosixException("poll", errno, "socket");
-            if (left == 0)
-                return false;
-        }
-    }
+    public static bool Wait(SafeFileHandle socket, int milliseconds) => Descriptors.WaitReadable(milliseconds, socket) != 0;
 
     /// <summary>Sends a message, and with it a descriptor, of which the other side gets a copy.</summary>
     /// <exception cref="PosixException">EPIPE: nobody has the other end any more.</exception>

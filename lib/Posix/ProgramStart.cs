@@ -26,6 +26,11 @@ public sealed record ProgramStart(string Program, params IReadOnlyList<string> A
     /// <summary>Standard error; ours when null.</summary>
     public SafeFileHandle? Error { get; init; }
 
+    /// <summary>
+    /// In a session of its own from the start: no key of a terminal, no end of one and no signal to our process group means it. Else it stays in ours.
+    /// </summary>
+    public bool OwnSession { get; init; }
+
     /// <summary>Handed over as descriptors 3, 4, and so on. Nothing else above 2 is open in the program.</summary>
     public IReadOnlyList<SafeFileHandle> Inherited { get; init; } = [];
 

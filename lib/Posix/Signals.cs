@@ -16,6 +16,12 @@ public static unsafe class Signals
         _ = Libc.raise((int)signal);
     }
 
+    /// <summary>
+    /// Stops this process until somebody continues it. The signal goes to this very thread: one for the process would be taken by any other
+    /// thread, and this one would go on for a moment.
+    /// </summary>
+    public static void Stop() => _ = Libc.raise((int)Signal.SIGSTOP);
+
     /// <summary>Gives a signal its default action, in this process and in the programs that it becomes or starts.</summary>
     internal static void SetDefault(Signal signal)
     {

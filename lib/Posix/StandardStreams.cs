@@ -8,8 +8,6 @@ public static unsafe class StandardStreams
 {
     private const int F_GETFD = 1;
     private const short POLLIN = 1;
-    // asm-generic/ioctls.h
-    private const nuint TIOCGWINSZ = 0x5413;
 
     /// <summary>
     /// Fills descriptors 0, 1 and 2 where the caller closed them; otherwise the next file that we open would become our standard output.
@@ -34,14 +32,6 @@ public static unsafe class StandardStreams
     }
 
     public static bool IsTerminal(SafeFileHandle fd) => Libc.isatty(fd) == 1;
-
-    /// <summary>Columns of the terminal; null when it is none, or does not know.</summary>
-    public static int? Columns(SafeFileHandle fd)
-    {
-        // struct winsize { u16 rows, columns, x, y; }
-        ushort* size = stackalloc ushort[4];
-        return Libc.ioctl(fd, TIOCGWINSZ, size) == 0 && size[1] > 0 ? size[1] : null;
-    }
 
     /// <summary>Waits until a read would not block, or for the given time; says whether it is so (end of file and errors count).</summary>
     internal static bool WaitReadable(SafeFileHandle fd, int milliseconds)
