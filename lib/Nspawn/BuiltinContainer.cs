@@ -46,6 +46,12 @@ internal sealed class BuiltinContainer : PipedContainer
         }
     }
 
+    public override void Release()
+    {
+        if (Spec.IsHeld)
+            Write([0]);
+    }
+
     protected override void Clean() => _tree?.Clean();
 
     protected override void Dispose(bool disposing)
@@ -69,6 +75,8 @@ internal sealed class BuiltinContainer : PipedContainer
         {
             Argument0 = "layerbox",
             Environment = [],
+            // Keys of the terminal, and whoever signals our process group, mean us: it has to outlive the container.
+            OwnSession = true,
             Input = Spec.Input ?? input,
             Output = Spec.Output ?? output,
             Error = Spec.Error ?? error,

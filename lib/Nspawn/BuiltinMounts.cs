@@ -42,6 +42,9 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
 
     private Register _root, _scratch;
 
+    /// <summary>The command's end of the container's terminal.</summary>
+    public Register? Terminal { get; private set; }
+
     /// <summary>Everything up to a complete tree, of which we are still outside.</summary>
     public void Add()
     {
@@ -181,9 +184,15 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         }
         foreach ((string name, string target) in DeviceLinks)
             steps.Do(At("symlink", $"/dev/{name}"), symlinkat, plan.Text(target), dev, plan.Text(name));
-        Submount("pts", steps.NewFilesystem("/dev/pts", "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, ("newinstance", null), ("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")));
-        Submount("shm", steps.NewFilesystem("/dev/shm", "tmpfs", ApiAttributes, ("mode", "1777"), ("size", "65536k")));
-        Submount("mqueue", steps.NewFilesystem("/dev/mqueue", "mqueue", ApiAttributes));
+        Register pts = Submount("pts", steps.NewFilesystem("/dev/pts", "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, ("newinstance", null), ("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")));
+        steps.Close(Submount("shm", steps.NewFilesystem("/dev/shm", "tmpfs", ApiAttributes, ("mode", "1777"), ("size", "65536k"))));
+        steps.Close(Submount("mqueue", steps.NewFilesystem("/dev/mqueue", "mqueue", ApiAttributes)));
+        if (spec.Terminal is not null)
+        {
+            Terminal = TerminalSteps.Open(spec, plan, steps, pts);
+            Console(dev, Terminal.Value);
+        }
+        steps.Close(pts);
         // This /dev/null, never one of the image's.
         foreach (string name in MaskedFiles)
             Mask($"/proc/{name}", proc, name, dev, "null");
@@ -191,12 +200,23 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         steps.Close(_scratch);
         return dev;
 
-        void Submount(string name, Register filesystem)
+        Register Submount(string name, Register filesystem)
         {
             StepLabel label = At("mkdir", $"/dev/{name}");
             steps.Do(label, mkdirat, dev, plan.Text(name), FolderMode);
-            steps.Close(steps.Mount(label.Path, filesystem, OpenExisting(label, dev, name, PathOnly, out _)));
+            return steps.Mount(label.Path, filesystem, OpenExisting(label, dev, name, PathOnly, out _));
         }
+    }
+
+    // Where programs that speak to the machine's console find somebody. Onto a file that we have just made in a filesystem of ours, so
+    // nothing else can be in its place (CVE-2025-52565).
+    private void Console(Register dev, Register terminal)
+    {
+        const string Name = "console";
+        StepLabel label = At("mount", "/dev/console");
+        steps.Do(label, mknodat, dev, plan.Text(Name), (int)FileStatus.S_IFREG | FileMode, 0);
+        Register node = steps.Get(label, open_tree, terminal, plan.Text(""), OPEN_TREE_CLONE | AT_EMPTY_PATH | CloseOnExec);
+        steps.Close(steps.Mount(label.Path, node, OpenExisting(label, dev, Name, PathOnly, out _)));
     }
 
     // Shows something else, or the same, read-only.

@@ -26,8 +26,8 @@ internal sealed class BuiltinPlan
         (_setup, _enter, _after) = (new StepList(_writer), new StepList(_writer), new StepList(_writer));
         if (!spec.Limits.IsNone)
             AddLimits();
-        AddSetup();
-        new EnterSteps(spec, _writer, _enter).Add();
+        Register? terminal = AddSetup();
+        new EnterSteps(spec, _writer, _enter).Add(terminal);
         ulong flags = CLONE_CLEAR_SIGHAND | CLONE_NEWNS | (spec.Limits.IsNone ? CLONE_NEWCGROUP : 0) | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID
             | (spec.Network == ContainerNetwork.None ? CLONE_NEWNET : 0);
         Bytes = _writer.Finish(flags, _setup, _enter, _after, PlannedCommand.Of(spec));
@@ -56,7 +56,8 @@ internal sealed class BuiltinPlan
         OutOfMemoryFile = groups.OutOfMemoryFile;
     }
 
-    private void AddSetup()
+    // Returns the command's end of its terminal, where it has one.
+    private Register? AddSetup()
     {
         BuiltinMounts mounts = new(_spec, _writer, _setup);
         mounts.Add();
@@ -65,6 +66,7 @@ internal sealed class BuiltinPlan
         if (_spec.Network == ContainerNetwork.None)
             AddLoopback();
         mounts.Enter();
+        return mounts.Terminal;
     }
 
     // struct ifreq (linux/if.h): 16 bytes of name, then the flags, 40 bytes in all.

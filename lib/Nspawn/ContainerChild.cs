@@ -75,7 +75,7 @@ internal static unsafe class ContainerChild
         Call(umask, 0x12 /* 0022 */);
         ulong all = ulong.MaxValue;
         int signals = (int)Call(signalfd4, -1, (nint)(&all), SignalSetSize, 0x80800 /* SFD_CLOEXEC | SFD_NONBLOCK */);
-        if (signals < 0 || HasEnded(context->Control))
+        if (signals < 0 || (plan->IsHeld != 0 ? !IsReleased(context->Control) : HasEnded(context->Control)))
             Call(exit_group, NotStarted);
         int command = Start(plan, context, registers, reports, &BecomeCommand);
         if (command < 0)
@@ -287,6 +287,17 @@ internal static unsafe class ContainerChild
             byDefault[i] = 0;
         for (int signal = 1; signal <= SignalMax; signal++)
             Call(rt_sigaction, signal, (nint)byDefault, 0, SignalSetSize);
+    }
+
+    // False: nobody is left who could say so.
+    private static bool IsReleased(int control)
+    {
+        byte word;
+        nint length;
+        do
+            length = Call(read, control, (nint)(&word), 1);
+        while (length == -EINTR);
+        return length == 1;
     }
 
     private static bool HasEnded(int pipe)

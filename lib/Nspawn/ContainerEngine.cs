@@ -31,6 +31,11 @@ public abstract class RunningContainer : IDisposable
     /// <summary>Sends a signal to the command; nothing happens when it has ended. May be called from any thread.</summary>
     public abstract void Send(Signal signal);
 
+    /// <summary>Lets a command start that was held (<see cref="ContainerSpec.IsHeld"/>). To be called once, before any signal is sent.</summary>
+    public virtual void Release()
+    {
+    }
+
     /// <summary>Waits for the end of the command and of everything else in the container.</summary>
     /// <exception cref="ContainerException">It could not be set up.</exception>
     public abstract ContainerResult Wait();

@@ -17,8 +17,6 @@ internal static unsafe class ContainerLauncher
     {
         using SafeFileHandle reports = new(Reports, ownsHandle: true), control = new(Control, ownsHandle: true);
         using FdStream stream = new(control, "control pipe", canWrite: false);
-        // Keys of the terminal, and whoever signals the tool's process group, mean the tool: we have to outlive the container.
-        KernelCalls.Call(KernelCalls.setsid);
         // Nobody is left who wants a container.
         if (LoadedPlan.Read(stream) is not { } plan)
             return 1;

@@ -100,13 +100,22 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     /// <summary>Refuses system calls that software in a container has no business with (see <see cref="SeccompFilter"/>).</summary>
     public bool SystemCallFilter { get; init; } = true;
 
-    /// <summary>Standard input; ours when null.</summary>
+    /// <summary>
+    /// The command starts only when <see cref="RunningContainer.Release"/> says so, so that its signals find whoever passes them on. Only the built-in
+    /// engine holds it; the other has started nothing when the caller may have handlers already.
+    /// </summary>
+    public bool IsHeld { get; init; }
+
+    /// <summary>A terminal of the container's own; null: it has none but what is handed in.</summary>
+    public ContainerTerminal? Terminal { get; init; }
+
+    /// <summary>Standard input; when null the terminal, or ours where there is none.</summary>
     public SafeFileHandle? Input { get; init; }
 
-    /// <summary>Standard output; ours when null.</summary>
+    /// <summary>Standard output; likewise.</summary>
     public SafeFileHandle? Output { get; init; }
 
-    /// <summary>Standard error; ours when null.</summary>
+    /// <summary>Standard error; likewise.</summary>
     public SafeFileHandle? Error { get; init; }
 
     /// <summary>

@@ -12,7 +12,13 @@ namespace Layerbox.Nspawn;
 /// <param name="Home">What HOME is in the default environment.</param>
 public sealed record ContainerUser(uint Uid, uint Gid, IReadOnlyList<uint> Groups, string Home)
 {
-    public static ContainerUser Root { get; } = new(0, 0, [], "/root");
+    public static ContainerUser Root { get; } = new(0, 0, [], "/root") { Name = "root" };
+
+    /// <summary>What the image calls it; null: it does not know the number.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>The shell that the image has for it; null: it says none.</summary>
+    public string? Shell { get; init; }
 
     /// <summary>
     /// Looks up "USER" or "USER:GROUP", each a name or a number, in the image's own etc/passwd and etc/group (passwd(5), group(5)). A
@@ -46,7 +52,7 @@ public sealed record ContainerUser(uint Uid, uint Gid, IReadOnlyList<uint> Group
         foreach (string[] fields in passwd)
         {
             if ((fields[0] == user || (wanted is not null && Number(fields[2]) == wanted)) && Number(fields[2]) is { } uid && Number(fields[3]) is { } gid)
-                return new ContainerUser(uid, gid, [], fields[5].Length == 0 ? "/" : fields[5]);
+                return new ContainerUser(uid, gid, [], fields[5].Length == 0 ? "/" : fields[5]) { Name = fields[0], Shell = fields[6].Length == 0 ? null : fields[6] };
         }
         if (user == "root" || wanted == 0)
             return Root;

@@ -53,6 +53,9 @@ internal readonly record struct InitReport(InitReport.Kind What, int Value)
 
         /// <summary>Process 1 exists; its number outside. Comes from whoever cloned it, so it may come after what process 1 tells itself.</summary>
         Made,
+
+        /// <summary>The container's terminal is open; comes with the other end of it.</summary>
+        Terminal,
     }
 
     // Error numbers stay below 4096 for ever: the kernel's own limit (MAX_ERRNO).

@@ -9,8 +9,11 @@ namespace Layerbox.Nspawn;
 /// <summary>What the command's own process does before it becomes the command, in both engines: limits, privileges, user.</summary>
 internal sealed class EnterSteps(ContainerSpec spec, PlanWriter plan, StepList steps)
 {
-    public void Add()
+    /// <param name="terminal">The command's end of its terminal; null: it has none.</param>
+    public void Add(Register? terminal)
     {
+        if (terminal is { } slave)
+            TerminalSteps.Attach(spec, steps, slave);
         ulong keep = ContainerCapabilities.Bits(spec);
         AddUmask();
         AddOutOfMemoryScore();

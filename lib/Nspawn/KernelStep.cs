@@ -64,6 +64,9 @@ internal unsafe struct KernelPlan
 
     public byte** Arguments, Environment;
 
+    /// <summary>Not 0: process 1 starts the command when a byte comes on the control pipe.</summary>
+    public long IsHeld;
+
     /// <summary>How many descriptors the command gets besides the standard streams: 3, 4, and so on.</summary>
     public long ForwardedCount;
 

@@ -86,6 +86,8 @@ internal sealed class NspawnContainer : PipedContainer
     private ChildProcess StartGuard(string executable, List<string> arguments, SafeFileHandle complaints, SafeFileHandle reports, SafeFileHandle control)
     {
         using SafeFileHandle nothing = Files.Open("/dev/null", OpenFlags.ReadWrite), input = Standard(0), output = Standard(1), error = Standard(2);
+        // With a terminal of its own the command sees nothing of ours.
+        bool isOwn = Spec.Terminal is not null;
         return ChildProcess.Start(new ProgramStart(executable, arguments)
         {
             Argument0 = "layerbox",
@@ -94,7 +96,7 @@ internal sealed class NspawnContainer : PipedContainer
             Output = nothing,
             Error = complaints,
             // The last one keeps the place of the executable, which the guard opens.
-            Inherited = [Spec.Input ?? input, Spec.Output ?? output, Spec.Error ?? error, reports, control, nothing, .. Spec.ForwardedDescriptors],
+            Inherited = [Spec.Input ?? (isOwn ? nothing : input), Spec.Output ?? (isOwn ? nothing : output), Spec.Error ?? (isOwn ? nothing : error), reports, control, nothing, .. Spec.ForwardedDescriptors],
         });
     }
 

@@ -21,7 +21,14 @@ internal sealed class NspawnPlan
             _setup.Close(root);
             _setup.Close(dev);
         }
-        new EnterSteps(spec, writer, _enter).Add();
+        Register? terminal = null;
+        if (spec.Terminal is not null)
+        {
+            Register pts = Open("/dev/pts");
+            terminal = TerminalSteps.Open(spec, writer, _setup, pts);
+            _setup.Close(pts);
+        }
+        new EnterSteps(spec, writer, _enter).Add(terminal);
         Bytes = writer.Finish(0, _setup, _enter, new StepList(writer), PlannedCommand.Of(spec));
 
         Register Open(string path) => _setup.Get(new StepLabel("open", path), openat, AT_FDCWD, writer.Text(path), PathOnly | (int)OpenFlags.Directory);

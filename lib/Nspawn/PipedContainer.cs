@@ -122,7 +122,13 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
     /// <summary>Process 1 or the launcher told something that is of use while the container runs.</summary>
     /// <param name="report">What.</param>
     /// <param name="descriptor">What came with it, ours from now on.</param>
-    protected virtual void Hear(InitReport report, SafeFileHandle? descriptor) => descriptor?.Dispose();
+    protected virtual void Hear(InitReport report, SafeFileHandle? descriptor)
+    {
+        if (report.What == InitReport.Kind.Terminal && descriptor is not null && spec.Terminal is { } terminal)
+            terminal.Opened(descriptor);
+        else
+            descriptor?.Dispose();
+    }
 
     // The reports end when process 1 has ended, and everything else inside with it, even where the child died first.
     private void Finish()
@@ -194,7 +200,7 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
                     return new ContainerResult(ProcessExit.Killed((Signal)report.Value), timedOut);
                 case InitReport.Kind.CommandFailed:
                     return ContainerResult.CannotExecute(new PosixException("run", (Errno)report.Value, spec.Command[0]));
-                case InitReport.Kind.Made:
+                case InitReport.Kind.Made or InitReport.Kind.Terminal:
                     break;
                 default:
                     throw Explain(report);

@@ -107,6 +107,7 @@ internal sealed unsafe class PlanWriter
             ListenPid = command.ForwardedCount > 0 ? (byte*)RoomForNumber(PlannedCommand.ListenPid).Value : null,
             Environment = (byte**)Texts(command.Environment).Value,
             ForwardedCount = command.ForwardedCount,
+            IsHeld = command.IsHeld ? 1 : 0,
         };
         MemoryMarshal.Write(CollectionsMarshal.AsSpan(_bytes), in plan);
         foreach (byte** pointer in (byte**[])[(byte**)&plan.Setup, (byte**)&plan.Enter, (byte**)&plan.After, (byte**)&plan.Programs, (byte**)&plan.Arguments, (byte**)&plan.Environment])
@@ -166,6 +167,9 @@ internal sealed unsafe class PlanWriter
 /// <param name="ForwardedCount">How many descriptors it gets besides the standard streams.</param>
 internal sealed record PlannedCommand(IEnumerable<string> Programs, IReadOnlyList<string> Arguments, IReadOnlyList<string> Environment, int ForwardedCount)
 {
+    /// <summary>See <see cref="KernelPlan.IsHeld"/>.</summary>
+    public bool IsHeld { get; init; }
+
     /// <summary>Of sd_listen_fds(3): the number of the process that is meant.</summary>
     public const string ListenPid = "LISTEN_PID=";
 
@@ -177,7 +181,7 @@ internal sealed record PlannedCommand(IEnumerable<string> Programs, IReadOnlyLis
         int count = spec.ForwardedDescriptors.Count;
         if (count > 0)
             environment = [.. environment.Where(v => !v.StartsWith(ListenFds, StringComparison.Ordinal) && !v.StartsWith(ListenPid, StringComparison.Ordinal)), string.Create(CultureInfo.InvariantCulture, $"{ListenFds}{count}"), ListenPid];
-        return new PlannedCommand(ProgramsOf(spec.Command[0], environment), spec.Command, environment, count);
+        return new PlannedCommand(ProgramsOf(spec.Command[0], environment), spec.Command, environment, count) { IsHeld = spec.IsHeld };
     }
 
     // execvp(3), but on the command's own PATH.
