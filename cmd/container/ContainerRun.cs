@@ -13,7 +13,7 @@ internal static class ContainerRun
 
     private const int Killed = 128 + (int)Signal.SIGKILL;
 
-    private const string NoNetwork = "none", HostNetwork = "host", Shell = "/bin/sh";
+    private const string NoNetwork = "none", HostNetwork = "host";
     private const string Builtin = "builtin", Nspawn = "nspawn", Default = "default", NoFilter = "none";
 
     public static Tool Declare()
@@ -21,7 +21,7 @@ internal static class ContainerRun
         Argument<string> handle = new("HANDLE") { Description = "A layer handle, - for one on standard input, or a folder with a system in it." };
         Argument<string[]> command = new("CMD")
         {
-            Description = "Program and arguments, after a --. Without: what the layer's config says; on a terminal a shell.",
+            Description = "Program and arguments, after a --. Without: what the layer's config says; where that says nothing, on a terminal, a shell as with --shell.",
             Arity = ArgumentArity.ZeroOrMore,
         };
         Option<string?> user = new("--user") { Description = "Run as this user of the image: a name or a number, with :GROUP if need be.", HelpName = "USER[:GROUP]" };
@@ -37,6 +37,7 @@ internal static class ContainerRun
         Option<string> network = new("--network") { Description = "none: only its own loopback; host: all that this machine reaches.", DefaultValueFactory = _ => NoNetwork };
         network.AcceptOnlyFromAmong(NoNetwork, HostNetwork);
         LimitOptions limits = new();
+        TerminalOptions terminal = new();
         Option<bool> noNewPrivileges = new("--no-new-privileges") { Description = "No setuid program inside gives more privileges than the command has." };
         Option<string> seccomp = new("--seccomp") { Description = "The filter that refuses system calls such as bpf and keyctl; none: every call that capabilities allow.", DefaultValueFactory = _ => Default };
         seccomp.AcceptOnlyFromAmong(Default, NoFilter);
@@ -56,9 +57,10 @@ internal static class ContainerRun
             inPlace, snapshot, readOnly, timeout, engine, volume,
         };
         limits.AddTo(declared);
+        terminal.AddTo(declared);
         return new Tool(
             declared,
-            "container-run web.layer -- /usr/bin/web --self-test\nlayer-compile web.layer.json | container-run - --user web --env PORT=80 -- id",
+            "container-run web.layer -- /usr/bin/web --self-test\ncontainer-run web.layer --shell\nlayer-compile web.layer.json | container-run - --user web --env PORT=80 -- id",
             (args, io) => Run(
                 new Request(args.GetRequiredValue(handle), args.GetValue(command) ?? [])
                 {
@@ -77,6 +79,7 @@ internal static class ContainerRun
                     IsBuiltin = args.GetValue(engine) == Builtin,
                     Volume = args.GetValue(volume),
                     Limit = limits.Read(args),
+                    Terminal = terminal.Read(args, args.GetValue(command) ?? [], io),
                 },
                 io))
         {
@@ -97,16 +100,26 @@ internal static class ContainerRun
         // Where nothing has to be cleaned up, a signal that comes before there is a command may end us, and the engine finds no other thread
         // than this one. Handlers of signals run on one of their own.
         bool leavesNothing = request.IsBuiltin && request.Mode == RootMode.Memory;
-        using SignalForwarding? early = leavesNothing ? null : new SignalForwarding();
-        using ContainerSource source = ContainerSource.Open(request.Handle, request.Volume, request.Mode, io);
+        BuiltinEngine builtin = new() { IsOnlyThread = leavesNothing };
         // A handle on standard input was read to its end.
         using SafeFileHandle? input = request.Handle == "-" ? Files.Open("/dev/null", OpenFlags.ReadOnly) : null;
-        ContainerEngine engine = request.IsBuiltin ? new BuiltinEngine { IsOnlyThread = leavesNothing } : new NspawnEngine();
-        ContainerSpec spec = Describe(request, source) with { Input = input };
-        using RunningContainer container = engine.Start(spec);
-        using SignalForwarding? late = leavesNothing ? new SignalForwarding() : null;
+        using TerminalRelay? terminal = request.Terminal.HasTerminal
+            ? new TerminalRelay(input ?? FdStream.StandardInput.Handle, FdStream.StandardOutput.Handle, builtin.Executable)
+            : null;
+        using SignalForwarding? early = leavesNothing ? null : new SignalForwarding(terminal);
+        using ContainerSource source = ContainerSource.Open(request.Handle, request.Volume, request.Mode, io);
+        ContainerEngine engine = request.IsBuiltin ? builtin : new NspawnEngine();
+        ContainerSpec spec = Describe(request, source);
+        spec = terminal is null ? spec with { Input = input } : spec with { Terminal = terminal.Inside, Error = TerminalChoice.ErrorElsewhere() };
+        using RunningContainer container = engine.Start(spec with { IsHeld = leavesNothing });
+        // Handlers of signals run on threads, so they come after the clone; whatever comes before them finds no command yet.
+        using SignalForwarding? late = leavesNothing ? new SignalForwarding(terminal) : null;
+        terminal?.To(container);
+        // First: a signal that came meanwhile would be taken for the release.
+        container.Release();
         (early ?? late)!.To(container);
         ContainerResult result = container.Wait();
+        terminal?.Finish();
         if (result.NotStarted is { } reason)
             io.Err.WriteLine(PathText.Printable($"{Name}: {reason.Message}"));
         if (result.TimedOut)
@@ -123,11 +136,18 @@ internal static class ContainerRun
     {
         RunConfig config = source.Config;
         ContainerUser user = (request.User ?? config.User) is { } name ? ContainerUser.Find(source.Root, name) : ContainerUser.Root;
-        return request.Limit(new ContainerSpec(source.Root, Command(request.Command, config))
+        IReadOnlyList<string> command = Command(request, config), shell = [];
+        if (command.Count == 0)
+        {
+            user = user == ContainerUser.Root ? ContainerUser.Find(source.Root, "root") : user;
+            command = [ShellCommand.Of(source.Root, user)];
+            shell = ShellCommand.Environment(request.Handle, command[0], user);
+        }
+        return request.Limit(new ContainerSpec(source.Root, command)
         {
             Ephemeral = request.Mode == RootMode.Memory,
             User = user,
-            Environment = Merge(ContainerSpec.DefaultEnvironment(user), (config.Env ?? []).Select(v => $"{v.Key}={v.Value}"), request.Environment),
+            Environment = Merge(ContainerSpec.DefaultEnvironment(user), request.Terminal.Environment(), shell, (config.Env ?? []).Select(v => $"{v.Key}={v.Value}"), request.Environment),
             WorkingDirectory = request.WorkingDirectory ?? config.WorkingDir ?? "/",
             HostName = request.HostName,
             Network = request.Network,
@@ -140,16 +160,15 @@ internal static class ContainerRun
         });
     }
 
-    private static IReadOnlyList<string> Command(IReadOnlyList<string> given, RunConfig config)
+    // Empty: a shell.
+    private static IReadOnlyList<string> Command(Request request, RunConfig config)
     {
-        if (given.Count > 0)
-            return given;
+        if (request.Command.Count > 0 || request.Terminal.IsShell)
+            return request.Command;
         string[] configured = [.. config.Entrypoint ?? [], .. config.Cmd ?? []];
-        if (configured.Length > 0)
-            return configured;
-        return StandardStreams.IsTerminal(FdStream.StandardInput.Handle)
-            ? [Shell]
-            : throw new UsageException("no command given, and the layer's config has none");
+        return configured.Length > 0 || request.Terminal.HasTerminal
+            ? configured
+            : throw new UsageException("no command given, and the layer's config has none: name one, or say --shell");
     }
 
     // Of a name that comes up again the last value counts, at the first one's place.
@@ -183,6 +202,7 @@ internal static class ContainerRun
         public bool SystemCallFilter { get; init; } = true;
         public RootMode Mode { get; init; } = RootMode.Memory;
         public bool ReadOnly { get; init; }
+        public TerminalChoice Terminal { get; init; } = new();
         public TimeSpan? Timeout { get; init; }
         public bool IsBuiltin { get; init; } = true;
         public string? Volume { get; init; }

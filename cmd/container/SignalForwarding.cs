@@ -10,6 +10,9 @@ namespace Layerbox.Cmd.Containers;
 /// </summary>
 internal sealed class SignalForwarding : IDisposable
 {
+    // Of the real-time signals (signal(7)) glibc keeps two and the runtime, which stops threads with it, SIGRTMIN.
+    private const int FirstFreeRealTimeSignal = 35, LastRealTimeSignal = 64;
+
     // PosixSignal has names of its own for some, and takes the numbers of the others as they are.
     private static readonly (PosixSignal Registered, Signal Passed)[] Forwarded =
     [
@@ -21,16 +24,28 @@ internal sealed class SignalForwarding : IDisposable
     private readonly Lock _lock = new();
     private readonly List<Signal> _early = [];
     private readonly PosixSignalRegistration[] _registrations;
+    private readonly TerminalRelay? _terminal;
     private RunningContainer? _container;
 
-    public SignalForwarding() => _registrations =
-    [
-        .. Forwarded.Select(pair => PosixSignalRegistration.Create(pair.Registered, context =>
-        {
-            context.Cancel = true;
-            Pass(pair.Passed);
-        })),
-    ];
+    /// <param name="terminal">What some signals mean something else to; null: there is no terminal of the container's own.</param>
+    public SignalForwarding(TerminalRelay? terminal)
+    {
+        _terminal = terminal;
+        List<(PosixSignal Registered, Signal Passed)> signals = [.. Forwarded];
+        for (int number = FirstFreeRealTimeSignal; number <= LastRealTimeSignal; number++)
+            signals.Add(((PosixSignal)number, (Signal)number));
+        // Without it we are stopped by default, and nothing has to be put in order before that.
+        if (terminal is not null)
+            signals.Add((PosixSignal.SIGTSTP, Signal.SIGTSTP));
+        _registrations =
+        [
+            .. signals.Select(pair => PosixSignalRegistration.Create(pair.Registered, context =>
+            {
+                context.Cancel = true;
+                Pass(pair.Passed);
+            })),
+        ];
+    }
 
     public void To(RunningContainer container)
     {
@@ -49,6 +64,8 @@ internal sealed class SignalForwarding : IDisposable
 
     private void Pass(Signal signal)
     {
+        if (_terminal?.Handle(signal) == true)
+            return;
         lock (_lock)
         {
             if (_container is null)
