@@ -73,6 +73,68 @@ internal sealed class RpmJson(JsonLineWriter lines)
         lines.EndLine();
     }
 
+    /// <summary>A package as a repository's metadata has it; the members have the same names.</summary>
+    public void WritePackage(PrimaryPackage package, bool withRelations)
+    {
+        _nevra = package.Nevra.ToString();
+        lines.StartLine();
+        _json.WriteString("record", "package");
+        _json.WriteString("nevra", _nevra);
+        _json.WriteString("name", package.Nevra.Name);
+        WriteNumber("epoch", package.Nevra.Evr.Epoch == 0 ? null : package.Nevra.Evr.Epoch);
+        _json.WriteString("version", package.Nevra.Evr.Version);
+        _json.WriteString("release", package.Nevra.Evr.Release);
+        _json.WriteString("arch", package.Nevra.Arch);
+        WriteText("source_rpm", package.SourceRpm);
+        WriteNumber("build_time", (ulong?)package.BuildTime);
+        WriteNumber("size", (ulong?)package.InstalledSize);
+        WriteText("checksum", package.Checksum.ToString());
+        WriteLocation(package.Location);
+        WriteNumber("package_size", (ulong?)package.PackageSize);
+        WriteNumber("header_offset", (ulong?)package.HeaderStart);
+        _json.WriteStartObject("payload");
+        WriteNumber("offset", (ulong?)package.HeaderEnd);
+        WriteNumber("archive_size", (ulong?)package.ArchiveSize);
+        _json.WriteEndObject();
+        lines.EndLine();
+        if (withRelations)
+            foreach (RpmDependency relation in package.Relations)
+                WriteDependency(relation);
+    }
+
+    public void WriteRepomd(Repomd repomd, string file)
+    {
+        lines.StartLine();
+        _json.WriteString("record", "repomd");
+        _json.WriteString("file", PathText.Printable(file));
+        WriteText("revision", repomd.Revision);
+        lines.EndLine();
+        foreach (RepomdData data in repomd.Data)
+        {
+            lines.StartLine();
+            _json.WriteString("record", "data");
+            _json.WriteString("type", data.Type);
+            _json.WriteString("checksum", data.Checksum.ToString());
+            WriteText("open_checksum", data.OpenChecksum?.ToString());
+            WriteText("header_checksum", data.HeaderChecksum?.ToString());
+            WriteLocation(data.Location);
+            WriteNumber("size", (ulong?)data.Size);
+            WriteNumber("open_size", (ulong?)data.OpenSize);
+            WriteNumber("header_size", (ulong?)data.HeaderSize);
+            if (data.Timestamp is { } time)
+                _json.WriteNumber("timestamp", time);
+            lines.EndLine();
+        }
+    }
+
+    private void WriteLocation(RepoLocation location)
+    {
+        _json.WriteString("location", location.Href);
+        WriteText("base", location.Base);
+        if (location.Place != RepoPlace.Inside)
+            _json.WriteString("place", location.Place == RepoPlace.Outside ? "outside" : "elsewhere");
+    }
+
     private void WritePayload(RpmPackage package)
     {
         RpmHeader header = package.Header;

@@ -69,19 +69,3 @@ internal sealed class DigestingStream : ReadOnlyStream
         return hash.GetHashAndReset();
     }
 }
-
-/// <summary>Bytes that were read ahead, and then the stream they were read from.</summary>
-internal sealed class PrefixedStream(ReadOnlyMemory<byte> prefix, Stream rest) : ReadOnlyStream
-{
-    private ReadOnlyMemory<byte> _prefix = prefix;
-
-    public override int Read(Span<byte> buffer)
-    {
-        if (_prefix.IsEmpty)
-            return rest.Read(buffer);
-        int n = Math.Min(buffer.Length, _prefix.Length);
-        _prefix.Span[..n].CopyTo(buffer);
-        _prefix = _prefix[n..];
-        return n;
-    }
-}

@@ -82,7 +82,7 @@ public sealed class LayerImporter(Volume volume, CompileOptions options)
             int length = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
             if (length == 0)
                 throw new InvalidDataException("empty: neither an archive nor a send-stream");
-            using PrefixedStream whole = new(start.AsMemory(0, length), stream);
+            using PrefixedStream whole = new(start.AsMemory(0, length), stream, leaveOpen: true);
             tree = start.AsSpan(0, length).SequenceEqual(SendStreamMagic)
                 ? SendStreamTree.Apply(whole, null, store).Tree
                 : TarTree.Read(whole, store);

@@ -61,7 +61,7 @@ public sealed class RpmPayload : IDisposable
         if ((_checks & RpmChecks.Header) != 0)
             RpmDigests.CheckHeader(_package, _report);
         long passed = 0;
-        TappedStream packed = new(buffer => _package.Input.Take(buffer.Span), bytes =>
+        TappedStream packed = new(_package.Input.Take, bytes =>
         {
             _digests.AppendPacked(bytes);
             Progress?.Invoke(passed += bytes.Length);
@@ -71,9 +71,9 @@ public sealed class RpmPayload : IDisposable
         try
         {
             using Stream archive = Open(packed);
-            using TappedStream tapped = new(buffer => archive.Read(buffer.Span), _digests.AppendArchive);
+            using TappedStream tapped = new(archive.Read, _digests.AppendArchive);
             ReadArchive(tapped, store, onContent);
-            while (tapped.Read(rest, 0, rest.Length) > 0)
+            while (tapped.Read(rest) > 0)
             {
             }
             archiveSize = tapped.Count;
@@ -84,7 +84,7 @@ public sealed class RpmPayload : IDisposable
         }
         finally
         {
-            while (packed.Read(rest, 0, rest.Length) > 0)
+            while (packed.Read(rest) > 0)
             {
             }
             _digests.Finish(packed.Count, archiveSize);
