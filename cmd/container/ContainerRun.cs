@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Layerbox.Layer;
 using Layerbox.Nspawn;
 using Layerbox.Posix;
@@ -11,14 +12,16 @@ internal static class ContainerRun
 {
     public const string Name = "container-run";
 
+    public const string Nspawn = "nspawn";
+
     private const int Killed = 128 + (int)Signal.SIGKILL;
 
     private const string NoNetwork = "none", HostNetwork = "host";
-    private const string Builtin = "builtin", Nspawn = "nspawn", Default = "default", NoFilter = "none";
+    private const string Builtin = "builtin", Default = "default", NoFilter = "none";
 
     public static Tool Declare()
     {
-        Argument<string> handle = new("HANDLE") { Description = "A layer handle, - for one on standard input, or a folder with a system in it." };
+        Argument<string?> handle = new("HANDLE") { Description = "A layer handle, - for one on standard input, or a folder with a system in it.", Arity = ArgumentArity.ZeroOrOne };
         Argument<string[]> command = new("CMD")
         {
             Description = "Program and arguments, after a --. Without: what the layer's config says; where that says nothing, on a terminal, a shell as with --shell.",
@@ -45,6 +48,10 @@ internal static class ContainerRun
         Option<bool> snapshot = new("--snapshot") { Description = "Keep changes in a btrfs snapshot until the command ends, instead of in memory: for commands that write more than fits there." };
         Option<bool> readOnly = new("--read-only") { Description = "The command can write to /dev, /run, /tmp, binds and tmpfs only." };
         Option<string?> timeout = new("--timeout") { Description = "Kill the command after this time, such as 90s or 10m, with exit status 124.", HelpName = "TIME" };
+        Option<string?> bundle = new("--bundle") { Description = "Run this OCI bundle instead of a HANDLE: its config.json says all about the container, and CMD replaces its args.", HelpName = "DIR" };
+        Option<bool> plan = new("--plan") { Description = "Print the whole description of the container as JSON and run nothing." };
+        Option<string?> pidFile = new("--pid-file") { Description = "Keep the number of the container's first process, as it is outside, in this file for as long as it runs.", HelpName = "FILE" };
+        Option<string?> jsonStatus = new("--json-status") { Description = "Write what becomes of the container as JSON lines to this descriptor or file.", HelpName = "FD|FILE" };
         Option<string> engine = new("--engine") { Description = "What makes the container: layerbox itself, or systemd-nspawn.", DefaultValueFactory = _ => Builtin };
         engine.AcceptOnlyFromAmong(Builtin, Nspawn);
         Option<string?> volume = new("--volume") { Description = "The btrfs folder that layers live on; else $LAYERBOX_VOLUME, a .layerbox folder above, or the volume in the cache.", HelpName = "DIR" };
@@ -54,7 +61,7 @@ internal static class ContainerRun
             + "128 + N when signal N ended it, 127 when it is not found, 126 when it cannot be executed, 124 when it took too long, 125 when the container failed.")
         {
             handle, command, user, env, workdir, hostname, bind, tmpfs, network, noNewPrivileges, seccomp,
-            inPlace, snapshot, readOnly, timeout, engine, volume,
+            inPlace, snapshot, readOnly, timeout, engine, volume, pidFile, jsonStatus, plan, bundle,
         };
         limits.AddTo(declared);
         terminal.AddTo(declared);
@@ -62,7 +69,7 @@ internal static class ContainerRun
             declared,
             "container-run web.layer -- /usr/bin/web --self-test\ncontainer-run web.layer --shell\nlayer-compile web.layer.json | container-run - --user web --env PORT=80 -- id",
             (args, io) => Run(
-                new Request(args.GetRequiredValue(handle), args.GetValue(command) ?? [])
+                new Request(args.GetValue(handle), args.GetValue(command) ?? [])
                 {
                     User = args.GetValue(user),
                     Environment = args.GetValue(env) ?? [],
@@ -80,11 +87,26 @@ internal static class ContainerRun
                     Volume = args.GetValue(volume),
                     Limit = limits.Read(args),
                     Terminal = terminal.Read(args, args.GetValue(command) ?? [], io),
+                    Bundle = BundleOf(args, bundle, [bundle, inPlace, seccomp, timeout, engine, pidFile, jsonStatus, plan, .. limits.OfBundle]),
+                    IsPlan = args.GetValue(plan),
+                    PidFile = args.GetValue(pidFile),
+                    JsonStatus = args.GetValue(jsonStatus),
                 },
                 io))
         {
             TroubleStatus = ExitStatus.ContainerFailed,
         };
+    }
+
+    // Beside a bundle only what does not describe the container.
+    private static string? BundleOf(ParseResult args, Option<string?> bundle, IReadOnlyList<Option> allowed)
+    {
+        if (args.GetValue(bundle) is { } folder)
+        {
+            OptionResult? other = args.CommandResult.Children.OfType<OptionResult>().FirstOrDefault(result => !result.Implicit && !result.Option.Hidden && !allowed.Contains(result.Option));
+            return other is null ? folder : throw new UsageException($"--bundle: {other.Option.Name} is for config.json to say");
+        }
+        return null;
     }
 
     private static RootMode ModeOf(bool inPlace, bool snapshot) => (inPlace, snapshot) switch
@@ -97,17 +119,35 @@ internal static class ContainerRun
 
     private static int Run(Request request, Streams io)
     {
+        if (request.IsPlan)
+            return Plan(request.WithBundle(), io);
+        using StatusReport report = new(request.PidFile, request.JsonStatus);
+        try
+        {
+            ContainerResult result = Run(request.WithBundle(), report, io);
+            report.Ended(result);
+            return result.Status;
+        }
+        catch (Exception e)
+        {
+            report.Failed(e);
+            throw;
+        }
+    }
+
+    private static ContainerResult Run(Request request, StatusReport report, Streams io)
+    {
         // Where nothing has to be cleaned up, a signal that comes before there is a command may end us, and the engine finds no other thread
         // than this one. Handlers of signals run on one of their own.
-        bool leavesNothing = request.IsBuiltin && request.Mode == RootMode.Memory;
+        bool leavesNothing = request.IsBuiltin && request.Mode == RootMode.Memory && !report.LeavesSomething;
         BuiltinEngine builtin = new() { IsOnlyThread = leavesNothing };
         // A handle on standard input was read to its end.
-        using SafeFileHandle? input = request.Handle == "-" ? Files.Open("/dev/null", OpenFlags.ReadOnly) : null;
+        using SafeFileHandle? input = request.Bundle is null && request.Handle == "-" ? Files.Open("/dev/null", OpenFlags.ReadOnly) : null;
         using TerminalRelay? terminal = request.Terminal.HasTerminal
             ? new TerminalRelay(input ?? FdStream.StandardInput.Handle, FdStream.StandardOutput.Handle, builtin.Executable)
             : null;
         using SignalForwarding? early = leavesNothing ? null : new SignalForwarding(terminal);
-        using ContainerSource source = ContainerSource.Open(request.Handle, request.Volume, request.Mode, io);
+        using ContainerSource? source = Open(request, request.Mode, io);
         ContainerEngine engine = request.IsBuiltin ? builtin : new NspawnEngine();
         ContainerSpec spec = Describe(request, source);
         spec = terminal is null ? spec with { Input = input } : spec with { Terminal = terminal.Inside, Error = TerminalChoice.ErrorElsewhere() };
@@ -118,6 +158,7 @@ internal static class ContainerRun
         // First: a signal that came meanwhile would be taken for the release.
         container.Release();
         (early ?? late)!.To(container);
+        container.Made = report.Made;
         ContainerResult result = container.Wait();
         terminal?.Finish();
         if (result.NotStarted is { } reason)
@@ -129,10 +170,40 @@ internal static class ContainerRun
             string what = result.Status == Killed ? "killed: out of memory" : "out of memory: something inside was killed";
             io.Err.WriteLine($"{Name}: {what} (limit {LimitOptions.Size(spec.Limits.Memory ?? 0)})");
         }
-        return result.Status;
+        return result;
     }
 
-    private static ContainerSpec Describe(Request request, ContainerSource source)
+    private static int Plan(Request request, Streams io)
+    {
+        // A snapshot is a change, of which the description does not depend.
+        using ContainerSource? source = Open(request, request.Mode == RootMode.Snapshot ? RootMode.Memory : request.Mode, io);
+        ContainerEngine engine = request.IsBuiltin ? new BuiltinEngine() : new NspawnEngine();
+        ContainerSpec spec = Describe(request, source);
+        string changes = request.Mode switch { RootMode.Memory => "memory", RootMode.Snapshot => "snapshot", _ => "in_place" };
+        ContainerPlanJson.Write(spec, request.IsBuiltin ? Builtin : Nspawn, changes, engine.Outline(spec), io.Out);
+        return ExitStatus.Success;
+    }
+
+    private static ContainerSource? Open(Request request, RootMode mode, Streams io) =>
+        request.Bundle is null ? ContainerSource.Open(request.Handle, request.Volume, mode, io) : null;
+
+    private static ContainerSpec Describe(Request request, ContainerSource? source) => source is null ? DescribeBundle(request) : DescribeImage(request, source);
+
+    private static ContainerSpec DescribeBundle(Request request)
+    {
+        ContainerSpec spec = request.BundleSpec!, given = request.Limit(spec);
+        return spec with
+        {
+            Command = request.BundleCommand.Count > 0 ? request.BundleCommand : spec.Command,
+            Ephemeral = request.Mode == RootMode.Memory,
+            SystemCallFilter = request.SystemCallFilter,
+            Timeout = request.Timeout,
+            KillGrace = given.KillGrace,
+            ForwardedDescriptors = given.ForwardedDescriptors,
+        };
+    }
+
+    private static ContainerSpec DescribeImage(Request request, ContainerSource source)
     {
         RunConfig config = source.Config;
         ContainerUser user = (request.User ?? config.User) is { } name ? ContainerUser.Find(source.Root, name) : ContainerUser.Root;
@@ -188,7 +259,7 @@ internal static class ContainerRun
     }
 
     // The values that no options mean.
-    private sealed record Request(string Handle, IReadOnlyList<string> Command)
+    private sealed record Request(string? GivenHandle, IReadOnlyList<string> Command)
     {
         public string? User { get; init; }
         public IReadOnlyList<string> Environment { get; init; } = [];
@@ -197,6 +268,25 @@ internal static class ContainerRun
         public IReadOnlyList<ContainerBind> Binds { get; init; } = [];
         public IReadOnlyList<string> Tmpfs { get; init; } = [];
         public ContainerNetwork Network { get; init; } = ContainerNetwork.None;
+        public string? Bundle { get; init; }
+        public bool IsPlan { get; init; }
+
+        public ContainerSpec? BundleSpec { get; init; }
+
+        // Its config.json says whether there is a terminal.
+        public Request WithBundle() => Bundle is null ? this : this with
+        {
+            BundleSpec = OciBundle.Read(Bundle, out bool hasTerminal),
+            Terminal = new TerminalChoice(hasTerminal),
+        };
+
+        // After a "--" the parser takes the first word of the command for it.
+        public IReadOnlyList<string> BundleCommand => GivenHandle is null ? Command : [GivenHandle, .. Command];
+
+        public string Handle => GivenHandle ?? throw new UsageException("no HANDLE given");
+
+        public string? PidFile { get; init; }
+        public string? JsonStatus { get; init; }
         public Func<ContainerSpec, ContainerSpec> Limit { get; init; } = spec => spec;
         public bool NoNewPrivileges { get; init; }
         public bool SystemCallFilter { get; init; } = true;

@@ -27,6 +27,9 @@ internal sealed class LimitOptions
     private readonly Option<string?> _ioWeight = new("--io-weight") { Description = "Share of disk time against others, from 1 to 10000; the usual one is 100.", HelpName = "N" };
     private readonly Option<string[]> _ioMax = new("--io-max") { Description = "Limit a block device: rbps and wbps are bytes a second read and written, riops and wiops how often.", HelpName = "DEV:KEY=N[,KEY=N]" };
 
+    /// <summary>Those that are no part of a container's description, so that they may stand beside one.</summary>
+    public IEnumerable<Option> OfBundle => [_forward, _killGrace];
+
     public void AddTo(Command command)
     {
         foreach (Option option in (Option[])[_capability, _dropCapability, _mask, _device, _rlimit, _oomScore, _umask, _forward, _killGrace, _memory, _swap, _pids, _cpus, _cpuset, _ioWeight, _ioMax])

@@ -22,6 +22,13 @@ public sealed class BuiltinEngine : ContainerEngine
     /// </summary>
     public bool IsOnlyThread { get; init; }
 
+    public override ContainerOutline Outline(ContainerSpec spec)
+    {
+        spec = spec.Resolve();
+        // Groups are looked up apart, because planning them may move this process.
+        return ContainerOutline.Of(spec, BuiltinPlan.Of(spec with { Limits = ContainerLimits.None }).Mounts, program: null);
+    }
+
     public override RunningContainer Start(ContainerSpec spec)
     {
         spec = spec.Resolve();

@@ -52,6 +52,8 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         steps.Do(new StepLabel("make private", "/"), mount, 0, plan.Text("/"), 0, MS_REC | MS_PRIVATE, 0);
         Register[] sources = [.. spec.Binds.Select(OpenSource)];
         _root = spec.Ephemeral ? Overlay() : InPlace();
+        steps.Know(_root, spec.Ephemeral ? "overlay" : "bind", spec.Root, MOUNT_ATTR_NODEV);
+        steps.KnowMounted("/", _root);
         steps.Do(At("mount", "/"), move_mount, _root, plan.Text(""), AT_FDCWD, plan.Text(Scratch), MOVE_MOUNT_F_EMPTY_PATH);
         steps.Do(At("chdir", "/"), fchdir, _root);
         LinkIntoUsr();
@@ -107,6 +109,7 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         }
         StepLabel label = At("open", bind.Source);
         Register source = steps.Get(label, open_tree, AT_FDCWD, plan.Text(bind.Source), OPEN_TREE_CLONE | (bind.IsRecursive ? AT_RECURSIVE : 0) | CloseOnExec);
+        steps.Know(source, "bind", bind.Source, 0, (bind.IsRecursive ? "rbind" : "bind", null));
         bool mayHoldDevices = bind.IsDevice || Path.GetFullPath(bind.Source) is "/dev" or ['/', 'd', 'e', 'v', '/', ..];
         int attributes = (bind.ReadOnly ? MOUNT_ATTR_RDONLY : 0) | (mayHoldDevices ? 0 : MOUNT_ATTR_NODEV);
         if (attributes != 0)
@@ -226,6 +229,7 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         Register target = OpenExisting(label, parent, name, PathOnly, out PlannedStep open);
         int before = steps.Steps.Count;
         Register copy = steps.Get(label, open_tree, maskParent, plan.Text(mask), OPEN_TREE_CLONE | CloseOnExec);
+        steps.Know(copy, parent == maskParent ? "bind" : "mask", parent == maskParent ? path : null, 0);
         steps.SetAttributes(label, copy, mask == "null" ? MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC : ApiAttributes | MOUNT_ATTR_RDONLY, recursive: false);
         steps.Close(steps.Mount(path, copy, target));
         open.SkippedWhenTolerated = steps.Steps.Count - before;

@@ -39,6 +39,9 @@ internal sealed class BuiltinPlan
     /// <summary>Something has to be done when the container has ended, even if this process is gone by then.</summary>
     public bool HasAfter => _after.Steps.Count > 0;
 
+    /// <summary>What is mounted, in order.</summary>
+    public IReadOnlyList<PlannedMount> Mounts => _setup.Mounts;
+
     /// <summary>See <see cref="CgroupSteps.OutOfMemoryFile"/>.</summary>
     public string? OutOfMemoryFile { get; private set; }
 

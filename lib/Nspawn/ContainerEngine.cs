@@ -12,6 +12,10 @@ public abstract class ContainerEngine
     /// <exception cref="PosixException">Likewise, because a system call failed.</exception>
     public abstract RunningContainer Start(ContainerSpec spec);
 
+    /// <summary>Says what would be made of a description; nothing is made.</summary>
+    /// <inheritdoc cref="Start"/>
+    public abstract ContainerOutline Outline(ContainerSpec spec);
+
     /// <summary>Runs the command to its end. When <paramref name="cancel"/> fires everything in the container is killed.</summary>
     /// <exception cref="OperationCanceledException">It was cancelled; by then nothing runs any more.</exception>
     /// <inheritdoc cref="Start"/>
@@ -28,6 +32,9 @@ public abstract class ContainerEngine
 /// <summary>A container at work. Disposing it kills what still runs inside and leaves nothing behind.</summary>
 public abstract class RunningContainer : IDisposable
 {
+    /// <summary>Is told, while <see cref="Wait"/> waits, the number of the container's process 1 as we see it.</summary>
+    public Action<int>? Made { get; set; }
+
     /// <summary>Sends a signal to the command; nothing happens when it has ended. May be called from any thread.</summary>
     public abstract void Send(Signal signal);
 

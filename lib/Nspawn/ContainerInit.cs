@@ -28,6 +28,9 @@ internal static unsafe class ContainerInit
             Control = ContainerDescriptors.Control,
             Forwarded = CloneContext.Numbers(forwarded),
         };
+        // Who counts from outside has another number for us.
+        using (SafeFileHandle self = new((nint)KernelCalls.Call(KernelCalls.pidfd_open, CurrentProcess.Id), ownsHandle: true))
+            new InitReport(InitReport.Kind.Made, 0).Send(reports, self);
         // Nothing else has been started yet, so no other thread can be in the midst of anything.
         ChildProcess command = ChildProcess.Adopt(ContainerChild.StartCommand(plan.Plan, &context), "command");
         // The streams are the command's alone: a pipe has to end when the command closes it.

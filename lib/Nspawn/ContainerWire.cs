@@ -51,7 +51,10 @@ internal readonly record struct InitReport(InitReport.Kind What, int Value)
         /// <summary>Process 1 cannot start the command; an errno.</summary>
         ForkFailed,
 
-        /// <summary>Process 1 exists; its number outside. Comes from whoever cloned it, so it may come after what process 1 tells itself.</summary>
+        /// <summary>
+        /// Process 1 exists; its number outside. Comes from whoever cloned it, so it may come after what process 1 tells itself. Where process 1 has to tell it,
+        /// which does not know that number, a descriptor of it (pidfd_open(2)) comes along.
+        /// </summary>
         Made,
 
         /// <summary>The container's terminal is open; comes with the other end of it.</summary>

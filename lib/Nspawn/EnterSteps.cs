@@ -43,11 +43,13 @@ internal sealed class EnterSteps(ContainerSpec spec, PlanWriter plan, StepList s
 
     private void AddLimits()
     {
-        if (!spec.ResourceLimits.Any(limit => limit.Name == ResourceLimit.OpenFilesName))
-            Limit(ResourceLimit.DefaultOfOpenFiles());
-        foreach (ResourceLimit limit in spec.ResourceLimits)
+        foreach (ResourceLimit limit in LimitsOf(spec))
             Limit(limit);
     }
+
+    /// <summary>All that are set: open files always are.</summary>
+    public static IReadOnlyList<ResourceLimit> LimitsOf(ContainerSpec spec) =>
+        spec.ResourceLimits.Any(limit => limit.Name == ResourceLimit.OpenFilesName) ? spec.ResourceLimits : [ResourceLimit.DefaultOfOpenFiles(), .. spec.ResourceLimits];
 
     // struct rlimit64 { u64 soft, hard; } (linux/resource.h)
     private void Limit(ResourceLimit limit) =>

@@ -13,7 +13,7 @@ internal static unsafe partial class KernelCalls
         execve = 59, wait4 = 61, kill = 62, fcntl = 72, chdir = 80, fchdir = 81, umask = 95, setsid = 112, setgroups = 116, setresuid = 117, setresgid = 119,
         capget = 125, capset = 126, pivot_root = 155, prctl = 157, mount = 165, umount2 = 166, sethostname = 170, exit_group = 231, openat = 257,
         mkdirat = 258, mknodat = 259, fchownat = 260, unlinkat = 263, symlinkat = 266, fchmodat = 268, unshare = 272, signalfd4 = 289, prlimit64 = 302, seccomp = 317,
-        open_tree = 428, move_mount = 429, fsopen = 430, fsconfig = 431, fsmount = 432, clone3 = 435, close_range = 436, openat2 = 437,
+        open_tree = 428, move_mount = 429, fsopen = 430, fsconfig = 431, fsmount = 432, pidfd_open = 434, clone3 = 435, close_range = 436, openat2 = 437,
         mount_setattr = 442;
 
     public const int AT_FDCWD = -100;

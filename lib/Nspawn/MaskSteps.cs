@@ -27,6 +27,7 @@ internal sealed class MaskSteps(StepList steps, Register root, Register dev)
         (Register target, PlannedStep open) = Open(label, path);
         int before = steps.Steps.Count;
         Register copy = steps.Get(label, open_tree, target, steps.Plan.Text(""), OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH | CloseOnExec);
+        steps.Know(copy, "bind", path, 0);
         steps.SetAttributes(label, copy, MOUNT_ATTR_RDONLY, recursive: true);
         steps.Close(steps.Mount(path, copy, target));
         open.SkippedWhenTolerated = steps.Steps.Count - before;
@@ -44,7 +45,9 @@ internal sealed class MaskSteps(StepList steps, Register root, Register dev)
             Tolerated = Errno.ENOTDIR,
         });
         int beforeFolder = steps.Steps.Count;
-        steps.Close(steps.Mount(path, steps.NewFilesystem(path, "tmpfs", ApiAttributes | MOUNT_ATTR_RDONLY, ("mode", "555"), ("size", "4k")), target));
+        Register empty = steps.NewFilesystem(path, "tmpfs", ApiAttributes | MOUNT_ATTR_RDONLY, ("mode", "555"), ("size", "4k"));
+        steps.Know(empty, "mask", null, MOUNT_ATTR_RDONLY);
+        steps.Close(steps.Mount(path, empty, target));
         PlannedStep last = steps.Do(label, close, folder);
         ask.SkippedWhenTolerated = steps.Steps.Count - beforeFolder;
         int beforeFile = steps.Steps.Count;

@@ -46,18 +46,35 @@ internal static class MountCalls
         steps.Do(label, fsconfig, context, FSCONFIG_CMD_CREATE, 0, 0, 0);
         Register filesystem = steps.Get(label, fsmount, context, FSMOUNT_CLOEXEC, attributes);
         steps.Close(context);
+        steps.Know(filesystem, type, null, attributes, options);
         return filesystem;
     }
 
     /// <summary>The descriptor of the mount goes on to mean that mount; the one of the mount point is closed.</summary>
     public static Register Mount(this StepList steps, string path, Register filesystem, Register target)
     {
+        steps.KnowMounted(path, filesystem);
         steps.Do(new StepLabel("mount", path), move_mount, filesystem, steps.Plan.Text(""), target, steps.Plan.Text(""), MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
         steps.Close(target);
         return filesystem;
     }
 
     // struct mount_attr { u64 attr_set, attr_clr, propagation, userns_fd; }
-    public static void SetAttributes(this StepList steps, StepLabel label, Register mount, int set, bool recursive) =>
+    public static void SetAttributes(this StepList steps, StepLabel label, Register mount, int set, bool recursive)
+    {
+        steps.KnowAttributes(mount, set);
         steps.Do(label, mount_setattr, mount, steps.Plan.Text(""), AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), steps.Plan.Bytes(MemoryMarshal.AsBytes<ulong>([(uint)set, 0, 0, 0])), 32);
+    }
+
+    /// <summary>Attributes of a mount as mount(8) calls them.</summary>
+    public static IEnumerable<string> Names(int attributes)
+    {
+        yield return (attributes & MOUNT_ATTR_RDONLY) != 0 ? "ro" : "rw";
+        if ((attributes & MOUNT_ATTR_NOSUID) != 0)
+            yield return "nosuid";
+        if ((attributes & MOUNT_ATTR_NODEV) != 0)
+            yield return "nodev";
+        if ((attributes & MOUNT_ATTR_NOEXEC) != 0)
+            yield return "noexec";
+    }
 }

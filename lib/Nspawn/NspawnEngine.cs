@@ -19,11 +19,30 @@ public sealed class NspawnEngine : ContainerEngine
     /// <summary>The systemd-nspawn to run: a path, or a name that is looked for on PATH.</summary>
     public string Program { get; init; } = "systemd-nspawn";
 
+    public override ContainerOutline Outline(ContainerSpec spec)
+    {
+        spec = spec.Resolve();
+        RefuseLimits(spec);
+        List<PlannedMount> mounts =
+        [
+            .. spec.Tmpfs.Select(path => new PlannedMount(path, "tmpfs", null, [])),
+            .. spec.Binds.Select(bind => new PlannedMount(bind.Destination, "bind", bind.Source, [bind.ReadOnly ? "ro" : "rw", bind.IsRecursive ? "rbind" : "bind"])),
+        ];
+        string root = spec.Ephemeral ? ContainerGuard.Overlay : RealPath.Of(spec.Root);
+        // Its name is another one each time.
+        return ContainerOutline.Of(spec, mounts, [Program, .. NspawnArguments.Of(spec, root).Where(argument => !argument.StartsWith("--machine=", StringComparison.Ordinal))]);
+    }
+
+    private static void RefuseLimits(ContainerSpec spec)
+    {
+        if (!spec.Limits.IsNone)
+            throw new ContainerException("limits of memory, processes, processors and disks are kept by the built-in engine only");
+    }
+
     public override RunningContainer Start(ContainerSpec spec)
     {
         spec = spec.Resolve();
-        if (!spec.Limits.IsNone)
-            throw new ContainerException("limits of memory, processes, processors and disks are kept by the built-in engine only");
+        RefuseLimits(spec);
         if (ProcessOwner.EffectiveUid != 0)
             throw new ContainerException($"{Program} needs root: run this with sudo");
         string program = ProgramStart.TryFind(Program)

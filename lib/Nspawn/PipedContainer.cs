@@ -1,3 +1,4 @@
+using System.Globalization;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 
@@ -125,9 +126,24 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
     protected virtual void Hear(InitReport report, SafeFileHandle? descriptor)
     {
         if (report.What == InitReport.Kind.Terminal && descriptor is not null && spec.Terminal is { } terminal)
+        {
             terminal.Opened(descriptor);
-        else
-            descriptor?.Dispose();
+            return;
+        }
+        using (descriptor)
+        {
+            if (report.What == InitReport.Kind.Made && Made is { } made && (descriptor is null ? report.Value : ProcessOf(descriptor)) is > 0 and var id)
+                made(id);
+        }
+    }
+
+    // Inside it has another number: only the kernel knows ours (proc(5), fdinfo of a pidfd). -1: it has ended.
+    private static int ProcessOf(SafeFileHandle process)
+    {
+        const string Field = "Pid:";
+        string text = PathText.FromBytes(WholeFile.Read(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fdinfo/{process.DangerousGetHandle()}")));
+        return text.Split('\n').FirstOrDefault(line => line.StartsWith(Field, StringComparison.Ordinal)) is { } line
+            && int.TryParse(line.AsSpan(Field.Length).Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int id) ? id : -1;
     }
 
     // The reports end when process 1 has ended, and everything else inside with it, even where the child died first.

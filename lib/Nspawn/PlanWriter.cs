@@ -253,6 +253,29 @@ internal sealed class StepList(PlanWriter plan)
 
     public PlanWriter Plan => plan;
 
+    private readonly Dictionary<byte, (string Type, string? Source, int Attributes, (string Key, string? Value)[] Options)> _filesystems = [];
+    private readonly List<(string Destination, byte Filesystem)> _mounts = [];
+
+    /// <summary>What is mounted by the steps, in order.</summary>
+    public IReadOnlyList<PlannedMount> Mounts => [.. _mounts.Where(m => _filesystems.ContainsKey(m.Filesystem)).Select(m =>
+    {
+        (string type, string? source, int attributes, (string Key, string? Value)[] options) = _filesystems[m.Filesystem];
+        return new PlannedMount(m.Destination, type, source, [.. MountCalls.Names(attributes), .. options.Select(o => o.Value is null ? o.Key : $"{o.Key}={o.Value}")]);
+    })];
+
+    /// <summary>Remembers what a descriptor of a mount means, for <see cref="Mounts"/>.</summary>
+    public void Know(Register filesystem, string type, string? source, int attributes, params ReadOnlySpan<(string Key, string? Value)> options) =>
+        _filesystems[filesystem.Number] = (type, source, attributes, options.ToArray());
+
+    /// <summary>The mount has further attributes.</summary>
+    public void KnowAttributes(Register filesystem, int attributes)
+    {
+        if (_filesystems.TryGetValue(filesystem.Number, out var known))
+            _filesystems[filesystem.Number] = known with { Attributes = known.Attributes | attributes };
+    }
+
+    public void KnowMounted(string destination, Register filesystem) => _mounts.Add((destination, filesystem.Number));
+
     public PlannedStep Do(StepLabel label, int call, params ReadOnlySpan<StepArgument> arguments) => Add(new PlannedStep(label, call, arguments));
 
     /// <summary>Also when the call fails with one particular error.</summary>

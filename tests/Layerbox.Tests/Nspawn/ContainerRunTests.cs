@@ -120,6 +120,42 @@ public class ContainerRunTests
         Assert.Equal("2\n", System.IO.File.ReadAllText(root.Outside("out")));
     }
 
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Tells_other_programs_what_becomes_of_the_container(string engine)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        string pidFile = root.Outside("pid"), status = root.Outside("status");
+        (SafeFileHandle read, SafeFileHandle write) = Pipes.Make();
+        using (read)
+        {
+            ChildProcess tool = ChildProcess.Start(new ProgramStart(Published.OrSkip(), "container-run", root.Path, "--engine", engine, "--pid-file", pidFile, "--json-status", status, "--", "sh", "-c", "echo ready; trap 'exit 7' TERM; while :; do sleep 0.05; done") { Output = write });
+            write.Dispose();
+            Assert.Equal(6, Files.Read(read, new byte[6]));
+            Stopwatch waited = Stopwatch.StartNew();
+            while (!System.IO.File.Exists(pidFile) && waited.Elapsed < TimeSpan.FromSeconds(20))
+                Thread.Sleep(10);
+            string pid = System.IO.File.ReadAllText(pidFile).Trim();
+            Assert.EndsWith("\t1\n", Programs.Run("grep", "NSpid", $"/proc/{pid}/status"));
+            Assert.Equal("\"layerbox\"\n", Programs.Run("nsenter", "-t", pid, "-u", "-m", "--", "sh", "-c", "echo \\\"$(hostname)\\\""));
+            tool.Kill(Signal.SIGTERM);
+            Assert.Equal(7, tool.Wait().Status);
+            Assert.False(System.IO.File.Exists(pidFile));
+            Assert.Equal($"{{\"event\":\"made\",\"pid\":{pid}}}\n{{\"event\":\"exited\",\"status\":7}}\n", System.IO.File.ReadAllText(status));
+        }
+        Assert.Equal("{\"event\":\"exited\",\"status\":137,\"signal\":9}\n", Status("--", "sh", "-c", "kill -KILL $$"));
+        Assert.Equal("{\"event\":\"exited\",\"status\":124,\"signal\":9,\"timed_out\":true}\n", Status("--timeout", "1s", "--", "sleep", "60"));
+        Assert.Equal("{\"event\":\"exited\",\"status\":127,\"error\":\"nope: run: No such file or directory\"}\n", Status("--", "nope"));
+        Assert.Equal("{\"event\":\"failed\",\"status\":125,\"error\":\"/nope: chdir: No such file or directory\"}\n", Status("--workdir", "/nope", "--", "id"));
+
+        string Status(params string[] arguments)
+        {
+            ProcessResult result = ChildProcess.Run(new ProgramStart("bash", ["-c", "exec 9>&1 >/dev/null 2>&1; exec \"$@\"", "bash", Published.OrSkip(), "container-run", root.Path, "--engine", engine, "--json-status", "9", .. arguments]));
+            return string.Concat(result.OutputText.Split('\n').Where(line => line.Length > 0 && !line.Contains("\"made\"", StringComparison.Ordinal)).Select(line => line + "\n"));
+        }
+    }
+
     [Fact]
     public void Works_on_a_snapshot_that_is_gone_afterwards()
     {

@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Layerbox.Nspawn;
+using Layerbox.Posix;
+
+namespace Layerbox.Cmd.Containers;
+
+/// <summary>The whole description of a container as JSON, in the order in which its parts matter: the same for the same request.</summary>
+internal static class ContainerPlanJson
+{
+    public static void Write(ContainerSpec spec, string engine, string changes, ContainerOutline outline, Stream to)
+    {
+        ContainerPlan plan = new(
+            engine,
+            new PlanRoot(Text(RealPath.Of(spec.Root)), changes, spec.ReadOnly),
+            [.. spec.Command.Select(Text)],
+            [.. (spec.Environment ?? ContainerSpec.DefaultEnvironment(spec.User)).Select(Text)],
+            Text(spec.WorkingDirectory),
+            new PlanUser(spec.User.Uid, spec.User.Gid, spec.User.Groups, Text(spec.User.Home)),
+            string.Create(CultureInfo.InvariantCulture, $"0{Convert.ToString(spec.Umask ?? 0x12 /* 0022 */, 8).PadLeft(3, '0')}"),
+            spec.HostName,
+            outline.Namespaces,
+            [.. outline.Mounts.Select(m => new PlanMount(Text(m.Destination), m.Type, m.Source is null ? (PlanText?)null : Text(m.Source), [.. m.Options.Select(Text)]))],
+            outline.Capabilities,
+            spec.NoNewPrivileges,
+            new PlanFilter(spec.SystemCallFilter, outline.RefusedCalls),
+            [.. outline.ResourceLimits.Select(limit => new PlanResourceLimit(limit.Name, Value(limit.Soft), Value(limit.Hard)))],
+            [.. outline.Limits.Select(limit => new PlanGroupFile(Text(limit.Group), limit.File, limit.Text))],
+            spec.ForwardedDescriptors.Count)
+        {
+            Masks = engine == ContainerRun.Nspawn && spec.Masks.Count > 0 ? [.. spec.Masks.Select(Text)] : null,
+            OomScoreAdj = spec.OutOfMemoryScore,
+            TimeoutSeconds = spec.Timeout?.TotalSeconds,
+            KillGraceSeconds = spec.KillGrace > TimeSpan.Zero ? spec.KillGrace.TotalSeconds : null,
+            Program = outline.Program is null ? null : [.. outline.Program.Select(Text)],
+        };
+        to.Write(JsonSerializer.SerializeToUtf8Bytes(plan, PlanJson.Default.ContainerPlan));
+        to.WriteByte((byte)'\n');
+    }
+
+    private static ulong? Value(ulong limit) => limit == ResourceLimit.Unlimited ? null : limit;
+
+    private static PlanText Text(string text) => new(text);
+}
+
+/// <param name="Engine">builtin or nspawn.</param>
+/// <param name="Cwd">Where the command starts.</param>
+/// <param name="Umask">In octal.</param>
+/// <param name="Mounts">In the order in which they are made.</param>
+/// <param name="Rlimits">Of each process; a missing value is no limit.</param>
+/// <param name="Cgroups">What is written into the files of the container's control groups.</param>
+/// <param name="ForwardedDescriptors">How many.</param>
+internal sealed record ContainerPlan(
+    string Engine, PlanRoot Root, IReadOnlyList<PlanText> Command, IReadOnlyList<PlanText> Environment, PlanText Cwd, PlanUser User, string Umask,
+    string Hostname, IReadOnlyList<string> Namespaces, IReadOnlyList<PlanMount> Mounts, IReadOnlyList<string> Capabilities, bool NoNewPrivileges,
+    PlanFilter Seccomp, IReadOnlyList<PlanResourceLimit> Rlimits, IReadOnlyList<PlanGroupFile> Cgroups, int ForwardedDescriptors)
+{
+    public IReadOnlyList<PlanText>? Masks { get; init; }
+    public int? OomScoreAdj { get; init; }
+    public double? TimeoutSeconds { get; init; }
+    public double? KillGraceSeconds { get; init; }
+
+    /// <summary>What systemd-nspawn is called with, but for the name that it gets.</summary>
+    public IReadOnlyList<PlanText>? Program { get; init; }
+}
+
+/// <summary>A path or an argument: a JSON string, or {"b64": "…"} where its bytes are not UTF-8.</summary>
+[JsonConverter(typeof(PlanTextConverter))]
+internal readonly record struct PlanText(string Value);
+
+internal sealed class PlanTextConverter : JsonConverter<PlanText>
+{
+    public override PlanText Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new NotSupportedException();
+
+    public override void Write(Utf8JsonWriter writer, PlanText value, JsonSerializerOptions options)
+    {
+        if (PathJson.Split(value.Value) is (null, { } base64))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("b64"u8, base64);
+            writer.WriteEndObject();
+        }
+        else
+            writer.WriteStringValue(value.Value);
+    }
+}
+
+/// <param name="Changes">memory, snapshot or in_place.</param>
+internal sealed record PlanRoot(PlanText Path, string Changes, bool ReadOnly);
+
+internal sealed record PlanUser(uint Uid, uint Gid, IReadOnlyList<uint> Groups, PlanText Home);
+
+internal sealed record PlanMount(PlanText Destination, string Type, PlanText? Source, IReadOnlyList<PlanText> Options);
+
+internal sealed record PlanFilter(bool Filter, IReadOnlyList<string> Refused);
+
+internal sealed record PlanResourceLimit(string Name, ulong? Soft, ulong? Hard);
+
+internal sealed record PlanGroupFile(PlanText Parent, string File, string Text);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, WriteIndented = true)]
+[JsonSerializable(typeof(ContainerPlan))]
+internal sealed partial class PlanJson : JsonSerializerContext;

@@ -1,0 +1,43 @@
+using Layerbox.Nspawn.Cgroups;
+
+namespace Layerbox.Nspawn;
+
+/// <summary>A mount of a container, in the order in which they are made.</summary>
+/// <param name="Destination">Where, inside.</param>
+/// <param name="Type">The filesystem; "bind" for a file or folder of the host.</param>
+/// <param name="Source">What is bound; null for a filesystem.</param>
+/// <param name="Options">Attributes and the filesystem's own options.</param>
+public sealed record PlannedMount(string Destination, string Type, string? Source, IReadOnlyList<string> Options);
+
+/// <summary>A file of a control group that limits a container.</summary>
+/// <param name="Group">The group of ours that the container's becomes a child of.</param>
+/// <param name="File">The file in it.</param>
+/// <param name="Text">What is written there.</param>
+public sealed record PlannedLimit(string Group, string File, string Text);
+
+/// <summary>What an engine would make of a description, without making it.</summary>
+/// <param name="Mounts">What the command would find mounted; of another program's making only what it is told to.</param>
+/// <param name="Namespaces">What would not be shared with the host.</param>
+/// <param name="Capabilities">Of root inside.</param>
+/// <param name="RefusedCalls">System calls that the filter would refuse; empty without a filter.</param>
+/// <param name="ResourceLimits">Of each process.</param>
+/// <param name="Limits">Of all processes together.</param>
+/// <param name="Program">The command line of the program that would make it; null: none.</param>
+public sealed record ContainerOutline(
+    IReadOnlyList<PlannedMount> Mounts, IReadOnlyList<string> Namespaces, IReadOnlyList<string> Capabilities, IReadOnlyList<string> RefusedCalls,
+    IReadOnlyList<ResourceLimit> ResourceLimits, IReadOnlyList<PlannedLimit> Limits, IReadOnlyList<string>? Program)
+{
+    internal static ContainerOutline Of(ContainerSpec spec, IReadOnlyList<PlannedMount> mounts, IReadOnlyList<string>? program)
+    {
+        IReadOnlyList<string> capabilities = ContainerCapabilities.Of(spec);
+        string[] namespaces = ["cgroup", "ipc", "mount", "pid", "uts"];
+        return new ContainerOutline(
+            mounts,
+            spec.Network == ContainerNetwork.None ? [.. namespaces.Append("network").Order(StringComparer.Ordinal)] : namespaces,
+            capabilities,
+            spec.SystemCallFilter ? [.. SeccompFilter.RefusedCalls([.. capabilities]).Order(StringComparer.Ordinal)] : [],
+            EnterSteps.LimitsOf(spec),
+            spec.Limits.IsNone ? [] : [.. CgroupSettings.Of(spec.Limits, CgroupLayout.Own()).SelectMany(group => group.Settings.Select(s => new PlannedLimit(group.Hierarchy.Folder, s.File, s.Text)))],
+            program);
+    }
+}
