@@ -9,6 +9,7 @@ internal sealed class BuiltinContainer : PipedContainer
 {
     private readonly BuiltinPlan _plan;
     private readonly ContainerTree? _tree;
+    private string? _refusal;
 
     /// <param name="spec">What is to run.</param>
     /// <param name="plan">The calls that do it.</param>
@@ -63,10 +64,18 @@ internal sealed class BuiltinContainer : PipedContainer
     protected override ContainerException Explain(InitReport? report) => report switch
     {
         { What: InitReport.Kind.StepFailed } failed => _plan.Label(failed.Step).Explain(failed.StepErrno),
-        { What: InitReport.Kind.CloneFailed } failed => new(new PosixException("clone", (Errno)failed.Value, Spec.Root).Message),
+        { What: InitReport.Kind.CloneFailed } failed => MappedClone.Explain((Errno)failed.Value, Spec),
+        { What: InitReport.Kind.Refused } => new(_refusal ?? "the container was refused"),
         { } failed => new(new PosixException("start", (Errno)failed.Value, Spec.Root).Message),
         null => new($"{Spec.Root}: process 1 of the container was killed"),
     };
+
+    protected override void Hear(InitReport report, SafeFileHandle? descriptor)
+    {
+        if (report.What == InitReport.Kind.Refused && descriptor is not null)
+            _refusal = PathText.FromBytes(ReadToEnd(descriptor, int.MaxValue));
+        base.Hear(report, descriptor);
+    }
 
     private ChildProcess Launch(string executable, SafeFileHandle reports, SafeFileHandle control)
     {

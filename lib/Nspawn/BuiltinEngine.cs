@@ -32,13 +32,14 @@ public sealed class BuiltinEngine : ContainerEngine
     public override RunningContainer Start(ContainerSpec spec)
     {
         spec = spec.Resolve();
-        if (ProcessOwner.EffectiveUid != 0)
-            throw new ContainerException("containers need root: run this with sudo");
+        spec = spec with { Users = UserNamespace.ForThisProcess() };
+        spec.Users?.Check(spec.User);
         BuiltinPlan plan = BuiltinPlan.Of(spec);
         if (IsOnlyThread && !plan.HasAfter && OwnClone.IsSound(spec))
             return new BuiltinContainer(spec, plan, null);
         string executable = Executable
             ?? throw new ContainerException($"this is not the published executable, which has to make the container: set {NspawnEngine.ExecutableVariable} to where that is");
-        return new BuiltinContainer(spec, plan, executable);
+        // Without /proc only the path is left by which we were started.
+        return new BuiltinContainer(spec, plan, Files.Exists(executable) ? executable : CurrentProcess.StartedAs ?? executable);
     }
 }

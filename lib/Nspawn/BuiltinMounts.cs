@@ -50,7 +50,7 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
     {
         // Nothing that we mount reaches the host, and nothing of the host's comes here any more.
         steps.Do(new StepLabel("make private", "/"), mount, 0, plan.Text("/"), 0, MS_REC | MS_PRIVATE, 0);
-        Register[] sources = [.. spec.Binds.Select(OpenSource)];
+        Register[] sources = [.. spec.Binds.Select(OpenSource)], nodes = spec.Users is null && ContainerCapabilities.IsHeld(ContainerCapabilities.MakeNodes) ? [] : [.. Devices.Select(OpenNode)];
         _root = spec.Ephemeral ? Overlay() : InPlace();
         steps.Know(_root, spec.Ephemeral ? "overlay" : "bind", spec.Root, MOUNT_ATTR_NODEV);
         steps.KnowMounted("/", _root);
@@ -59,7 +59,7 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         LinkIntoUsr();
         Register proc = Proc();
         Sys();
-        Register dev = Dev(proc);
+        Register dev = Dev(proc, nodes);
         steps.Close(steps.Mount("/run", steps.NewFilesystem("/run", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), OpenOwn("/run")));
         steps.Close(steps.Mount("/tmp", steps.NewFilesystem("/tmp", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "1777")), OpenOwn("/tmp")));
         foreach (string path in spec.Tmpfs)
@@ -144,11 +144,16 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         MakeScratch();
         // The folder inside has the attributes of the upper one.
         steps.Do(label, mkdirat, _scratch, plan.Text(Upper), root.Mode);
-        if ((root.Uid, root.Gid) != (0, 0))
-            steps.Do(label, fchownat, _scratch, plan.Text(Upper), root.Uid, root.Gid, 0);
+        (uint? uid, uint? gid) = spec.Users is { } users
+            ? (UserNamespace.Inside(users.Users, root.Uid), UserNamespace.Inside(users.Groups, root.Gid))
+            : (root.Uid, root.Gid);
+        if ((uid ?? 0, gid ?? 0) != (0, 0))
+            steps.Do(label, fchownat, _scratch, plan.Text(Upper), uid ?? 0, gid ?? 0, 0);
         steps.Do(label, mkdirat, _scratch, plan.Text(Work), FolderMode);
-        // Renaming a folder of the layer would fail with EXDEV otherwise, and every program would have to know how to go on.
-        return steps.NewFilesystem(spec.Root, "overlay", MOUNT_ATTR_NODEV, ("lowerdir", "."), ("upperdir", $"{Scratch}/{Upper}"), ("workdir", $"{Scratch}/{Work}"), ("redirect_dir", "on"));
+        // Renaming a folder of the layer would fail with EXDEV otherwise, and every program would have to know how to go on. The kernel trusts the
+        // xattrs that this takes only where no user can write them.
+        (string, string?) kind = spec.Users is null ? ("redirect_dir", "on") : ("userxattr", null);
+        return steps.NewFilesystem(spec.Root, "overlay", MOUNT_ATTR_NODEV, ("lowerdir", "."), ("upperdir", $"{Scratch}/{Upper}"), ("workdir", $"{Scratch}/{Work}"), kind);
     }
 
     private Register Proc()
@@ -163,31 +168,55 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
 
     private void Sys()
     {
-        Register sys = steps.Mount("/sys", steps.NewFilesystem("/sys", "sysfs", ApiAttributes | MOUNT_ATTR_RDONLY), OpenOwn("/sys"));
+        Register sys = steps.Mount("/sys", spec is { Users: not null, Network: ContainerNetwork.Host } ? SysOfHost() : steps.NewFilesystem("/sys", "sysfs", ApiAttributes | MOUNT_ATTR_RDONLY), OpenOwn("/sys"));
         foreach (string name in MaskedInSys)
             Mask($"/sys/{name}", sys, name, _scratch, Empty);
         steps.Close(sys);
     }
 
-    private Register Dev(Register proc)
+    // Only who owns the network namespace may mount what shows its devices.
+    private Register SysOfHost()
+    {
+        StepLabel label = At("mount", "/sys");
+        Register sys = steps.Get(label, open_tree, AT_FDCWD, plan.Text("/sys"), OPEN_TREE_CLONE | AT_RECURSIVE | CloseOnExec);
+        steps.SetAttributes(label, sys, ApiAttributes | MOUNT_ATTR_RDONLY, recursive: true);
+        Mask("/sys/fs/cgroup", sys, "fs/cgroup", _scratch, Empty);
+        return sys;
+    }
+
+    // In a user namespace nobody can make device nodes, nor in most containers around us: they are those that are there, if they are what they are called.
+    private Register OpenNode((string Name, int Major, int Minor) device)
+    {
+        string path = $"/dev/{device.Name}";
+        FileStatus node = Files.Status(path);
+        if (node.Type != FileStatus.S_IFCHR || (node.RdevMajor, node.RdevMinor) != (device.Major, device.Minor))
+            throw new ContainerException($"{path}: is not the device of that name, and this process may not make one");
+        return steps.Get(At("open", path), open_tree, AT_FDCWD, plan.Text(path), OPEN_TREE_CLONE | CloseOnExec);
+    }
+
+    private Register Dev(Register proc, Register[] nodes)
     {
         // Who may make device nodes shall not open them, so the folder is nodev then and each of its own devices a mount.
-        bool isClosed = ContainerCapabilities.Of(spec).Contains(ContainerCapabilities.MakeNodes);
+        bool isClosed = nodes.Length > 0 || ContainerCapabilities.Of(spec).Contains(ContainerCapabilities.MakeNodes);
         int attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | (isClosed ? MOUNT_ATTR_NODEV : 0);
         Register dev = steps.Mount("/dev", steps.NewFilesystem("/dev", "tmpfs", attributes, ("mode", "755"), ("size", "65536k")), OpenOwn("/dev"));
-        foreach ((string name, int major, int minor) in Devices)
+        for (int i = 0; i < Devices.Length; i++)
         {
+            (string name, int major, int minor) = Devices[i];
             StepLabel label = At("mknod", $"/dev/{name}");
-            steps.Do(label, mknodat, isClosed ? _scratch : dev, plan.Text(name), 0x2000 /* S_IFCHR */ | 0x1B6 /* 0666 */, (major << 8) | minor);
+            if (nodes.Length == 0)
+                steps.Do(label, mknodat, isClosed ? _scratch : dev, plan.Text(name), 0x2000 /* S_IFCHR */ | 0x1B6 /* 0666 */, (major << 8) | minor);
             if (!isClosed)
                 continue;
             steps.Do(label, mknodat, dev, plan.Text(name), (int)FileStatus.S_IFREG | FileMode, 0);
-            Register node = steps.Get(label, open_tree, _scratch, plan.Text(name), OPEN_TREE_CLONE | CloseOnExec);
+            Register node = nodes.Length > 0 ? nodes[i] : steps.Get(label, open_tree, _scratch, plan.Text(name), OPEN_TREE_CLONE | CloseOnExec);
             steps.Close(steps.Mount(label.Path, node, OpenExisting(label, dev, name, PathOnly, out _)));
         }
         foreach ((string name, string target) in DeviceLinks)
             steps.Do(At("symlink", $"/dev/{name}"), symlinkat, plan.Text(target), dev, plan.Text(name));
-        Register pts = Submount("pts", steps.NewFilesystem("/dev/pts", "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, ("newinstance", null), ("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")));
+        // Group "tty", where there is one.
+        (string, string?)[] options = [("newinstance", null), ("ptmxmode", "0666"), ("mode", "0620"), .. spec.Users is { } users && !UserNamespace.Has(users.Groups, 5) ? [] : new (string, string?)[] { ("gid", "5") }];
+        Register pts = Submount("pts", steps.NewFilesystem("/dev/pts", "devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, options));
         steps.Close(Submount("shm", steps.NewFilesystem("/dev/shm", "tmpfs", ApiAttributes, ("mode", "1777"), ("size", "65536k"))));
         steps.Close(Submount("mqueue", steps.NewFilesystem("/dev/mqueue", "mqueue", ApiAttributes)));
         if (spec.Terminal is not null)

@@ -14,7 +14,7 @@ internal sealed class BuiltinPlan
 {
     // linux/sched.h
     private const ulong CLONE_CLEAR_SIGHAND = 0x1_0000_0000, CLONE_NEWNS = 0x20000, CLONE_NEWCGROUP = 0x200_0000, CLONE_NEWUTS = 0x400_0000,
-        CLONE_NEWIPC = 0x800_0000, CLONE_NEWPID = 0x2000_0000, CLONE_NEWNET = 0x4000_0000;
+        CLONE_NEWIPC = 0x800_0000, CLONE_NEWPID = 0x2000_0000, CLONE_NEWNET = 0x4000_0000, CLONE_NEWUSER = 0x1000_0000;
 
     private readonly PlanWriter _writer = new();
     private readonly StepList _setup, _enter, _after;
@@ -29,8 +29,8 @@ internal sealed class BuiltinPlan
         Register? terminal = AddSetup();
         new EnterSteps(spec, _writer, _enter).Add(terminal);
         ulong flags = CLONE_CLEAR_SIGHAND | CLONE_NEWNS | (spec.Limits.IsNone ? CLONE_NEWCGROUP : 0) | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID
-            | (spec.Network == ContainerNetwork.None ? CLONE_NEWNET : 0);
-        Bytes = _writer.Finish(flags, _setup, _enter, _after, PlannedCommand.Of(spec));
+            | (spec.Network == ContainerNetwork.None ? CLONE_NEWNET : 0) | (spec.Users is null ? 0 : CLONE_NEWUSER);
+        Bytes = _writer.Finish(flags, _setup, _enter, _after, PlannedCommand.Of(spec), spec.Users);
     }
 
     /// <summary>The plan as it goes to whoever clones.</summary>

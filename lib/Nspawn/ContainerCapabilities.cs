@@ -61,7 +61,7 @@ public static class ContainerCapabilities
     /// <inheritdoc cref="Of"/>
     internal static ulong Bits(ContainerSpec spec)
     {
-        ulong held = Held(), bits = 0;
+        ulong held = spec.Users is null ? Held() : Known(), bits = 0;
         if (!spec.DroppedCapabilities.Contains(All))
         {
             foreach (string name in Kept)
@@ -86,6 +86,22 @@ public static class ContainerCapabilities
                 return i;
         }
         return -1;
+    }
+
+    /// <summary>Whether this process may use a capability itself.</summary>
+    internal static bool IsHeld(string name) => (Held() >> NumberOf(name) & 1) != 0;
+
+    // In a user namespace of its own a process has all that the kernel knows.
+    private static ulong Known()
+    {
+        const int PR_CAPBSET_READ = 23;
+        ulong known = 0;
+        for (int i = 0; i < Names.Count; i++)
+        {
+            if (KernelCalls.Call(KernelCalls.prctl, PR_CAPBSET_READ, i) >= 0)
+                known |= 1ul << i;
+        }
+        return known;
     }
 
     // What we may use ourselves: the permitted set of this thread.

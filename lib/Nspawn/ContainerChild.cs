@@ -42,6 +42,19 @@ internal static unsafe class ContainerChild
         return (int)id;
     }
 
+    private static void AwaitMaps(int mapped, int otherEnd)
+    {
+        byte sign;
+        nint length;
+        // Else it would not end when whoever cloned us did so before we asked for the signal.
+        Call(close, otherEnd);
+        do
+            length = Call(read, mapped, (nint)(&sign), 1);
+        while (length == -EINTR);
+        if (length != 1)
+            Call(exit_group, NotStarted);
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static nint Clone(CloneArguments* arguments, KernelPlan* plan, CloneContext* context)
     {
@@ -57,6 +70,9 @@ internal static unsafe class ContainerChild
         const int PR_SET_PDEATHSIG = 1, PR_SET_DUMPABLE = 4, PR_SET_NAME = 15;
         // The thread that cloned is one that lives as long as its process. Should it be gone already, the control pipe has ended.
         Call(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        // First, because nobody may write the maps of a process that cannot be looked into.
+        if (plan->UserMap != null)
+            AwaitMaps(context->Mapped, context->MappedEnd);
         Call(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
         Call(prctl, PR_SET_NAME, Literal("init\0"u8), 0, 0, 0);
         Call(setsid);

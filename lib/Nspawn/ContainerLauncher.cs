@@ -23,7 +23,16 @@ internal static unsafe class ContainerLauncher
         int count = (int)plan.Plan->ForwardedCount;
         int* forwarded = CloneContext.Numbers([.. Enumerable.Range(FirstForwarded, count)]);
         CloneContext context = new() { Input = 0, Output = 1, Error = 2, Reports = Reports, Control = Control, Forwarded = forwarded };
-        int id = ContainerChild.Start(plan.Plan, &context);
+        int id;
+        try
+        {
+            id = MappedClone.Start(plan.Plan, &context);
+        }
+        catch (ContainerException e)
+        {
+            Tell(e.Message, reports);
+            return 1;
+        }
         if (id < 0)
         {
             new InitReport(InitReport.Kind.CloneFailed, -id).Send(reports);
@@ -51,6 +60,18 @@ internal static unsafe class ContainerLauncher
             ContainerChild.PerformAll(plan.Plan->After, plan.Plan->AfterCount);
         }
         return 0;
+    }
+
+    // Words fit into no report, but a pipe holds some.
+    private static void Tell(string message, SafeFileHandle reports)
+    {
+        (SafeFileHandle read, SafeFileHandle write) = Pipes.Make();
+        using (read)
+        {
+            using (write)
+                Files.Write(write, PathText.ToBytes(message));
+            new InitReport(InitReport.Kind.Refused, 0).Send(reports, read);
+        }
     }
 
     // What comes are signals for nobody; the end says that the tool has seen what it wanted to see of the container.

@@ -129,6 +129,9 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     /// <summary>Before it is killed it gets SIGTERM and this time to end by itself. Zero: it is killed at once.</summary>
     public TimeSpan KillGrace { get; init; }
 
+    /// <summary>Whom an engine maps the users of the container to; null: they are those of the host.</summary>
+    internal UserNamespace? Users { get; init; }
+
     /// <summary>With devices as binds, and without what is optional and not there: what engines work with.</summary>
     /// <exception cref="ContainerException">Something in here cannot be meant.</exception>
     internal ContainerSpec Resolve()

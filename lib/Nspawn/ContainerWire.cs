@@ -59,6 +59,9 @@ internal readonly record struct InitReport(InitReport.Kind What, int Value)
 
         /// <summary>The container's terminal is open; comes with the other end of it.</summary>
         Terminal,
+
+        /// <summary>The launcher cannot make the container; a pipe with the reason in words comes along.</summary>
+        Refused,
     }
 
     // Error numbers stay below 4096 for ever: the kernel's own limit (MAX_ERRNO).

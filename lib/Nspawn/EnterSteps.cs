@@ -85,7 +85,8 @@ internal sealed class EnterSteps(ContainerSpec spec, PlanWriter plan, StepList s
         (uint low, uint high) = ((uint)left, (uint)(left >> 32));
         StepLabel label = new("become user", string.Create(CultureInfo.InvariantCulture, $"uid {user.Uid}"));
         uint[] groups = [.. user.Groups];
-        steps.Do(label, setgroups, groups.Length, plan.Bytes(MemoryMarshal.AsBytes<uint>(groups)));
+        if (spec.Users is not { MaySetGroups: false })
+            steps.Do(label, setgroups, groups.Length, plan.Bytes(MemoryMarshal.AsBytes<uint>(groups)));
         steps.Do(label, setresgid, user.Gid, user.Gid, user.Gid);
         steps.Do(label, setresuid, user.Uid, user.Uid, user.Uid);
         steps.Do(new StepLabel("capset", "capabilities"), capset, plan.Bytes(MemoryMarshal.AsBytes<uint>([_LINUX_CAPABILITY_VERSION_3, 0])),

@@ -70,6 +70,14 @@ internal unsafe struct KernelPlan
     /// <summary>How many descriptors the command gets besides the standard streams: 3, 4, and so on.</summary>
     public long ForwardedCount;
 
+    /// <summary>
+    /// The lines of /proc/PID/uid_map and gid_map of a user namespace, which process 1 waits for; null: it has the users of the host.
+    /// </summary>
+    public byte* UserMap, GroupMap;
+
+    /// <summary>The programs that write them; null: whoever clones may do so itself.</summary>
+    public byte* UserMapper, GroupMapper;
+
     /// <summary>Where in the environment the command's own number is to stand, in digits; null: nowhere.</summary>
     public byte* ListenPid;
 }
@@ -79,6 +87,9 @@ internal unsafe struct KernelPlan
 internal unsafe struct CloneContext
 {
     public int Input, Output, Error, Reports, Control;
+
+    /// <summary>With a <see cref="KernelPlan.UserMap"/>: a pipe on which a byte comes when the users are mapped, and its other end.</summary>
+    public int Mapped, MappedEnd;
 
     /// <summary>The <see cref="KernelPlan.ForwardedCount"/> descriptors that the command gets, wherever they are now. Moved by the child.</summary>
     public int* Forwarded;

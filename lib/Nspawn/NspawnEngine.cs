@@ -47,6 +47,8 @@ public sealed class NspawnEngine : ContainerEngine
             throw new ContainerException($"{Program} needs root: run this with sudo");
         string program = ProgramStart.TryFind(Program)
             ?? throw new ContainerException($"{Program} is not installed (Debian, Ubuntu, Fedora, RHEL: package systemd-container)");
+        if (!Files.Exists("/proc/self/fd"))
+            throw new ContainerException($"{Program} needs /proc, which is not mounted here");
         string executable = Executable
             ?? throw new ContainerException($"this is not the published executable, which has to run inside: set {ExecutableVariable} to where that is");
         return new NspawnContainer(spec, program, executable);

@@ -43,10 +43,11 @@ internal static unsafe class OwnClone
             CommandLineLength = length,
         };
         ChildProcess.KeepChildren();
-        int id = ContainerChild.Start(loaded.Plan, &context);
-        if (id > 0)
-            new InitReport(InitReport.Kind.Made, id).Send(reports);
-        return id >= 0 ? ChildProcess.Adopt(id, "container") : throw new PosixException("clone", (Errno)(-id), spec.Root);
+        int id = MappedClone.Start(loaded.Plan, &context);
+        if (id < 0)
+            throw MappedClone.Explain((Errno)(-id), spec);
+        new InitReport(InitReport.Kind.Made, id).Send(reports);
+        return ChildProcess.Adopt(id, "container");
     }
 
     private static int Number(SafeFileHandle? fd, int otherwise) => fd is null ? otherwise : (int)fd.DangerousGetHandle();

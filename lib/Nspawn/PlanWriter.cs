@@ -91,7 +91,7 @@ internal sealed unsafe class PlanWriter
         ++_registers != 0 ? new Register(_registers) : throw new ContainerException("too many mounts for one container");
 
     /// <summary>The whole block; nothing can be added afterwards.</summary>
-    public byte[] Finish(ulong cloneFlags, StepList setup, StepList enter, StepList after, PlannedCommand command)
+    public byte[] Finish(ulong cloneFlags, StepList setup, StepList enter, StepList after, PlannedCommand command, UserNamespace? users = null)
     {
         KernelPlan plan = new()
         {
@@ -108,12 +108,19 @@ internal sealed unsafe class PlanWriter
             Environment = (byte**)Texts(command.Environment).Value,
             ForwardedCount = command.ForwardedCount,
             IsHeld = command.IsHeld ? 1 : 0,
+            UserMap = users is null ? null : (byte*)Text(string.Join('\n', users.Users)).Value,
+            GroupMap = users is null ? null : (byte*)Text(string.Join('\n', users.Groups)).Value,
+            UserMapper = users?.UserMapper is { } userMapper ? (byte*)Text(userMapper).Value : null,
+            GroupMapper = users?.GroupMapper is { } groupMapper ? (byte*)Text(groupMapper).Value : null,
         };
         MemoryMarshal.Write(CollectionsMarshal.AsSpan(_bytes), in plan);
         foreach (byte** pointer in (byte**[])[(byte**)&plan.Setup, (byte**)&plan.Enter, (byte**)&plan.After, (byte**)&plan.Programs, (byte**)&plan.Arguments, (byte**)&plan.Environment])
             _relocations.Add((int)((byte*)pointer - (byte*)&plan));
-        if (plan.ListenPid != null)
-            _relocations.Add((int)((byte*)&plan.ListenPid - (byte*)&plan));
+        foreach (byte** pointer in (byte**[])[&plan.ListenPid, &plan.UserMap, &plan.GroupMap, &plan.UserMapper, &plan.GroupMapper])
+        {
+            if (*pointer != null)
+                _relocations.Add((int)((byte*)pointer - (byte*)&plan));
+        }
         return LoadedPlan.Encode(CollectionsMarshal.AsSpan(_bytes), _relocations);
     }
 

@@ -5,6 +5,17 @@ namespace Layerbox.Posix;
 /// <summary>Changes of this process itself, for programs that prepare the ground for another one.</summary>
 public static unsafe class CurrentProcess
 {
+    /// <summary>The path that this program was executed by, in whatever folder that was; null when nobody knows (getauxval(3)).</summary>
+    public static string? StartedAs
+    {
+        get
+        {
+            const nuint AT_EXECFN = 31;
+            byte* path = (byte*)Libc.getauxval(AT_EXECFN);
+            return path is null ? null : PathText.FromBytes(System.Runtime.InteropServices.MemoryMarshal.CreateReadOnlySpanFromNullTerminated(path));
+        }
+    }
+
     public static int Id => Environment.ProcessId;
 
     /// <summary>Leaves the terminal and the group of processes that its keys send signals to.</summary>

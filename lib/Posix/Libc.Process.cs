@@ -65,6 +65,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int sigaction(int signal, void* action, void* old);
 
+    [LibraryImport(Name)]
+    internal static partial nuint getauxval(nuint type);
+
     [LibraryImport(Name, EntryPoint = "syscall", SetLastError = true)]
     internal static partial nint pidfd_open(nint number, int pid, uint flags);
 

@@ -4,4 +4,6 @@ namespace Layerbox.Posix;
 public static class ProcessOwner
 {
     public static uint EffectiveUid => Libc.geteuid();
+
+    public static uint EffectiveGid => Libc.getegid();
 }

@@ -1,0 +1,156 @@
+using Layerbox.Posix;
+
+namespace Layerbox.Tests.Nspawn;
+
+/// <summary>Containers by a user without any privilege.</summary>
+public class ContainerRootlessTests
+{
+    private const string User = "61234";
+
+    private const string SubIds = "echo 'layerboxtest:700000:65536' | tee /etc/subuid > /etc/subgid";
+
+    // As that user, in mounts where /etc can be changed: $1 is a folder for it, $2 prepares it, the rest is executed. His folder is the root's.
+    private const string AsUser = """
+        folder=$1 prepare=$2; shift 2
+        mkdir -p "$folder/etc"
+        cp -a /etc/. "$folder/etc"
+        mount --bind "$folder/etc" /etc
+        echo 'layerboxtest:x:61234:61234::/:/bin/sh' >> /etc/passwd
+        echo 'layerboxtest:x:61234:' >> /etc/group
+        : > /etc/subuid
+        : > /etc/subgid
+        eval "$prepare"
+        exec setpriv --reuid 61234 --regid 61234 --clear-groups "$@"
+        """;
+
+    // A user namespace that holds all users, of which $2 is done in as root, as a limit of namespaces holds for one.
+    private const string InNamespace = """
+        unshare --user sleep 1000 & holder=$!
+        trap 'kill $holder' EXIT
+        while [[ $(readlink "/proc/$holder/ns/user") == $(readlink /proc/self/ns/user) ]]; do sleep 0.01; done
+        echo '0 0 65536' > "/proc/$holder/uid_map"
+        echo '0 0 65536' > "/proc/$holder/gid_map"
+        nsenter --target "$holder" --user --setuid 0 --setgid 0 bash -euo pipefail -c "$@"
+        """;
+
+    private static ContainerRoot Root(bool isOwned = true)
+    {
+        ContainerRoot root = ContainerRoot.OrSkip();
+        // The way to the root may be closed to others.
+        Programs.Run("chmod", "0755", root.Outside(""));
+        System.IO.File.Copy(Published.OrSkip(), root.Outside("layerbox"));
+        if (isOwned)
+            Programs.Run("chown", "-R", $"{User}:{User}", root.Path);
+        return root;
+    }
+
+    private static ProcessResult Run(ContainerRoot root, string prepare, params string[] arguments) => ChildProcess.Run(new ProgramStart(
+        "unshare", ["--mount", "bash", "-euo", "pipefail", "-c", AsUser, "as", root.Outside(""), prepare, root.Outside("layerbox"), "container-run", .. arguments]), Array.Empty<byte>());
+
+    private static string Succeed(ProcessResult result)
+    {
+        Assert.Equal(("", 0), (result.ErrorText, result.Exit.Status));
+        return result.OutputText;
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("--in-place")]
+    public void Root_inside_is_who_started_it(string option)
+    {
+        using ContainerRoot root = Root();
+        string[] options = option.Length > 0 ? [option] : [];
+        string output = Succeed(Run(root, ":", [root.Path, .. options, "--", "sh", "-c", "id -u; id -g; touch /made; stat -c %u:%g /made /tmp / /dev/pts; cat /proc/self/uid_map; echo x > /dev/null && head -c 1 /dev/zero | sha256sum | head -c 4"]));
+        Assert.Equal(["0", "0", "0:0", "0:0", "0:0", "0:0", "0 61234 1", "6e34"], output.Split('\n').Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))));
+        if (option.Length > 0)
+            Assert.Equal((61234u, 61234u), (Files.Status(root / "made").Uid, Files.Status(root / "made").Gid));
+        else
+            Assert.False(System.IO.File.Exists(root / "made"));
+    }
+
+    [Fact]
+    public void With_sub_ids_there_are_other_users()
+    {
+        using ContainerRoot root = Root();
+        Assert.Equal("uid=33(web) gid=34(web) groups=34(web),4(log)\n", Succeed(Run(root, SubIds, root.Path, "--user", "web", "--", "id")));
+        Succeed(Run(root, SubIds, root.Path, "--in-place", "--", "sh", "-c", "touch /made && chmod 640 /made && env -i PATH=/usr/bin sh -c 'touch /of-root'"));
+        Succeed(Run(root, SubIds, root.Path, "--in-place", "--tmpfs", "/srv", "--user", "33:34", "--", "sh", "-c", "touch /tmp/mine && test $(stat -c %u:%g /tmp/mine) = 33:34"));
+        Assert.Equal(61234u, Files.Status(root / "made").Uid);
+        // A folder that belongs to one of them outside is one's inside.
+        System.IO.Directory.CreateDirectory(root / "web");
+        Programs.Run("chown", "700032:700033", root / "web");
+        Succeed(Run(root, SubIds, root.Path, "--in-place", "--user", "web", "--", "touch", "/web/file"));
+        FileStatus file = Files.Status(root / "web/file");
+        Assert.Equal((700032u, 700033u), (file.Uid, file.Gid));
+    }
+
+    [Fact]
+    public void Is_as_isolated_as_any()
+    {
+        using ContainerRoot root = Root();
+        string output = Succeed(Run(root, ":", root.Path, "--", "sh", "-c",
+            "ls -d /proc/[0-9]* | grep -c . ; ls /sys/class/net; cat /sys/fs/cgroup/* 2>/dev/null; head -c 1 /proc/timer_list; cat /proc/1/environ 2>/dev/null; mount -t tmpfs x /tmp 2>/dev/null || echo no mount; touch /sys/x /proc/sys/x 2>/dev/null || echo read-only; grep CapEff /proc/self/status"));
+        Assert.Matches("^[3-9]\nlo\nno mount\nread-only\nCapEff:\t00000000a00425fb\n$", output);
+        // Links of devices are shown as on the host, control groups are not.
+        Assert.Equal("", Succeed(Run(root, ":", root.Path, "--network", "host", "--", "ls", "/sys/fs/cgroup")));
+    }
+
+    [Fact]
+    public void What_a_signal_ends_is_ended_and_reported()
+    {
+        using ContainerRoot root = Root();
+        Assert.Equal(137, Run(root, ":", root.Path, "--", "sh", "-c", "kill -KILL $$").Exit.Status);
+        Assert.Equal(124, Run(root, ":", root.Path, "--timeout", "1s", "--", "sleep", "100").Exit.Status);
+        Assert.Equal(127, Run(root, SubIds, root.Path, "--user", "web", "--", "nope").Exit.Status);
+    }
+
+    [Fact]
+    public void A_tree_of_somebody_else_is_nobodys_inside()
+    {
+        using ContainerRoot root = Root(isOwned: false);
+        Assert.Equal("65534\n1\n", Succeed(Run(root, ":", root.Path, "--", "sh", "-c", "stat -c %u /etc/passwd; touch /tmp/x; { echo x > /etc/passwd; } 2>/dev/null || echo 1")));
+    }
+
+    [Theory]
+    [InlineData(":", "uid 33 is not mapped: add sub-ids for layerboxtest to /etc/subuid and /etc/subgid, for instance by: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 layerboxtest", "--user", "web")]
+    [InlineData($"{SubIds}; mount --bind /dev/null /usr/bin/newuidmap", "uid 33 is not mapped: install newuidmap and newgidmap (package uidmap)", "--user", "web")]
+    [InlineData("echo 'layerboxtest:700000:20' | tee /etc/subuid > /etc/subgid", "uid 33 is not mapped: there are no more sub-uids in /etc/subuid", "--user", "web")]
+    [InlineData("echo 'layerboxtest:700000:33' | tee /etc/subuid > /etc/subgid", "gid 34 is not mapped: there are no more sub-gids in /etc/subgid", "--user", "web")]
+    [InlineData(":", "systemd-nspawn needs root: run this with sudo", "--engine", "nspawn")]
+    public void Says_what_it_needs(string prepare, string message, params string[] options)
+    {
+        using ContainerRoot root = Root();
+        ProcessResult result = Run(root, prepare, [root.Path, .. options, "--", "id"]);
+        Assert.Equal(($"container-run: {message}\n", 125), (result.ErrorText, result.Exit.Status));
+        result = Run(root, prepare, [root.Path, .. options, "--timeout", "20s", "--", "id"]);
+        Assert.Equal(($"container-run: {message}\n", 125), (result.ErrorText, result.Exit.Status));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("--in-place")]
+    public void Says_when_there_may_be_no_more_namespaces(string option)
+    {
+        using ContainerRoot root = Root();
+        string run = $"echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --reuid {User} --regid {User} --clear-groups {root.Outside("layerbox")} container-run {root.Path} {option} -- id";
+        ProcessResult result = ChildProcess.Run(new ProgramStart("bash", "-euo", "pipefail", "-c", InNamespace, "in", run), Array.Empty<byte>());
+        Assert.Equal(("container-run: no more namespaces for this user: /proc/sys/user/max_user_namespaces is 0: run this as root, or raise that\n", 125), (result.ErrorText, result.Exit.Status));
+    }
+
+    [Fact]
+    public void A_container_runs_in_a_container_that_may()
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip(), inner = ContainerRoot.OrSkip();
+        string tool = Published.OrSkip();
+        (string Engine, int Status, string Output) Nested(params string[] options)
+        {
+            ProcessResult result = ChildProcess.Run(new ProgramStart(
+                tool, ["container-run", root.Path, "--bind", $"{tool}:/layerbox:ro", "--bind", $"{inner.Path}:/inner", .. options, "--", "/layerbox", "container-run", "/inner", "--", "sh", "-c", "echo inside; exit 7"]),
+                Array.Empty<byte>());
+            return (result.ErrorText, result.Exit.Status ?? -1, result.OutputText);
+        }
+        Assert.Equal(("", 7, "inside\n"), Nested("--capability", "all", "--seccomp", "none"));
+        Assert.Equal(("", 7, "inside\n"), Nested("--capability", "CAP_SYS_ADMIN", "--capability", "CAP_NET_ADMIN"));
+        Assert.Equal(("container-run: /inner: clone: Function not implemented: no container can be made here, as in one without CAP_SYS_ADMIN\n", 125, ""), Nested());
+    }
+}
