@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using Layerbox.Posix;
 
 namespace Layerbox.Cmd;
@@ -57,6 +58,32 @@ internal static class Dispatcher
         command.Add(new Option<bool>("--help", "-h") { Description = "Show this help.", Action = new HelpAction(), Recursive = true, Arity = ArgumentArity.Zero });
         command.Add(new Option<bool>(NoDirective) { Hidden = true });
         CompleteFlags(command);
+        CompleteTexts(command);
+    }
+
+    // The parser's own way to an array leads through reflection, which no start needs otherwise.
+    private static void CompleteTexts(Command command)
+    {
+        foreach (Option option in command.Options)
+        {
+            if (option is Option<string[]> { CustomParser: null } texts)
+                texts.CustomParser = Texts;
+        }
+        foreach (Argument argument in command.Arguments)
+        {
+            if (argument is Argument<string[]> { CustomParser: null } texts)
+                texts.CustomParser = Texts;
+        }
+        foreach (Command part in command.Subcommands)
+            CompleteTexts(part);
+
+        static string[] Texts(ArgumentResult result)
+        {
+            string[] texts = new string[result.Tokens.Count];
+            for (int i = 0; i < texts.Length; i++)
+                texts[i] = result.Tokens[i].Value;
+            return texts;
+        }
     }
 
     // A flag would otherwise eat a following argument that reads "true" or "false".

@@ -85,17 +85,13 @@ public class ContainerLifetimeTests
     }
 
     [Theory]
-    [InlineData("ulimit -n 16", "")]
-    [InlineData("ulimit -f 0", "")]
-    [InlineData("ulimit -c 0", "<&- >&- 2>&-")]
-    [InlineData("trap '' CHLD PIPE TERM", "")]
-    [InlineData("umask 077", "")]
-    [InlineData("cd /proc/self/fd", "")]
-    [InlineData("env -i true", "")]
-    public void Starts_under_odd_conditions(string condition, string redirection)
+    [InlineData("trap '' CHLD PIPE TERM")]
+    [InlineData("umask 077")]
+    [InlineData("env -i true")]
+    public void Hands_nothing_on_of_what_it_was_started_with(string condition)
     {
         using ContainerRoot root = Root();
-        ProcessResult result = ChildProcess.Run(new ProgramStart("bash", "-c", $"{condition}; exec '{Published.OrSkip()}' container-run '{root.Path}' -- sh -c 'grep -q \"^SigIgn:.0000000000000000\" /proc/self/status && [ $(umask) = 0022 ] && exit 7' {redirection}"));
+        ProcessResult result = ChildProcess.Run(new ProgramStart("bash", "-c", $"{condition}; exec '{Published.OrSkip()}' container-run '{root.Path}' -- sh -c 'grep -q \"^SigIgn:.0000000000000000\" /proc/self/status && [ $(umask) = 0022 ] && exit 7'"));
         Assert.Equal((7, ""), (result.Exit.Status, result.ErrorText));
     }
 
