@@ -89,12 +89,15 @@ internal static class Dispatcher
     // A flag would otherwise eat a following argument that reads "true" or "false".
     private static void CompleteFlags(Command command)
     {
-        foreach (Option flag in command.Options.Where(option => option.ValueType == typeof(bool)))
-            flag.Arity = ArgumentArity.Zero;
-        foreach (Option choice in command.Options.Where(option => option.ValueType == typeof(bool?)))
+        foreach (Option option in command.Options)
         {
-            choice.Arity = ArgumentArity.ExactlyOne;
-            choice.HelpName ??= "true|false";
+            if (option is Option<bool> flag)
+                flag.Arity = ArgumentArity.Zero;
+            else if (option is Option<bool?> choice)
+            {
+                choice.Arity = ArgumentArity.ExactlyOne;
+                choice.HelpName ??= "true|false";
+            }
         }
         foreach (Command part in command.Subcommands)
             CompleteFlags(part);

@@ -21,13 +21,18 @@ internal static class UsageErrors
     // The parser hands a mistyped option to the next free argument; before "--" we take nothing that looks like one.
     private static string? UnknownOption(ParseResult parsed)
     {
-        HashSet<Token> values = [.. Enclosing(parsed.CommandResult).SelectMany(c => c.Children).OfType<OptionResult>().SelectMany(o => o.Tokens)];
-        string? token = parsed.Tokens
-            .TakeWhile(token => token.Type != TokenType.DoubleDash)
-            .FirstOrDefault(token => token.Type == TokenType.Argument && token.Value.Length > 1 && token.Value[0] == '-' && !values.Contains(token))
-            ?.Value;
-        return token is not null && token.StartsWith("--", StringComparison.Ordinal) ? token.Split('=')[0] : token;
+        foreach (Token token in parsed.Tokens)
+        {
+            if (token.Type == TokenType.DoubleDash)
+                break;
+            if (token.Type == TokenType.Argument && token.Value.Length > 1 && token.Value[0] == '-' && !IsValueOfOption(token, parsed))
+                return token.Value.StartsWith("--", StringComparison.Ordinal) ? token.Value.Split('=')[0] : token.Value;
+        }
+        return null;
     }
+
+    private static bool IsValueOfOption(Token token, ParseResult parsed) =>
+        Enclosing(parsed.CommandResult).SelectMany(c => c.Children).OfType<OptionResult>().SelectMany(o => o.Tokens).Contains(token);
 
     private static string? MissingCommand(ParseResult parsed)
     {
