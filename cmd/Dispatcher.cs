@@ -153,6 +153,9 @@ internal static class Dispatcher
             // The libraries' own exceptions are IOExceptions.
             case IOException or InvalidDataException or UnauthorizedAccessException:
                 return Complain(io, name, e.Message, trouble);
+            // What could not be had the first time that it was wanted, such as a thread.
+            case TypeInitializationException { InnerException: { } inner }:
+                return Explain(name, inner, io, trouble);
             case OutOfMemoryException:
                 return Complain(io, name, "out of memory", trouble);
             default:

@@ -18,8 +18,8 @@ public class ContainerStartTests
 
     [Theory]
     [InlineData("ulimit -n 16; eval $run", Itself, Launched)]
-    [InlineData("ulimit -n 24; eval $run", Nspawn)]
-    [InlineData("ulimit -v 100000; eval $run", Itself, Launched, Nspawn)]
+    [InlineData("ulimit -n 32; eval $run", Nspawn)]
+    [InlineData("ulimit -v 130000; eval $run", Itself, Launched, Nspawn)]
     [InlineData("ulimit -f 0; eval $run", Itself, Launched)]
     [InlineData("ulimit -u 4; eval $run", Itself, Launched, Nspawn)]
     [InlineData("ulimit -s 128; eval $run", Itself, Launched, Nspawn)]
