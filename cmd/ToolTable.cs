@@ -8,6 +8,8 @@ internal static class ToolTable
 {
     public static OrderedDictionary<string, Func<Tool>> Tools { get; } = new(StringComparer.Ordinal)
     {
+        ["container-enter"] = Containers.ContainerEnter.Declare,
+        ["container-list"] = Containers.ContainerList.Declare,
         ["container-run"] = Containers.ContainerRun.Declare,
         ["image-package"] = Images.ImagePackage.Declare,
         ["layer-compile"] = Layers.LayerCompile.Declare,

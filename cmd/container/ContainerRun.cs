@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Layerbox.Layer;
 using Layerbox.Nspawn;
+using Layerbox.Nspawn.Boot;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 
@@ -31,6 +32,7 @@ internal static class ContainerRun
         Option<string[]> env = new("--env", "-e") { Description = "Set an environment variable. Nothing of your own environment gets in.", HelpName = "NAME=VALUE" };
         Option<string?> workdir = new("--workdir", "-w") { Description = "Start in this folder of the image.", HelpName = "DIR" };
         Option<string> hostname = new("--hostname") { Description = "What the container calls itself.", DefaultValueFactory = _ => ContainerSpec.DefaultHostName, HelpName = "NAME" };
+        Option<string?> name = new("--name") { Description = "What container-list and container-enter call it. Else it has an id that is made up.", HelpName = "NAME" };
         Option<string[]> bind = new("--bind")
         {
             Description = "Show a file or folder of this machine inside. :ro forbids to write to it, :try leaves it out when there is no SRC, :norec leaves out what is mounted below it. A colon in a path is written \\:.",
@@ -55,16 +57,19 @@ internal static class ContainerRun
         Option<string> engine = new("--engine") { Description = "What makes the container: layerbox itself, or systemd-nspawn.", DefaultValueFactory = _ => Builtin };
         engine.AcceptOnlyFromAmong(Builtin, Nspawn);
         Option<string?> volume = new("--volume") { Description = "The btrfs folder that layers live on; else $LAYERBOX_VOLUME, a .layerbox folder above, or the volume in the cache.", HelpName = "DIR" };
+        BootOptions boot = new();
         Command declared = new(
             Name,
             "Run a command in a container made from a layer. What it changes is in memory and gone afterwards, it has no network, and its exit status is passed on: "
             + "128 + N when signal N ended it, 127 when it is not found, 126 when it cannot be executed, 124 when it took too long, 125 when the container failed.")
         {
-            handle, command, user, env, workdir, hostname, bind, tmpfs, network, noNewPrivileges, seccomp,
+            handle, command, user, env, workdir, hostname, name, bind, tmpfs, network, noNewPrivileges, seccomp,
             inPlace, snapshot, readOnly, timeout, engine, volume, pidFile, jsonStatus, plan, bundle,
         };
         limits.AddTo(declared);
         terminal.AddTo(declared);
+        foreach (Option option in boot.All)
+            declared.Add(option);
         return new Tool(
             declared,
             "container-run web.layer -- /usr/bin/web --self-test\ncontainer-run web.layer --shell\nlayer-compile web.layer.json | container-run - --user web --env PORT=80 -- id",
@@ -75,6 +80,7 @@ internal static class ContainerRun
                     Environment = args.GetValue(env) ?? [],
                     WorkingDirectory = args.GetValue(workdir),
                     HostName = args.GetRequiredValue(hostname),
+                    Name = args.GetValue(name),
                     Binds = [.. (args.GetValue(bind) ?? []).Select(BindText.Parse)],
                     Tmpfs = args.GetValue(tmpfs) ?? [],
                     Network = args.GetValue(network) == HostNetwork ? ContainerNetwork.Host : ContainerNetwork.None,
@@ -91,6 +97,7 @@ internal static class ContainerRun
                     IsPlan = args.GetValue(plan),
                     PidFile = args.GetValue(pidFile),
                     JsonStatus = args.GetValue(jsonStatus),
+                    Boot = boot.Of(args),
                 },
                 io))
         {
@@ -119,6 +126,8 @@ internal static class ContainerRun
 
     private static int Run(Request request, Streams io)
     {
+        if (request.IsPlan && request.Boot is not null)
+            throw new UsageException("--plan tells of a command's container only: leave out --boot");
         if (request.IsPlan)
             return Plan(request.WithBundle(), io);
         using StatusReport report = new(request.PidFile, request.JsonStatus);
@@ -139,7 +148,7 @@ internal static class ContainerRun
     {
         // Where nothing has to be cleaned up, a signal that comes before there is a command may end us, and the engine finds no other thread
         // than this one. Handlers of signals run on one of their own.
-        bool leavesNothing = request.IsBuiltin && request.Mode == RootMode.Memory && !report.LeavesSomething;
+        bool leavesNothing = request.IsBuiltin && request.Mode == RootMode.Memory && request.Boot is null && !report.LeavesSomething;
         BuiltinEngine builtin = new() { IsOnlyThread = leavesNothing };
         // A handle on standard input was read to its end.
         using SafeFileHandle? input = request.Bundle is null && request.Handle == "-" ? Files.Open("/dev/null", OpenFlags.ReadOnly) : null;
@@ -151,7 +160,8 @@ internal static class ContainerRun
         ContainerEngine engine = request.IsBuiltin ? builtin : new NspawnEngine();
         ContainerSpec spec = Describe(request, source);
         spec = terminal is null ? spec with { Input = input } : spec with { Terminal = terminal.Inside, Error = TerminalChoice.ErrorElsewhere() };
-        using RunningContainer container = engine.Start(spec with { IsHeld = leavesNothing });
+        using SafeFileHandle? console = request.Boot is null ? null : BootOptions.OpenConsole(request.Boot);
+        using RunningContainer container = request.Boot is null ? engine.Start(spec with { IsHeld = leavesNothing }) : Boot(engine, spec, request, console, io);
         // Handlers of signals run on threads, so they come after the clone; whatever comes before them finds no command yet.
         using SignalForwarding? late = leavesNothing ? new SignalForwarding(terminal) : null;
         terminal?.To(container);
@@ -161,16 +171,30 @@ internal static class ContainerRun
         container.Made = report.Made;
         ContainerResult result = container.Wait();
         terminal?.Finish();
+        SayHow(result, Name, io, spec.Limits.Memory);
+        return result;
+    }
+
+    private static BootSession Boot(ContainerEngine engine, ContainerSpec spec, Request request, SafeFileHandle? console, Streams io)
+    {
+        BootRequest boot = request.Boot!;
+        BootedContainer system = engine.Boot(spec, new ContainerBoot { Init = boot.Init, Arguments = boot.InitArguments, Console = console });
+        return new BootSession(system, boot, spec.Command, boot.Stop ?? (request.Mode == RootMode.InPlace ? BootStop.Clean : BootStop.Fast), io);
+    }
+
+    /// <summary>Says why there was no command, or that it was killed, and gives the exit status.</summary>
+    public static int SayHow(ContainerResult result, string tool, Streams io, long? memoryLimit = null)
+    {
         if (result.NotStarted is { } reason)
-            io.Err.WriteLine(PathText.Printable($"{Name}: {reason.Message}"));
+            io.Err.WriteLine(PathText.Printable($"{tool}: {reason.Message}"));
         if (result.TimedOut)
-            io.Err.WriteLine($"{Name}: killed: its time is up");
+            io.Err.WriteLine($"{tool}: killed: its time is up");
         if (result.OutOfMemory)
         {
             string what = result.Status == Killed ? "killed: out of memory" : "out of memory: something inside was killed";
-            io.Err.WriteLine($"{Name}: {what} (limit {LimitOptions.Size(spec.Limits.Memory ?? 0)})");
+            io.Err.WriteLine($"{tool}: {what} (limit {LimitOptions.Size(memoryLimit ?? 0)})");
         }
-        return result;
+        return result.Status;
     }
 
     private static int Plan(Request request, Streams io)
@@ -207,8 +231,8 @@ internal static class ContainerRun
     {
         RunConfig config = source.Config;
         ContainerUser user = (request.User ?? config.User) is { } name ? ContainerUser.Find(source.Root, name) : ContainerUser.Root;
-        IReadOnlyList<string> command = Command(request, config), shell = [];
-        if (command.Count == 0)
+        IReadOnlyList<string> command = request.Boot is null ? Command(request, config) : request.Command, shell = [];
+        if (command.Count == 0 && (request.Boot is null || request.Terminal.HasTerminal || request.Terminal.IsShell))
         {
             user = user == ContainerUser.Root ? ContainerUser.Find(source.Root, "root") : user;
             command = [ShellCommand.Of(source.Root, user)];
@@ -218,9 +242,10 @@ internal static class ContainerRun
         {
             Ephemeral = request.Mode == RootMode.Memory,
             User = user,
-            Environment = Merge(ContainerSpec.DefaultEnvironment(user), request.Terminal.Environment(), shell, (config.Env ?? []).Select(v => $"{v.Key}={v.Value}"), request.Environment),
+            Environment = EnvironmentText.Merge(ContainerSpec.DefaultEnvironment(user), request.Terminal.Environment(), shell, (config.Env ?? []).Select(v => $"{v.Key}={v.Value}"), request.Environment),
             WorkingDirectory = request.WorkingDirectory ?? config.WorkingDir ?? "/",
             HostName = request.HostName,
+            Name = request.Name,
             Network = request.Network,
             Binds = [.. source.Binds, .. request.Binds],
             Tmpfs = request.Tmpfs,
@@ -242,22 +267,6 @@ internal static class ContainerRun
             : throw new UsageException("no command given, and the layer's config has none: name one, or say --shell");
     }
 
-    // Of a name that comes up again the last value counts, at the first one's place.
-    private static List<string> Merge(params IEnumerable<string>[] lists)
-    {
-        List<string> merged = [];
-        foreach (string variable in lists.SelectMany(list => list))
-        {
-            string name = variable[..(variable.IndexOf('=', StringComparison.Ordinal) + 1)];
-            int at = name.Length == 0 ? -1 : merged.FindIndex(other => other.StartsWith(name, StringComparison.Ordinal));
-            if (at < 0)
-                merged.Add(variable);
-            else
-                merged[at] = variable;
-        }
-        return merged;
-    }
-
     // The values that no options mean.
     private sealed record Request(string? GivenHandle, IReadOnlyList<string> Command)
     {
@@ -265,6 +274,7 @@ internal static class ContainerRun
         public IReadOnlyList<string> Environment { get; init; } = [];
         public string? WorkingDirectory { get; init; }
         public string HostName { get; init; } = ContainerSpec.DefaultHostName;
+        public string? Name { get; init; }
         public IReadOnlyList<ContainerBind> Binds { get; init; } = [];
         public IReadOnlyList<string> Tmpfs { get; init; } = [];
         public ContainerNetwork Network { get; init; } = ContainerNetwork.None;
@@ -296,5 +306,6 @@ internal static class ContainerRun
         public TimeSpan? Timeout { get; init; }
         public bool IsBuiltin { get; init; } = true;
         public string? Volume { get; init; }
+        public BootRequest? Boot { get; init; }
     }
 }

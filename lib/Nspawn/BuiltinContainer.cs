@@ -17,7 +17,8 @@ internal sealed class BuiltinContainer : PipedContainer
     public BuiltinContainer(ContainerSpec spec, BuiltinPlan plan, string? executable) : base(spec)
     {
         _plan = plan;
-        _tree = ContainerTree.Open(spec, BuiltinEngine.MountPoints);
+        // What is entered was looked at when it was made.
+        _tree = spec.Target is null ? ContainerTree.Open(spec, BuiltinEngine.MountPoints) : null;
         try
         {
             if (executable is null)
@@ -34,6 +35,7 @@ internal sealed class BuiltinContainer : PipedContainer
             Write(_plan.Bytes);
     }
 
+    protected override (string Engine, ulong Capabilities)? Identity => Spec.Target is null ? (BuiltinEngine.Name, ContainerCapabilities.Bits(Spec)) : null;
     protected override bool WasOutOfMemory()
     {
         try
@@ -59,6 +61,7 @@ internal sealed class BuiltinContainer : PipedContainer
     {
         base.Dispose(disposing);
         _tree?.Dispose();
+        Spec.Target?.Dispose();
     }
 
     protected override ContainerException Explain(InitReport? report) => report switch
@@ -80,7 +83,8 @@ internal sealed class BuiltinContainer : PipedContainer
     private ChildProcess Launch(string executable, SafeFileHandle reports, SafeFileHandle control)
     {
         using SafeFileHandle input = Standard(0), output = Standard(1), error = Standard(2);
-        return ChildProcess.Start(new ProgramStart(executable, ContainerEntry.Launcher, ContainerEntry.Version)
+        string[] arguments = [ContainerEntry.Launcher, ContainerEntry.Version, .. Spec.Target is null ? Array.Empty<string>() : [ContainerLauncher.EnterMark]];
+        return ChildProcess.Start(new ProgramStart(executable, arguments)
         {
             Argument0 = "layerbox",
             Environment = [],
@@ -89,7 +93,7 @@ internal sealed class BuiltinContainer : PipedContainer
             Input = Spec.Input ?? input,
             Output = Spec.Output ?? output,
             Error = Spec.Error ?? error,
-            Inherited = [reports, control, .. Spec.ForwardedDescriptors],
+            Inherited = [reports, control, .. Spec.ForwardedDescriptors, .. Spec.Target is { } target ? [target.Process] : Array.Empty<SafeFileHandle>()],
         });
     }
 }

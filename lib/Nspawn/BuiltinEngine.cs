@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Layerbox.Nspawn.Boot;
 using Layerbox.Posix;
 
 namespace Layerbox.Nspawn;
@@ -9,6 +10,8 @@ namespace Layerbox.Nspawn;
 /// </summary>
 public sealed class BuiltinEngine : ContainerEngine
 {
+    internal const string Name = "builtin";
+
     /// <summary>Folders that have to be real ones where they exist: what the engine mounts there must not land elsewhere.</summary>
     internal static readonly string[] MountPoints = ["dev", "proc", "run", "sys", "tmp"];
 
@@ -34,6 +37,60 @@ public sealed class BuiltinEngine : ContainerEngine
         spec = spec.Resolve();
         spec = spec with { Users = UserNamespace.ForThisProcess() };
         spec.Users?.Check(spec.User);
+        return Run(spec);
+    }
+
+    public override BootedContainer Boot(ContainerSpec spec, ContainerBoot boot)
+    {
+        BootListener listener = new(boot.Console);
+        try
+        {
+            ContainerSpec init = boot.Describe(spec, listener).Resolve();
+            RequireRoot();
+            return new BootedContainer(Run(init), listener, spec, new BuiltinEngine { Executable = Executable }.Enter);
+        }
+        catch
+        {
+            listener.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Runs a command in a container that runs already, whichever engine made it: with its namespaces, control groups, capabilities and
+    /// system call filter. Command, environment, user, folder, streams and time are those of the description that is given.
+    /// </summary>
+    /// <exception cref="ContainerException">The container has ended, or this process may not enter it.</exception>
+    public RunningContainer Enter(ContainerDescription container, ContainerSpec spec)
+    {
+        spec.Validate();
+        RequireRoot();
+        ContainerTarget target = ContainerTarget.Open(container);
+        try
+        {
+            return Run(spec with
+            {
+                Target = target,
+                Capabilities = ContainerCapabilities.NamesOf(container.Capabilities),
+                NoNewPrivileges = container.NoNewPrivileges || spec.NoNewPrivileges,
+                SystemCallFilter = container.SystemCallFilter,
+            });
+        }
+        catch
+        {
+            target.Dispose();
+            throw;
+        }
+    }
+
+    private static void RequireRoot()
+    {
+        if (ProcessOwner.EffectiveUid != 0)
+            throw new ContainerException("this needs root: run it with sudo");
+    }
+
+    private BuiltinContainer Run(ContainerSpec spec)
+    {
         BuiltinPlan plan = BuiltinPlan.Of(spec);
         if (IsOnlyThread && !plan.HasAfter && OwnClone.IsSound(spec))
             return new BuiltinContainer(spec, plan, null);

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Layerbox.Nspawn.Boot;
 using Layerbox.Nspawn.Cgroups;
 using Layerbox.Posix;
 using static Layerbox.Nspawn.KernelCalls;
@@ -24,12 +25,18 @@ internal sealed class BuiltinPlan
     {
         _spec = spec;
         (_setup, _enter, _after) = (new StepList(_writer), new StepList(_writer), new StepList(_writer));
-        if (!spec.Limits.IsNone)
-            AddLimits();
-        Register? terminal = AddSetup();
+        Register? terminal;
+        if (spec.Target is { } target)
+            terminal = AddJoin(target);
+        else
+        {
+            AddControlGroups();
+            terminal = AddSetup();
+        }
+        if (spec.Boot is not null)
+            BootSteps.AddStreams(_writer, _enter);
         new EnterSteps(spec, _writer, _enter).Add(terminal);
-        ulong flags = CLONE_CLEAR_SIGHAND | CLONE_NEWNS | (spec.Limits.IsNone ? CLONE_NEWCGROUP : 0) | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID
-            | (spec.Network == ContainerNetwork.None ? CLONE_NEWNET : 0) | (spec.Users is null ? 0 : CLONE_NEWUSER);
+        ulong flags = CLONE_CLEAR_SIGHAND | (spec.Target is null ? Namespaces(spec) : 0);
         Bytes = _writer.Finish(flags, _setup, _enter, _after, PlannedCommand.Of(spec), spec.Users);
     }
 
@@ -37,7 +44,7 @@ internal sealed class BuiltinPlan
     public byte[] Bytes { get; }
 
     /// <summary>Something has to be done when the container has ended, even if this process is gone by then.</summary>
-    public bool HasAfter => _after.Steps.Count > 0;
+    public bool HasAfter => _after.Steps.Count > 0 || _writer.IsInit;
 
     /// <summary>What is mounted, in order.</summary>
     public IReadOnlyList<PlannedMount> Mounts => _setup.Mounts;
@@ -52,11 +59,21 @@ internal sealed class BuiltinPlan
     /// <summary>What the step with this number was about.</summary>
     public StepLabel Label(int step) => _setup.Steps.Concat(_enter.Steps).ElementAt(step).Label;
 
-    private void AddLimits()
+    // One that has groups of its own gets the namespace of them later, when it is in them.
+    private static ulong Namespaces(ContainerSpec spec) =>
+        CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | (spec.Boot is null && spec.Limits.IsNone ? CLONE_NEWCGROUP : 0) | (spec.Network == ContainerNetwork.None ? CLONE_NEWNET : 0)
+        | (spec.Users is null ? 0 : CLONE_NEWUSER);
+
+    private void AddControlGroups()
     {
         CgroupSteps groups = new(_writer, _setup, _after);
-        groups.Add(CgroupSettings.Of(_spec.Limits, CgroupLayout.Own()), $"layerbox-{Guid.NewGuid():N}");
+        if (!_spec.Limits.IsNone)
+            groups.Add(CgroupSettings.Of(_spec.Limits, CgroupLayout.Own()), CgroupTree.NewName());
         OutOfMemoryFile = groups.OutOfMemoryFile;
+        if (_spec.Boot is null)
+            return;
+        _writer.IsInit = true;
+        _writer.CgroupTrees = CgroupTree.Plan(CgroupTree.NewName(), _writer, _setup, isRoot: true, groups.Folders);
     }
 
     // Returns the command's end of its terminal, where it has one.
@@ -69,7 +86,34 @@ internal sealed class BuiltinPlan
         if (_spec.Network == ContainerNetwork.None)
             AddLoopback();
         mounts.Enter();
+        if (_spec.Boot is not null)
+        {
+            BootSteps.AddConsole(_writer, _setup);
+            BootSteps.AddNotifySocket(_writer, _setup);
+        }
         return mounts.Terminal;
+    }
+
+    // The control groups are found while we still see the host's, and joined by the command's own process alone. Returns the command's end of a
+    // terminal of the container, where it is to have one.
+    private Register? AddJoin(ContainerTarget target)
+    {
+        foreach (string folder in target.ControlGroups)
+        {
+            StepLabel label = new("join", folder);
+            if (folder.EndsWith(ContainerTarget.EnteredGroup, StringComparison.Ordinal))
+                _setup.Try(label, Errno.EEXIST, mkdirat, AT_FDCWD, _writer.Text(folder), 0x1ED /* 0755 */);
+            Register file = _setup.Get(label, openat, AT_FDCWD, _writer.Text($"{folder}/cgroup.procs"), (int)(OpenFlags.WriteOnly | OpenFlags.CloseOnExec), 0);
+            _enter.Do(label, write, file, _writer.Text("0"), 1);
+        }
+        _setup.Do(new StepLabel("enter", "namespaces of the container"), setns, new Register(KernelStep.TargetRegister), target.Namespaces);
+        _setup.Do(new StepLabel("chdir", "/"), chdir, _writer.Text("/"));
+        if (_spec.Terminal is null)
+            return null;
+        Register pts = _setup.Get(new StepLabel("open", "/dev/pts"), openat, AT_FDCWD, _writer.Text("/dev/pts"), MountCalls.PathOnly, 0);
+        Register terminal = TerminalSteps.Open(_spec, _writer, _setup, pts);
+        _setup.Do(new StepLabel("close", "descriptor"), close, pts);
+        return terminal;
     }
 
     // struct ifreq (linux/if.h): 16 bytes of name, then the flags, 40 bytes in all.

@@ -77,6 +77,12 @@ public static class ContainerCapabilities
         return bits;
     }
 
+    /// <summary>Those that we could hand on of these.</summary>
+    internal static ulong BitsOf(IEnumerable<string> names) => names.Aggregate(0ul, (bits, name) => bits | 1ul << NumberOf(name)) & Held();
+
+    /// <summary>The names of the capabilities with these bits.</summary>
+    internal static IReadOnlyList<string> NamesOf(ulong bits) => [.. Names.Where((_, number) => (bits >> number & 1) != 0)];
+
     /// <summary>The number of a capability; -1 when there is none of that name.</summary>
     internal static int NumberOf(string name)
     {

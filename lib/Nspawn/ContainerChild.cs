@@ -86,6 +86,7 @@ internal static unsafe class ContainerChild
         // Among what goes is our copy of the tool's end of the control pipe, without which that would never end.
         KeepOnly(3, reports, context, plan->ForwardedCount);
         int* registers = stackalloc int[KernelStep.RegisterCount];
+        registers[KernelStep.TargetRegister] = context->Target;
         Call(umask, 0);
         Perform(plan->Setup, plan->SetupCount, 0, registers, reports);
         Call(umask, 0x12 /* 0022 */);
@@ -93,6 +94,12 @@ internal static unsafe class ContainerChild
         int signals = (int)Call(signalfd4, -1, (nint)(&all), SignalSetSize, 0x80800 /* SFD_CLOEXEC | SFD_NONBLOCK */);
         if (signals < 0 || (plan->IsHeld != 0 ? !IsReleased(context->Control) : HasEnded(context->Control)))
             Call(exit_group, NotStarted);
+        Report(InitReport.Kind.Started, 0, reports);
+        if (plan->IsInit != 0)
+        {
+            CommandStart start = new() { Plan = plan, Context = context, Registers = registers, Reports = reports };
+            BecomeCommand(&start);
+        }
         int command = Start(plan, context, registers, reports, &BecomeCommand);
         if (command < 0)
             Fail(InitReport.Kind.ForkFailed, -command, reports);
@@ -111,6 +118,7 @@ internal static unsafe class ContainerChild
         int* registers = stackalloc int[KernelStep.RegisterCount];
         ulong all = ulong.MaxValue, before;
         Perform(plan->Setup, plan->SetupCount, 0, registers, context->Reports);
+        Report(InitReport.Kind.Started, 0, context->Reports);
         Call(rt_sigprocmask, SIG_BLOCK, (nint)(&all), (nint)(&before), SignalSetSize);
         int command = Start(plan, context, registers, context->Reports, &BeForked);
         Call(rt_sigprocmask, SIG_SETMASK, (nint)(&before), 0, SignalSetSize);
@@ -357,6 +365,8 @@ internal static unsafe class ContainerChild
         while (true)
         {
             int next = Math.Min(NotBelow(first, reports), NotBelow(first, context->Control));
+            if (context->Target != 0)
+                next = Math.Min(next, NotBelow(first, context->Target));
             for (long i = 0; i < forwarded; i++)
                 next = Math.Min(next, NotBelow(first, context->Forwarded[i]));
             Close(first, next - 1);

@@ -1,3 +1,4 @@
+using Layerbox.Nspawn.Boot;
 using Layerbox.Posix;
 
 namespace Layerbox.Nspawn;
@@ -15,6 +16,13 @@ public abstract class ContainerEngine
     /// <summary>Says what would be made of a description; nothing is made.</summary>
     /// <inheritdoc cref="Start"/>
     public abstract ContainerOutline Outline(ContainerSpec spec);
+
+    /// <summary>
+    /// Boots the system in the root: its own init becomes process 1. Of the description, what is about a command is for those that are
+    /// entered later.
+    /// </summary>
+    /// <inheritdoc cref="Start"/>
+    public abstract BootedContainer Boot(ContainerSpec spec, ContainerBoot boot);
 
     /// <summary>Runs the command to its end. When <paramref name="cancel"/> fires everything in the container is killed.</summary>
     /// <exception cref="OperationCanceledException">It was cancelled; by then nothing runs any more.</exception>

@@ -11,7 +11,8 @@ public static class ContainerEntry
     /// <summary>Plays the part that the arguments ask for, to its end; null when they ask for none.</summary>
     public static int? TryRun(ReadOnlySpan<string> arguments) => arguments switch
     {
-        [Launcher, Version] => ContainerLauncher.Run(),
+        [Launcher, Version] => ContainerLauncher.Run(hasTarget: false),
+        [Launcher, Version, ContainerLauncher.EnterMark] => ContainerLauncher.Run(hasTarget: true),
         [Guard, Version, var descriptors, var root, .. var rest] => ContainerGuard.Run(descriptors, root, rest.ToArray()),
         [Init, Version] => ContainerInit.Run(),
         [Keeper, Version] => TerminalKeeper.Run(),

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using Layerbox.Nspawn.Cgroups;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 
@@ -13,7 +15,10 @@ internal static unsafe class ContainerLauncher
 
     private const int FirstForwarded = 5;
 
-    public static int Run()
+    /// <summary>As the last argument: the last descriptor is that of a process whose container is to be entered.</summary>
+    public const string EnterMark = "enter";
+
+    public static int Run(bool hasTarget)
     {
         using SafeFileHandle reports = new(Reports, ownsHandle: true), control = new(Control, ownsHandle: true);
         using FdStream stream = new(control, "control pipe", canWrite: false);
@@ -22,7 +27,7 @@ internal static unsafe class ContainerLauncher
             return 1;
         int count = (int)plan.Plan->ForwardedCount;
         int* forwarded = CloneContext.Numbers([.. Enumerable.Range(FirstForwarded, count)]);
-        CloneContext context = new() { Input = 0, Output = 1, Error = 2, Reports = Reports, Control = Control, Forwarded = forwarded };
+        CloneContext context = new() { Input = 0, Output = 1, Error = 2, Reports = Reports, Control = Control, Forwarded = forwarded, Target = hasTarget ? FirstForwarded + count : 0 };
         int id;
         try
         {
@@ -46,17 +51,24 @@ internal static unsafe class ContainerLauncher
         {
             // The tool is gone, and so will be the container: its end is still to be waited for.
         }
-        // The reports are to end with the container, not with us.
-        reports.Dispose();
-        foreach (int fd in (int[])[0, 1, 2, .. Enumerable.Range(FirstForwarded, count)])
+        foreach (int fd in (int[])[0, 1, 2, .. Enumerable.Range(FirstForwarded, count + (hasTarget ? 1 : 0))])
             KernelCalls.Call(KernelCalls.close, fd);
-        int status;
-        while (KernelCalls.Wait(id, &status) == -(int)Errno.EINTR)
+        if (plan.Plan->IsInit != 0)
+            Watch(id, reports);
+        else
         {
+            // The reports are to end with the container, not with us.
+            reports.Dispose();
+            int status;
+            while (KernelCalls.Wait(id, &status) == -(int)Errno.EINTR)
+            {
+            }
         }
-        if (plan.Plan->AfterCount > 0)
+        if (plan.Plan->AfterCount > 0 || *plan.Plan->CgroupTrees != null)
         {
             ReadToEnd(stream);
+            // They may lie in groups that the steps remove.
+            CgroupTree.Remove(Texts(plan.Plan->CgroupTrees));
             ContainerChild.PerformAll(plan.Plan->After, plan.Plan->AfterCount);
         }
         return 0;
@@ -72,6 +84,49 @@ internal static unsafe class ContainerLauncher
                 Files.Write(write, PathText.ToBytes(message));
             new InitReport(InitReport.Kind.Refused, 0).Send(reports, read);
         }
+    }
+
+    // Process 1 is the image's own and knows nothing of us: signals are sent to it from here, and how it ended is told from here.
+    private static void Watch(int id, SafeFileHandle reports)
+    {
+        using ProcessReference? process = ProcessReference.TryOpen(id);
+        int* polls = stackalloc int[4];
+        (polls[0], polls[1], polls[2], polls[3]) = ((int)process!.Handle.DangerousGetHandle(), KernelCalls.POLLIN, Control, KernelCalls.POLLIN);
+        while (true)
+        {
+            KernelCalls.Poll(polls, 2);
+            if (polls[1] >> 16 != 0)
+                break;
+            byte signal;
+            if (polls[3] >> 16 != 0 && KernelCalls.Call(KernelCalls.read, Control, (nint)(&signal), 1) is var length && length != -(int)Errno.EINTR)
+            {
+                KernelCalls.Call(KernelCalls.kill, id, length == 1 ? signal : (int)Signal.SIGKILL);
+                // The end is told once.
+                if (length != 1)
+                    polls[2] = -1;
+            }
+        }
+        int status = 0;
+        while (KernelCalls.Wait(id, &status) == -(int)Errno.EINTR)
+        {
+        }
+        try
+        {
+            InitReport.Of(ProcessExit.FromWaitStatus(status)).Send(reports);
+        }
+        catch (PosixException)
+        {
+            // Nobody is left to be told.
+        }
+        reports.Dispose();
+    }
+
+    private static List<string> Texts(byte** texts)
+    {
+        List<string> list = [];
+        for (; *texts != null; texts++)
+            list.Add(PathText.FromBytes(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(*texts)));
+        return list;
     }
 
     // What comes are signals for nobody; the end says that the tool has seen what it wanted to see of the container.

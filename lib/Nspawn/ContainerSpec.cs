@@ -1,3 +1,4 @@
+using Layerbox.Nspawn.Boot;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 
@@ -51,6 +52,9 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     public string WorkingDirectory { get; init; } = "/";
 
     public string HostName { get; init; } = DefaultHostName;
+
+    /// <summary>What others find the container by (<see cref="ContainerRegistry"/>); null: by an id that is made up.</summary>
+    public string? Name { get; init; }
 
     public ContainerNetwork Network { get; init; } = ContainerNetwork.None;
 
@@ -126,6 +130,11 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     /// <summary>The command is killed after this time.</summary>
     public TimeSpan? Timeout { get; init; }
 
+    /// <summary>The command is the image's own init, which becomes process 1; null: an ordinary command.</summary>
+    internal ContainerBoot? Boot { get; init; }
+
+    /// <summary>The container that the command is to be entered into; null: one of its own.</summary>
+    internal ContainerTarget? Target { get; init; }
     /// <summary>Before it is killed it gets SIGTERM and this time to end by itself. Zero: it is killed at once.</summary>
     public TimeSpan KillGrace { get; init; }
 
@@ -208,6 +217,8 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
         Limits.Validate();
         if (OutOfMemoryScore is < -1000 or > 1000)
             throw new ContainerException($"'{OutOfMemoryScore}': an oom score adjustment is between -1000 and 1000");
+        if (Name is not null && !IsHostName(Name))
+            throw new ContainerException($"'{Name}': not a name for a container: letters, digits, '-' and '.', at most {HostNameMax}");
         if (!IsHostName(HostName))
             throw new ContainerException($"'{HostName}': not a host name: letters, digits, '-' and '.', at most {HostNameMax}");
     }

@@ -30,8 +30,11 @@ internal readonly record struct InitReport(InitReport.Kind What, int Value)
 {
     public enum Kind : byte
     {
+        /// <summary>The container is complete, and the command is about to run.</summary>
+        Started = 1,
+
         /// <summary>The command cannot be executed; an errno.</summary>
-        CommandFailed = 1,
+        CommandFailed,
 
         /// <summary>The command exited; its status.</summary>
         Exited,
@@ -62,6 +65,12 @@ internal readonly record struct InitReport(InitReport.Kind What, int Value)
 
         /// <summary>The launcher cannot make the container; a pipe with the reason in words comes along.</summary>
         Refused,
+
+        /// <summary>With the other end of a booted system's console.</summary>
+        Console,
+
+        /// <summary>With the socket that a booted system tells its state to (sd_notify(3)).</summary>
+        Notify,
     }
 
     // Error numbers stay below 4096 for ever: the kernel's own limit (MAX_ERRNO).

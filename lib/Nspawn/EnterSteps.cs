@@ -14,7 +14,7 @@ internal sealed class EnterSteps(ContainerSpec spec, PlanWriter plan, StepList s
     {
         if (terminal is { } slave)
             TerminalSteps.Attach(spec, steps, slave);
-        ulong keep = ContainerCapabilities.Bits(spec);
+        ulong keep = spec.Target is { } target ? target.Capabilities : ContainerCapabilities.Bits(spec);
         AddUmask();
         AddOutOfMemoryScore();
         AddLimits();
@@ -22,6 +22,16 @@ internal sealed class EnterSteps(ContainerSpec spec, PlanWriter plan, StepList s
         AddPrivileges();
         AddUser(spec.User, keep);
         steps.Do(new StepLabel("chdir", spec.WorkingDirectory), chdir, plan.Text(spec.WorkingDirectory));
+        if (spec.Target is not null || spec.Boot is not null)
+            AddDeathSignal();
+    }
+
+    // The container goes on without us, so an entered command has to end with whoever entered it; and an init that is not ours with the
+    // launcher. Becoming a user resets this.
+    private void AddDeathSignal()
+    {
+        const int PR_SET_PDEATHSIG = 1;
+        steps.Do(new StepLabel("prctl", "signal at the parent's death"), prctl, PR_SET_PDEATHSIG, (int)Signal.SIGKILL, 0, 0, 0);
     }
 
     private void AddUmask()

@@ -11,6 +11,9 @@ internal unsafe struct KernelStep
 {
     public const int ArgumentCount = 6, RegisterCount = 256;
 
+    /// <summary>Holds <see cref="CloneContext.Target"/> from the start.</summary>
+    public const int TargetRegister = RegisterCount - 1;
+
     /// <summary>In place of a call: sends a report with a descriptor. Arguments: the kind, the descriptor.</summary>
     public const int Tell = -1;
 
@@ -59,6 +62,12 @@ internal unsafe struct KernelPlan
 
     public long AfterCount;
 
+    /// <summary>Not 0: the command is to be process 1 itself, and the launcher watches it.</summary>
+    public long IsInit;
+
+    /// <summary>Folders of control groups that the launcher removes at the end, with all below them; ends with null.</summary>
+    public byte** CgroupTrees;
+
     /// <summary>Where the program may be, in order; ends with null.</summary>
     public byte** Programs;
 
@@ -101,6 +110,8 @@ internal unsafe struct CloneContext
         numbers.CopyTo(new Span<int>(copy, numbers.Length));
         return copy;
     }
+    /// <summary>A descriptor of the process whose container is to be entered; 0: none.</summary>
+    public int Target;
 
     /// <summary>Our own command line, which nobody inside is to read in /proc/1/cmdline.</summary>
     public byte* CommandLine;

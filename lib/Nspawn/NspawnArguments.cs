@@ -1,3 +1,4 @@
+using Layerbox.Nspawn.Boot;
 using Layerbox.Posix;
 
 namespace Layerbox.Nspawn;
@@ -8,7 +9,24 @@ internal static class NspawnArguments
     /// <param name="spec">What is to run.</param>
     /// <param name="root">Its root, absolute.</param>
     /// <exception cref="PosixException">The source of a bind does not exist.</exception>
-    public static List<string> Of(ContainerSpec spec, string root)
+    public static List<string> Of(ContainerSpec spec, string root) =>
+        // Its default console mode swallows standard input and hangs on files.
+        [.. Common(spec, root), "--console=pipe", "--", $"/proc/self/fd/{ContainerDescriptors.Executable}", ContainerEntry.Init, ContainerEntry.Version];
+
+    /// <summary>The same for a system that boots; what it writes to its console comes out of nspawn.</summary>
+    /// <inheritdoc cref="Of"/>
+    public static List<string> OfBoot(ContainerSpec spec, string root)
+    {
+        ContainerBoot boot = spec.Boot!;
+        // nspawn looks for an init at the same places as we do. Any other is not "booted", but is process 1 all the same.
+        List<string> arguments = [.. Common(spec, root), "--console=read-only", "--notify-ready=yes", "--setenv=container=layerbox"];
+        if (boot.Init is null)
+            arguments.Add("--boot");
+        arguments.AddRange(["--", .. boot.Init is { } init ? [init] : Array.Empty<string>(), .. boot.AllArguments]);
+        return arguments;
+    }
+
+    private static List<string> Common(ContainerSpec spec, string root)
     {
         (IReadOnlyList<string> keep, IReadOnlyList<string> drop) = ContainerCapabilities.OfNspawn(spec);
         List<string> arguments =
@@ -18,8 +36,6 @@ internal static class NspawnArguments
             "--register=no", "--keep-unit",
             // Nothing of the host's configuration, time zone, journal or resolver reaches the image.
             "--settings=no", "--timezone=off", "--link-journal=no", "--resolv-conf=off",
-            // Its default mode swallows standard input and hangs on files.
-            "--console=pipe",
             $"--machine=layerbox-{Guid.NewGuid():N}",
             $"--hostname={spec.HostName}",
             $"--directory={root}",
@@ -34,7 +50,6 @@ internal static class NspawnArguments
             arguments.Add($"{(bind.ReadOnly ? "--bind-ro" : "--bind")}={Escape(RealPath.Of(bind.Source))}:{Escape(bind.Destination)}{(bind.IsRecursive ? "" : ":norbind")}");
         foreach (string tmpfs in spec.Tmpfs)
             arguments.Add($"--tmpfs={Escape(tmpfs)}");
-        arguments.AddRange(["--", $"/proc/self/fd/{ContainerDescriptors.Executable}", ContainerEntry.Init, ContainerEntry.Version]);
         return arguments;
     }
 

@@ -10,12 +10,12 @@ internal sealed class NspawnContainer : PipedContainer
     // What nspawn has to say when it fails is a line or two.
     private const int ComplaintsMax = 16 * 1024;
 
-    private const string Usr = "usr";
+    internal const string Usr = "usr";
 
     // nspawn 252 makes its device nodes and mounts through a link here, wherever on the host that leads.
-    private static readonly string[] RealFolders = ["dev", "etc", "proc", "root", "run", "sys", "tmp", Usr, "var"];
+    internal static readonly string[] RealFolders = ["dev", "etc", "proc", "root", "run", "sys", "tmp", Usr, "var"];
 
-    private static readonly string[] EmptyFiles = ["etc/machine-id", "etc/os-release", "etc/resolv.conf", "usr/lib/os-release"];
+    internal static readonly string[] EmptyFiles = ["etc/machine-id", "etc/os-release", "etc/resolv.conf", "usr/lib/os-release"];
 
     private readonly NspawnPlan _plan;
     private readonly ContainerTree? _tree;
@@ -42,6 +42,8 @@ internal sealed class NspawnContainer : PipedContainer
         }
         Write(_plan.Bytes);
     }
+
+    protected override (string Engine, ulong Capabilities)? Identity => (NspawnEngine.Name, ContainerCapabilities.Bits(Spec));
 
     protected override void Clean() => _tree?.Clean();
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Layerbox.Nspawn.Boot;
 using Layerbox.Posix;
 
 namespace Layerbox.Nspawn;
@@ -9,6 +10,8 @@ namespace Layerbox.Nspawn;
 /// </summary>
 public sealed class NspawnEngine : ContainerEngine
 {
+    internal const string Name = "nspawn";
+
     /// <summary>Names the executable where the running one cannot be used inside of images, as under "dotnet run" and in tests.</summary>
     public const string ExecutableVariable = "LAYERBOX_BIN";
 
@@ -33,15 +36,37 @@ public sealed class NspawnEngine : ContainerEngine
         return ContainerOutline.Of(spec, mounts, [Program, .. NspawnArguments.Of(spec, root).Where(argument => !argument.StartsWith("--machine=", StringComparison.Ordinal))]);
     }
 
+    public override BootedContainer Boot(ContainerSpec spec, ContainerBoot boot)
+    {
+        BootListener listener = new(boot.Console);
+        try
+        {
+            ContainerSpec init = boot.Describe(spec, listener).Resolve();
+            (string program, string executable) = Programs(init);
+            return new BootedContainer(new NspawnBootContainer(init, program, executable), listener, spec, new BuiltinEngine { Executable = executable }.Enter);
+        }
+        catch
+        {
+            listener.Dispose();
+            throw;
+        }
+    }
+
+    public override RunningContainer Start(ContainerSpec spec)
+    {
+        spec = spec.Resolve();
+        (string program, string executable) = Programs(spec);
+        return new NspawnContainer(spec, program, executable);
+    }
+
     private static void RefuseLimits(ContainerSpec spec)
     {
         if (!spec.Limits.IsNone)
             throw new ContainerException("limits of memory, processes, processors and disks are kept by the built-in engine only");
     }
 
-    public override RunningContainer Start(ContainerSpec spec)
+    private (string Nspawn, string Executable) Programs(ContainerSpec spec)
     {
-        spec = spec.Resolve();
         RefuseLimits(spec);
         if (ProcessOwner.EffectiveUid != 0)
             throw new ContainerException($"{Program} needs root: run this with sudo");
@@ -49,8 +74,9 @@ public sealed class NspawnEngine : ContainerEngine
             ?? throw new ContainerException($"{Program} is not installed (Debian, Ubuntu, Fedora, RHEL: package systemd-container)");
         if (!Files.Exists("/proc/self/fd"))
             throw new ContainerException($"{Program} needs /proc, which is not mounted here");
-        string executable = Executable
-            ?? throw new ContainerException($"this is not the published executable, which has to run inside: set {ExecutableVariable} to where that is");
-        return new NspawnContainer(spec, program, executable);
+        return (
+            program,
+            Executable
+                ?? throw new ContainerException($"this is not the published executable, which has to run inside: set {ExecutableVariable} to where that is"));
     }
 }

@@ -39,6 +39,7 @@ internal static unsafe class OwnClone
             Reports = Number(reports, 0),
             Control = Number(control, 0),
             Forwarded = CloneContext.Numbers([.. spec.ForwardedDescriptors.Select(fd => Number(fd, 0))]),
+            Target = Number(spec.Target?.Process, 0),
             CommandLine = (byte*)commandLine,
             CommandLineLength = length,
         };

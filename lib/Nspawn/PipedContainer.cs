@@ -19,7 +19,10 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
     private ChildProcess? _child;
     private readonly List<InitReport> _told = [];
     private ContainerResult? _result;
-    private bool _isFinished;
+    private readonly Lock _announcementLock = new();
+    private SafeFileHandle? _announcement;
+    private int? _process1;
+    private bool _isFinished, _hasStarted;
 
     protected ContainerSpec Spec => spec;
 
@@ -132,10 +135,12 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
         }
         using (descriptor)
         {
-            if (report.What == InitReport.Kind.Made && Made is { } made && (descriptor is null ? report.Value : ProcessOf(descriptor)) is > 0 and var id)
+            if (report.What == InitReport.Kind.Made && Made is { } made && NumberOf(report, descriptor) is > 0 and var id)
                 made(id);
         }
     }
+
+    private static int NumberOf(InitReport made, SafeFileHandle? process) => process is null ? made.Value : ProcessOf(process);
 
     // Inside it has another number: only the kernel knows ours (proc(5), fdinfo of a pidfd). -1: it has ended.
     private static int ProcessOf(SafeFileHandle process)
@@ -146,12 +151,56 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
             && int.TryParse(line.AsSpan(Field.Length).Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int id) ? id : -1;
     }
 
+    /// <summary>What others are told of the engine that made this, and of what root inside may do; null: nothing is told.</summary>
+    protected abstract (string Engine, ulong Capabilities)? Identity { get; }
+
+    /// <summary>The number of process 1 outside, where nobody tells it.</summary>
+    protected virtual int? FindProcess1() => null;
+
+    /// <summary>Process 1 is under the system call filter that was asked for, so that what is entered has to be as well.</summary>
+    protected virtual bool HasFilter => true;
+
+    /// <summary>Whoever is reported as made is process 1 of the container, and not only on the way to it.</summary>
+    protected virtual bool MadeIsProcess1 => true;
+
+    /// <summary>Tells others of the container, once there is one: one that is still being made cannot be entered. Later calls do nothing.</summary>
+    protected void Announce()
+    {
+        lock (_announcementLock)
+            AnnounceOnce();
+    }
+
+    private void AnnounceOnce()
+    {
+        if (!_hasStarted || _isFinished || _announcement is not null || Identity is not { } identity || (_process1 ??= FindProcess1()) is not { } process1)
+            return;
+        if (HostProcess.StartTime(process1) is not { } startTime)
+            return;
+        string id = Guid.NewGuid().ToString("N")[..8];
+        // Of a system that boots, what commands that are entered are given.
+        ContainerSpec commands = spec.Boot?.Commands ?? spec;
+        ContainerDescription description = new(id, spec.Name ?? id, identity.Engine, spec.Boot is not null, RealPath.Of(spec.Root), process1, startTime, identity.Capabilities)
+        {
+            Command = spec.Command,
+            Environment = commands.Environment ?? ContainerSpec.DefaultEnvironment(commands.User),
+            User = commands.User,
+            WorkingDirectory = commands.WorkingDirectory,
+            NoNewPrivileges = spec.NoNewPrivileges,
+            SystemCallFilter = spec.SystemCallFilter && HasFilter,
+        };
+        _announcement = ContainerRegistry.Announce(description);
+        if (spec.Boot?.Listener is { } listener)
+            listener.Description = description;
+    }
+
     // The reports end when process 1 has ended, and everything else inside with it, even where the child died first.
     private void Finish()
     {
         if (_isFinished)
             return;
         _isFinished = true;
+        lock (_announcementLock)
+            _announcement?.Dispose();
         CloseControl();
         if (_child is { } child)
         {
@@ -174,7 +223,12 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
             if (InitReport.Receive(_reports!, out SafeFileHandle? descriptor) is not { } report)
                 return true;
             _told.Add(report);
-            Hear(report, descriptor);
+            _hasStarted |= report.What == InitReport.Kind.Started;
+            if (report.What == InitReport.Kind.Made && MadeIsProcess1)
+                _process1 = NumberOf(report, descriptor);
+            Announce();
+            if (spec.Boot?.Listener?.Take(report, descriptor) is not true)
+                Hear(report, descriptor);
         }
         return false;
     }
@@ -216,7 +270,7 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
                     return new ContainerResult(ProcessExit.Killed((Signal)report.Value), timedOut);
                 case InitReport.Kind.CommandFailed:
                     return ContainerResult.CannotExecute(new PosixException("run", (Errno)report.Value, spec.Command[0]));
-                case InitReport.Kind.Made or InitReport.Kind.Terminal:
+                case InitReport.Kind.Started or InitReport.Kind.Made or InitReport.Kind.Terminal or InitReport.Kind.Console or InitReport.Kind.Notify:
                     break;
                 default:
                     throw Explain(report);

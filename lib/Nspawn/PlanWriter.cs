@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Layerbox.Nspawn.Boot;
 using Layerbox.Posix;
 
 namespace Layerbox.Nspawn;
@@ -42,6 +43,12 @@ internal sealed unsafe class PlanWriter
     private byte _registers;
 
     public PlanWriter() => Room(sizeof(KernelPlan));
+
+    /// <summary>See <see cref="KernelPlan.IsInit"/>.</summary>
+    public bool IsInit { get; set; }
+
+    /// <summary>See <see cref="KernelPlan.CgroupTrees"/>.</summary>
+    public IReadOnlyList<string> CgroupTrees { get; set; } = [];
 
     /// <summary>Bytes, and where they are.</summary>
     public StepArgument Bytes(ReadOnlySpan<byte> bytes)
@@ -88,13 +95,16 @@ internal sealed unsafe class PlanWriter
 
     /// <exception cref="ContainerException">The description asks for more than a plan can hold.</exception>
     public Register NewRegister() =>
-        ++_registers != 0 ? new Register(_registers) : throw new ContainerException("too many mounts for one container");
+        ++_registers != KernelStep.TargetRegister ? new Register(_registers) : throw new ContainerException("too many mounts for one container");
 
     /// <summary>The whole block; nothing can be added afterwards.</summary>
     public byte[] Finish(ulong cloneFlags, StepList setup, StepList enter, StepList after, PlannedCommand command, UserNamespace? users = null)
     {
+        StepArgument trees = Texts(CgroupTrees);
         KernelPlan plan = new()
         {
+            IsInit = IsInit ? 1 : 0,
+            CgroupTrees = (byte**)trees.Value,
             CloneFlags = cloneFlags,
             Setup = (KernelStep*)Append(setup),
             SetupCount = setup.Steps.Count,
@@ -114,7 +124,7 @@ internal sealed unsafe class PlanWriter
             GroupMapper = users?.GroupMapper is { } groupMapper ? (byte*)Text(groupMapper).Value : null,
         };
         MemoryMarshal.Write(CollectionsMarshal.AsSpan(_bytes), in plan);
-        foreach (byte** pointer in (byte**[])[(byte**)&plan.Setup, (byte**)&plan.Enter, (byte**)&plan.After, (byte**)&plan.Programs, (byte**)&plan.Arguments, (byte**)&plan.Environment])
+        foreach (byte** pointer in (byte**[])[(byte**)&plan.Setup, (byte**)&plan.Enter, (byte**)&plan.After, (byte**)&plan.CgroupTrees, (byte**)&plan.Programs, (byte**)&plan.Arguments, (byte**)&plan.Environment])
             _relocations.Add((int)((byte*)pointer - (byte*)&plan));
         foreach (byte** pointer in (byte**[])[&plan.ListenPid, &plan.UserMap, &plan.GroupMap, &plan.UserMapper, &plan.GroupMapper])
         {
@@ -188,7 +198,7 @@ internal sealed record PlannedCommand(IEnumerable<string> Programs, IReadOnlyLis
         int count = spec.ForwardedDescriptors.Count;
         if (count > 0)
             environment = [.. environment.Where(v => !v.StartsWith(ListenFds, StringComparison.Ordinal) && !v.StartsWith(ListenPid, StringComparison.Ordinal)), string.Create(CultureInfo.InvariantCulture, $"{ListenFds}{count}"), ListenPid];
-        return new PlannedCommand(ProgramsOf(spec.Command[0], environment), spec.Command, environment, count) { IsHeld = spec.IsHeld };
+        return new PlannedCommand(spec.Boot is { Init: null } ? ContainerBoot.Inits : ProgramsOf(spec.Command[0], environment), spec.Command, environment, count) { IsHeld = spec.IsHeld };
     }
 
     // execvp(3), but on the command's own PATH.

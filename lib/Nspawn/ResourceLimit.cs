@@ -35,6 +35,17 @@ public sealed record ResourceLimit(string Name, ulong Soft, ulong Hard)
 
     private static string Text(ulong value) => value == Unlimited ? "unlimited" : value.ToString(CultureInfo.InvariantCulture);
 
+    /// <summary>The largest file that this process may write, in bytes.</summary>
+    internal static unsafe ulong OwnFileSize
+    {
+        get
+        {
+            const int RLIMIT_FSIZE = 1;
+            ulong* own = stackalloc ulong[2];
+            return Call(prlimit64, 0, RLIMIT_FSIZE, 0, (nint)own) < 0 ? 0 : own[0];
+        }
+    }
+
     /// <summary>
     /// How many files a command may have open: what Linux gives its first process and systemd allows, so that builds do not depend on the
     /// shell that starts them; less where we have less ourselves.

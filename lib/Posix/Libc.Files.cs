@@ -39,6 +39,9 @@ internal static unsafe partial class Libc
     internal static partial int munmap(void* address, nuint length);
 
     [LibraryImport(Name, SetLastError = true)]
+    internal static partial int memfd_create(byte* name, uint flags);
+
+    [LibraryImport(Name, SetLastError = true)]
     internal static partial int ftruncate(SafeFileHandle fd, long length);
 
     [LibraryImport(Name, SetLastError = true)]

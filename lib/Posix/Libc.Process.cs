@@ -54,6 +54,9 @@ internal static unsafe partial class Libc
     internal static partial nint recvmsg(SafeFileHandle socket, void* header, int flags);
 
     [LibraryImport(Name, SetLastError = true)]
+    internal static partial int shutdown(SafeFileHandle socket, int how);
+
+    [LibraryImport(Name, SetLastError = true)]
     internal static partial int poll(PollFd* fds, nuint count, int timeout);
 
     [LibraryImport(Name, SetLastError = true)]

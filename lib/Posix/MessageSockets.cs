@@ -62,6 +62,13 @@ public static unsafe class MessageSockets
         }
     }
 
+    /// <summary>Ends all receiving on this socket: what waits for a message gets the end.</summary>
+    public static void StopReceiving(SafeFileHandle socket)
+    {
+        const int SHUT_RD = 0;
+        _ = Libc.shutdown(socket, SHUT_RD);
+    }
+
     /// <summary>struct iovec</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Vector

@@ -63,3 +63,42 @@ if has systemd-nspawn systemd-container; then
   measure 'container: start and exit against `systemd-nspawn`' --runs 30 -- "${ours[@]}" -- "${nspawn[@]}"
   measure 'container: start and exit against `systemd-nspawn` without its filter' --runs 60 -- "${ours[@]}" -- env SYSTEMD_SECCOMP=0 "${nspawn[@]}"
 fi
+
+# A whole boot of Debian, a question to the system, and its stop; and a command in a system that runs.
+tar=$root/artifacts/debian-systemd.tar
+if has systemd-nspawn systemd-container && has nsenter util-linux && "$root/scripts/make-rootfs" --systemd "$tar" >&2; then
+  mkdir debian
+  tar --extract --file "$tar" --directory debian
+  : >debian/etc/machine-id
+  # What it takes with nspawn alone: a copy that goes (an overlay here, -x there would be a snapshot or a copy of all files), the socket, the leader, and a clean stop.
+  cat >nspawn-boot <<'BOOT'
+#!/usr/bin/env python3
+import os, socket, subprocess, sys, signal
+path = f"/tmp/layerbox-bench-{os.getpid()}"
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(path)
+p = subprocess.Popen(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--notify-ready=yes", "--settings=no", "--timezone=off", "--link-journal=no",
+    "--console=read-only", "--private-network", "-x", "-D", sys.argv[1], "-b"], env={"PATH": os.environ["PATH"], "NOTIFY_SOCKET": path},
+    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+leader = None
+while True:
+    m = s.recv(4096).decode()
+    for line in m.split("\n"):
+        if line.startswith("X_NSPAWN_LEADER_PID="):
+            leader = int(line.split("=")[1])
+    if "READY=1" in m:
+        break
+subprocess.run(["nsenter", "-t", str(leader), "-a", "--", "systemctl", "is-system-running"], stdout=subprocess.DEVNULL, check=True)
+os.kill(leader, signal.SIGRTMIN + 4)
+os.unlink(path)
+sys.exit(p.wait())
+BOOT
+  chmod +x nspawn-boot
+  measure 'container: boot, command, stop against `systemd-nspawn -x`' --runs 10 -- "$L" container-run "$PWD/debian" --boot -- systemctl is-system-running -- ./nspawn-boot "$PWD/debian"
+  "$L" container-run "$image" --name bench-enter /bin/busybox sleep 1000 &
+  running=$!
+  until "$L" container-list | grep -q bench-enter; do sleep 0.05; done
+  leader=$("$L" container-list | sed -n 's/.*"name":"bench-enter".*"process_1":\([0-9]*\).*/\1/p')
+  measure 'container: enter one that runs against `nsenter`' --runs 100 -- "$L" container-enter bench-enter -- /bin/true -- nsenter --target "$leader" --all -- /bin/true
+  kill -9 "$running"
+fi

@@ -17,18 +17,20 @@ internal sealed class CgroupSteps(PlanWriter plan, StepList setup, StepList afte
     /// <summary>Where the kernel counts who was killed for want of memory; null: nobody can be.</summary>
     public string? OutOfMemoryFile { get; private set; }
 
+    /// <summary>The groups that were made, by where their hierarchies are mounted.</summary>
+    public Dictionary<string, string> Folders { get; } = new(StringComparer.Ordinal);
+
     /// <param name="groups">What is to be limited.</param>
     /// <param name="name">Of the new groups; no other container may have it.</param>
     /// <exception cref="ContainerException">One of our groups cannot be divided.</exception>
     public void Add(IReadOnlyList<CgroupGroup> groups, string name)
     {
-        List<string> folders = [];
         foreach (CgroupGroup group in groups)
         {
             CgroupHierarchy hierarchy = group.Hierarchy;
             string above = hierarchy.Version == 1 ? hierarchy.Folder : CgroupDelegation.Prepare(hierarchy, [.. group.Settings.Select(setting => setting.Controller).Distinct()]);
             string folder = $"{above}/{name}";
-            folders.Add(folder);
+            Folders[hierarchy.Mount] = folder;
             setup.Do(new StepLabel("make control group", folder), mkdirat, AT_FDCWD, plan.Text(folder), FolderMode);
             foreach (CgroupSetting setting in group.Settings)
                 Write($"{folder}/{setting.File}", $"write '{setting.Text}'", setting.Text);
@@ -37,7 +39,7 @@ internal sealed class CgroupSteps(PlanWriter plan, StepList setup, StepList afte
             Remove(folder);
         }
         // When all are made: who has joined a group may lack the memory for another.
-        foreach (string folder in folders)
+        foreach (string folder in Folders.Values)
             Write($"{folder}/cgroup.procs", "join control group", "0");
         setup.Do(new StepLabel("unshare", "control groups"), unshare, CLONE_NEWCGROUP);
     }

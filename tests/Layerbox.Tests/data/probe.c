@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -42,6 +43,16 @@ static int calls(void) {
   say("x32", syscall(0x40000000 | SYS_getpid));
   say("getpid", syscall(SYS_getpid));
   return 0;
+}
+
+// A container of that name, with the process as its first one.
+static int announce(const char *name, const char *process, const char *start) {
+  int fd = memfd_create("layerbox-container", MFD_ALLOW_SEALING);
+  dprintf(fd, "layerbox-container 1%cid=%s%cname=%s%cengine=builtin%croot=/%cprocess1=%s%cstart=%s%c", 0, name, 0, name, 0, 0, 0, process, 0, start, 0);
+  fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+  puts("announced");
+  fflush(stdout);
+  return sleep(1000);
 }
 
 static int call32(void) {
@@ -122,6 +133,7 @@ static int spin(long work) {
 
 int main(int argc, char **argv) {
   if (!strcmp(argv[1], "calls")) return calls();
+  if (!strcmp(argv[1], "announce")) return announce(argv[2], argv[3], argv[4]);
   if (!strcmp(argv[1], "call32")) return call32();
   if (!strcmp(argv[1], "reach")) return reach(argv[2], atoi(argv[3]));
   if (!strcmp(argv[1], "orphans")) return orphans(atoi(argv[2]));

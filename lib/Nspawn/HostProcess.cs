@@ -1,0 +1,80 @@
+using System.Globalization;
+using System.Text;
+using Layerbox.Posix;
+
+namespace Layerbox.Nspawn;
+
+/// <summary>What /proc tells of a process (proc(5)). All of it is null or empty when the process has ended meanwhile.</summary>
+internal static class HostProcess
+{
+    /// <summary>When it started, in clock ticks since the machine did: with the number it names one process for ever.</summary>
+    public static ulong? StartTime(int id)
+    {
+        // The name, in parentheses, may hold anything; then comes field 3.
+        const int Field = 22 - 3;
+        return Text(id, "stat") is { } stat && stat[(stat.LastIndexOf(')') + 2)..].Split(' ') is { Length: > Field } fields
+            ? ulong.Parse(fields[Field], CultureInfo.InvariantCulture)
+            : null;
+    }
+
+    /// <summary>All processes that this one can see.</summary>
+    public static IEnumerable<int> All()
+    {
+        foreach ((byte[] name, _) in Directories.List(Directories.Open("/proc")))
+        {
+            if (int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int id))
+                yield return id;
+        }
+    }
+
+    /// <summary>Its children.</summary>
+    public static IReadOnlyList<int> Children(int id) =>
+        [.. (Text(id, $"task/{id}/children") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(text => int.Parse(text, CultureInfo.InvariantCulture))];
+
+    /// <summary>Its numbers, from our process namespace to its own.</summary>
+    public static IReadOnlyList<int> Numbers(int id) =>
+        [.. (Status(id, "NSpid:") ?? "").Split(['\t', ' '], StringSplitOptions.RemoveEmptyEntries).Select(text => int.Parse(text, CultureInfo.InvariantCulture))];
+
+    /// <summary>The nearest process below this one that is process 1 of a namespace of its own.</summary>
+    public static int? FindProcess1Below(int id)
+    {
+        foreach (int child in Children(id))
+        {
+            if (Numbers(child) is [.., 1] numbers && numbers.Count > Numbers(id).Count)
+                return child;
+            if (FindProcess1Below(child) is { } found)
+                return found;
+        }
+        return null;
+    }
+
+    /// <summary>What identifies one of its namespaces, such as "pid:[4026531836]".</summary>
+    public static string? Namespace(string id, string kind)
+    {
+        try
+        {
+            return PathText.FromBytes(Files.ReadLink(Directories.Current, PathText.ToBytes($"/proc/{id}/ns/{kind}")));
+        }
+        catch (PosixException e) when (e.Errno is Errno.ENOENT or Errno.ESRCH or Errno.EACCES)
+        {
+            return null;
+        }
+    }
+
+    private static string? Status(int id, string key) =>
+        Text(id, "status")?.Split('\n').FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal))?[key.Length..];
+
+    private static string? Text(int id, string name) => Text(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/{name}"));
+
+    private static string? Text(string path)
+    {
+        try
+        {
+            return Encoding.Latin1.GetString(WholeFile.Read(path));
+        }
+        catch (PosixException e) when (e.Errno is Errno.ENOENT or Errno.ESRCH)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,218 @@
+using System.Diagnostics;
+using System.Text;
+using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.Tests.Nspawn;
+
+/// <summary>Systems that are booted, by both engines.</summary>
+public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    // By its path as the kernel knows it: "layerbox-" and a number that is made up.
+    private const string Cgroups = "find /sys/fs/cgroup -type d -name 'layerbox-*' -prune";
+
+    private static ProcessResult Tool(params string[] arguments) => ChildProcess.Run(new ProgramStart(Published.OrSkip(), arguments), ReadOnlyMemory<byte>.Empty);
+
+    private ProcessResult Boot(params string[] arguments) => Tool(["container-run", shared.OrSkip(), "--boot", .. arguments]);
+
+    private static ProcessResult Enter(RunningTool running, params string[] arguments) => Tool(["container-enter", running.Name, .. arguments]);
+
+    // A unit that the system starts on its way up, as options that show it inside.
+    private string[] Unit(string name, string service)
+    {
+        string file = shared.Outside($"{name}.service");
+        System.IO.File.WriteAllText(file, $"[Service]\nType=oneshot\n{service}\n");
+        return ["--bind", $"{file}:/etc/systemd/system/{name}.service:ro", "--init-argument", $"systemd.wants={name}.service"];
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Boots_runs_the_command_and_leaves_nothing(string engine)
+    {
+        string root = shared.OrSkip();
+        string before = Listing(root);
+        foreach (string[] options in (string[][])[[], ["--read-only", "--tmpfs", "/var/lib/systemd"], ["--network", "host"]])
+        {
+            ProcessResult result = Boot(["--engine", engine, .. options, "--", "sh", "-c", "systemctl is-system-running; systemctl --failed --no-legend; cat /proc/1/comm; hostname; exit 7"]);
+            Assert.Equal(("running\nsystemd\nlayerbox\n", "", 7), (result.OutputText, result.ErrorText, result.Exit.Status));
+        }
+        Assert.Equal(before, Listing(root));
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Entered_commands_are_at_home(string engine)
+    {
+        RunningTool running = shared.Running(engine);
+        string Inside(string script, params string[] options) => Enter(running, [.. options, "--", "sh", "-c", script]).ThrowIfFailed().OutputText;
+
+        Assert.Equal("A=1 2\nHOME=/root\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nPWD=/\ncontainer=layerbox\n", Inside("env | sort"));
+        // What process 1 may do, and where it is; one entry a line.
+        const string Rights = "grep -E '^(CapBnd|NoNewPrivs|Seccomp):' /proc/{0}/status; readlink /proc/{0}/ns/cgroup /proc/{0}/ns/ipc /proc/{0}/ns/mnt /proc/{0}/ns/net /proc/{0}/ns/pid /proc/{0}/ns/uts";
+        Assert.Equal(Inside(Rights.Replace("{0}", "1", StringComparison.Ordinal)), Inside(Rights.Replace("{0}", "self", StringComparison.Ordinal)));
+        Assert.Equal(Inside("grep CapBnd /proc/self/status")[7..], Inside("grep CapEff /proc/self/status")[7..]);
+        Assert.All(Inside("cat /proc/self/cgroup").Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.DoesNotContain("..", line));
+        Assert.Contains("0::/entered", Inside("cat /proc/self/cgroup"));
+        Assert.Equal("65534 65534 /usr\n", Inside("echo $(id -u) $(id -g) $(pwd)", "--user", "nobody", "--workdir", "/usr"));
+        // Both ends are open, and no other descriptor.
+        Assert.Equal("0\n1\n2\n3\n", Inside("ls /proc/self/fd"));
+        foreach ((string script, int status) in new[] { ("exit 9", 9), ("kill -KILL $$", 137), ("kill -TERM $$", 143), ("exec /nope", 127) })
+            Assert.Equal(status, Enter(running, "--", "sh", "-c", script).Exit.Status);
+        byte[] bytes = [0, 0xFF, .. "line\r\n"u8, 0x1B];
+        Assert.Equal(bytes, ChildProcess.Run(new ProgramStart(Published.OrSkip(), "container-enter", running.Name, "--", "cat"), bytes).Output);
+        Assert.Contains("\"booted\":true", Tool("container-list").OutputText);
+    }
+
+    [Theory]
+    [InlineData("builtin", "exit 9", 9)]
+    [InlineData("builtin", "kill -TERM $$", 143)]
+    [InlineData("builtin", "kill -KILL $$", 137)]
+    [InlineData("nspawn", "exit 9", 9)]
+    public void A_unit_ends_with_the_status_of_its_command(string engine, string script, int status)
+    {
+        ProcessResult result = Boot("--engine", engine, "--unit", "--user", "nobody", "--env", "A=1 2", "--workdir", "/usr", "--", "sh", "-c", $"cat /proc/self/cgroup; echo \"$A\" $(id -u) $(pwd) '$HOME' %n; {script}");
+        Assert.Contains("0::/system.slice/layerbox-", result.OutputText);
+        Assert.EndsWith("1 2 65534 /usr $HOME %n\n", result.OutputText);
+        Assert.Equal(status, result.Exit.Status);
+    }
+
+    [Fact]
+    public void A_failed_unit_is_seen()
+    {
+        string[] failing = Unit("failing", "ExecStart=/bin/false");
+        ProcessResult degraded = Boot([.. failing, "--", "systemctl", "is-system-running"]), required = Boot([.. failing, "--require-units", "--", "id"]);
+        Assert.Equal(("degraded\n", 1), (degraded.OutputText, degraded.Exit.Status));
+        Assert.Equal(("", 125), (required.OutputText, required.Exit.Status));
+        Assert.StartsWith("container-run: units failed: failing.service\n", required.ErrorText);
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void A_boot_that_hangs_ends_with_the_last_lines_of_the_console(string engine)
+    {
+        ProcessResult result = Boot(["--engine", engine, .. Unit("hanging", "ExecStart=/bin/sh -c 'echo waits for nothing >/dev/console; exec sleep infinity'"), "--boot-timeout", "4s", "--", "id"]);
+        Assert.Equal(("", 124), (result.OutputText, result.Exit.Status));
+        Assert.StartsWith("container-run: the system is not up after 4 s", result.ErrorText);
+        Assert.Contains("  console: waits for nothing\n", result.ErrorText);
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void A_signal_while_it_boots_ends_it(string engine)
+    {
+        string[] hanging = Unit("never", "ExecStart=/bin/sh -c 'echo hangs >/dev/console; exec sleep infinity'");
+        string console = shared.Outside($"console-{engine}");
+        using RunningTool tool = RunningTool.Run([Published.OrSkip(), "container-run", shared.OrSkip(), "--boot", "--engine", engine, .. hanging, "--console", console, "--", "id"], "never");
+        Until(() => System.IO.File.Exists(console) && System.IO.File.ReadAllText(console).Contains("hangs", StringComparison.Ordinal));
+        tool.Process.Kill(Signal.SIGTERM);
+        Assert.Equal(("", 143), (tool.ReadToEnd(), tool.Process.Wait().ShellStatus));
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void A_stop_that_hangs_is_made_harder(string engine)
+    {
+        string[] stubborn = Unit("stubborn", "RemainAfterExit=yes\nExecStart=/bin/true\nExecStop=/bin/sleep infinity\nTimeoutStopSec=infinity");
+        Stopwatch taken = Stopwatch.StartNew();
+        ProcessResult result = Boot(["--engine", engine, .. stubborn, "--stop", "clean", "--stop-timeout", "1s", "--", "sh", "-c", "exit 3"]);
+        Assert.Equal((3, ""), (result.Exit.Status, result.ErrorText));
+        Assert.InRange(taken.Elapsed, TimeSpan.FromSeconds(1), Patience);
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Without_a_command_the_status_is_that_of_the_init(string engine)
+    {
+        string file = shared.Outside("out"), console = shared.Outside("console");
+        System.IO.File.WriteAllText(file, "");
+        ProcessResult result = Boot(["--engine", engine, .. Unit("work", "ExecStart=/bin/sh -c 'echo done >/out; exit 42'\nSuccessAction=exit-force\nFailureAction=exit-force"), "--bind", $"{file}:/out", "--console", console]);
+        Assert.Equal(("", 42), (result.ErrorText, result.Exit.Status));
+        Assert.Equal("done\n", System.IO.File.ReadAllText(file));
+        Assert.Contains("work.service", System.IO.File.ReadAllText(console));
+
+        using RunningTool waiting = RunningTool.Run([Published.OrSkip(), "container-run", shared.OrSkip(), "--boot", "--engine", engine, "--name", $"waiting-{engine}"], $"waiting-{engine}");
+        Until(() => Tool("container-enter", waiting.Name, "--", "systemctl", "is-system-running").OutputText == "running\n");
+        waiting.Process.Kill(Signal.SIGTERM);
+        Assert.Equal(0, waiting.Process.Wait().Status);
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Killed_at_any_moment_it_leaves_nothing(string engine)
+    {
+        string root = shared.OrSkip(), tool = Published.OrSkip(), mark = $"killed{Guid.NewGuid():N}";
+        Random random = new(1);
+        HashSet<string> before = [.. Programs.Shell(Cgroups).Split('\n')];
+        using SafeFileHandle nothing = Files.Open("/dev/null", OpenFlags.ReadWrite);
+        for (int i = 0; i < 10; i++)
+        {
+            using ChildProcess run = ChildProcess.Start(new ProgramStart(tool, "container-run", root, "--boot", "--engine", engine, "--hostname", mark, "--", "sleep", "1000") { Input = nothing, Output = nothing, Error = nothing });
+            Thread.Sleep(random.Next(600));
+            run.Kill(Signal.SIGKILL);
+            run.Wait();
+        }
+        Until(() => !Hosts().Contains(mark));
+        Until(() => before.IsSupersetOf(Programs.Shell(Cgroups).Split('\n')));
+        Assert.DoesNotContain(Mounts.List(), mount => mount.Point.StartsWith(root, StringComparison.Ordinal) || mount.Point.StartsWith("/run/systemd/nspawn", StringComparison.Ordinal));
+
+        // The names of all hosts that processes of this machine are on.
+        static string Hosts() => Programs.Shell("for p in /proc/[0-9]*; do nsenter --uts=$p/ns/uts hostname 2>/dev/null || true; done");
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Eight_at_once_do_not_meet(string engine)
+    {
+        string root = shared.OrSkip();
+        ProcessResult[] results = new ProcessResult[8];
+        Thread[] threads = [.. Enumerable.Range(0, results.Length).Select(i => new Thread(() => results[i] = Tool("container-run", root, "--boot", "--engine", engine, "--", "systemctl", "is-system-running")))];
+        foreach (Thread thread in threads)
+            thread.Start();
+        foreach (Thread thread in threads)
+            thread.Join();
+        Assert.All(results, result => Assert.Equal(("running\n", "", 0), (result.OutputText, result.ErrorText, result.Exit.Status)));
+    }
+
+    [Fact]
+    public void A_missing_machine_id_and_a_full_console_are_no_obstacles()
+    {
+        string root = shared.OrSkip(), bare = shared.Outside("bare");
+        Programs.Run("cp", "-a", "--reflink=auto", root, bare);
+        System.IO.File.Delete(Path.Combine(bare, "etc/machine-id"));
+        ProcessResult result = Tool("container-run", bare, "--boot", "--", "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x >/dev/console; test -s /etc/machine-id && echo written");
+        Assert.Equal(("written\n", "", 0), (result.OutputText, result.ErrorText, result.Exit.Status));
+        Assert.False(System.IO.File.Exists(Path.Combine(bare, "etc/machine-id")));
+    }
+
+    [Fact]
+    public void Says_what_is_wrong()
+    {
+        ProcessResult absent = Boot("--init", "/nope", "--", "id"), early = Boot("--init", "/bin/false", "--", "id");
+        Assert.Equal((127, "container-run: /nope: run: No such file or directory\n"), (absent.Exit.Status, absent.ErrorText));
+        Assert.Equal((125, "container-run: the system ended before it was up: exit status 1\n"), (early.Exit.Status, early.ErrorText));
+        ProcessResult option = Tool("container-run", shared.OrSkip(), "--unit", "--", "id");
+        Assert.Equal((125, "container-run: --unit: only with --boot\nTry 'container-run --help' for more information.\n"), (option.Exit.Status, option.ErrorText));
+    }
+
+    private static string Listing(string root) => Programs.Run("find", root, "-printf", "%P %y %m %s %l %T@\n");
+
+    private static void Until(Func<bool> isSo)
+    {
+        Stopwatch waited = Stopwatch.StartNew();
+        while (!isSo())
+        {
+            Assert.True(waited.Elapsed < Patience, "it did not come to be so");
+            Thread.Sleep(50);
+        }
+    }
+}
