@@ -38,7 +38,7 @@ internal sealed class RpmKeyring : IDisposable
     }
 
     /// <summary>Verifies a package, signatures included.</summary>
-    public RpmVerification Verify(string file, Stream stream)
+    public RpmVerification Verify(string file, Stream stream, Action<long> progress)
     {
         string path = file;
         if (file == InputFile.StandardInput)
@@ -49,7 +49,7 @@ internal sealed class RpmKeyring : IDisposable
             copy.Commit();
         }
         using FdStream again = new(Files.Open(path, OpenFlags.ReadOnly), path, canWrite: false);
-        RpmVerification verification = RpmVerification.Of(again);
+        RpmVerification verification = RpmVerification.Of(again, progress);
         ProcessResult result = RunRpmKeys("--define", "_pkgverify_level all", "--checksig", "--verbose", Path.GetFullPath(path));
         RpmFinding[] found = result.Exit.Succeeded ? [] : [new RpmFinding(RpmFindingCodes.Signature, $"{Program}: {Complaint(result)}")];
         return verification with { Checked = [.. verification.Checked, RpmFindingCodes.Signature], Findings = [.. verification.Findings, .. found] };

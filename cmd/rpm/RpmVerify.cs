@@ -37,9 +37,10 @@ internal static class RpmVerify
         using RpmKeyring? keyring = keys.Length == 0 ? null : new RpmKeyring(keys);
         using JsonLineWriter lines = new(io.Out);
         bool isGood = true;
+        CancellationToken cancellation = io.Cancellation;
         int status = RpmFiles.ForEach(Name, files, io, (file, stream) =>
         {
-            RpmVerification verification = keyring is null ? RpmVerification.Of(stream) : keyring.Verify(file, stream);
+            RpmVerification verification = keyring is null ? RpmVerification.Of(stream, Reading) : keyring.Verify(file, stream, Reading);
             isGood &= verification.Findings.Count == 0;
             if (asJson)
                 WriteJson(lines, file, verification);
@@ -47,9 +48,10 @@ internal static class RpmVerify
                 foreach (RpmFinding finding in verification.Findings)
                     io.WriteLine(PathText.Printable($"{InputFile.NameOf(file)}: {finding.Code}: {(finding.Path is null ? "" : $"{BytesText.Escape(finding.Path)}: ")}{finding.Message}"));
             lines.Flush();
-            io.Cancellation.ThrowIfCancellationRequested();
         });
         return status != ExitStatus.Success ? status : isGood ? ExitStatus.Success : ExitStatus.No;
+
+        void Reading(long bytes) => cancellation.ThrowIfCancellationRequested();
     }
 
     private static void WriteJson(JsonLineWriter lines, string file, RpmVerification verification)

@@ -25,6 +25,7 @@ public sealed record CpioMember(byte[] Name, uint? Index, uint Mode, long Size, 
 public sealed class CpioReader : IDisposable
 {
     private const int HeaderSize = 110, MagicSize = 6, DigitsSize = 8, StrippedSize = MagicSize + DigitsSize;
+    private const uint KindMask = 0xF000, Regular = 0x8000; // of st_mode
 
     private readonly TarInput _input;
     private readonly Func<uint, long>? _sizeOf;
@@ -130,7 +131,9 @@ public sealed class CpioReader : IDisposable
         if (name.AsSpan().IndexOf((byte)0) != name.Length - 1)
             throw new TarDefect("a name does not end with its only NUL");
         _input.Skip(Padding(HeaderSize + nameSize));
-        (_expectedSum, _sum) = (hasSum ? sum : null, 0);
+        // Links have none, though their targets are data, too; nor have names of a file whose bytes come with another.
+        bool isSummed = hasSum && (mode & KindMask) == Regular && size > 0;
+        (_expectedSum, _sum) = (isSummed ? sum : null, 0);
         return new CpioMember(name[..^1], null, mode, size, offset);
     }
 

@@ -17,8 +17,8 @@ public sealed class RpmPayload : IDisposable
     // RPMs are made with the usual levels; rpm itself accepts no larger window than zstd's default of 128 MiB.
     private const int MaxWindowLog = 27;
 
-    /// <summary>Zeros are left out of files in pieces of this size, which become holes.</summary>
-    private const int HoleSize = 64 * 1024;
+    /// <summary>Zeros are left out of files in pieces of this size, which become holes; where data comes in two pieces, from the smaller size on.</summary>
+    private const int HoleSize = 64 * 1024, PartSize = 4096;
 
     private readonly RpmPackage _package;
     private readonly IReadOnlyList<RpmFile> _files;
@@ -200,7 +200,8 @@ public sealed class RpmPayload : IDisposable
         for (int at = 0; at < piece.Length;)
         {
             int end = (int)Math.Min(piece.Length, at + HoleSize - ((offset + at) % HoleSize));
-            if (end - at == HoleSize && !piece[at..end].ContainsAnyExcept((byte)0))
+            bool isLarge = end - at == HoleSize || (end - at >= PartSize && (at == 0 || end == piece.Length) && offset + end >= HoleSize);
+            if (isLarge && !piece[at..end].ContainsAnyExcept((byte)0))
             {
                 if (at > start)
                     writer.Write(offset + start, piece[start..at]);

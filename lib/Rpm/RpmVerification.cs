@@ -12,7 +12,9 @@ public sealed record RpmVerification(Nevra? Nevra, IReadOnlyList<string> Checked
     /// Reads a package to its end and compares all digests and sizes that there are, what the header says of files with what the payload has, and looks
     /// whether each file could be made.
     /// </summary>
-    public static RpmVerification Of(Stream source)
+    /// <param name="source">The package.</param>
+    /// <param name="progress">Told how many bytes of the payload were read, now and then.</param>
+    public static RpmVerification Of(Stream source, Action<long>? progress = null)
     {
         List<RpmFinding> findings = [];
         Nevra? nevra = null;
@@ -22,7 +24,7 @@ public sealed record RpmVerification(Nevra? Nevra, IReadOnlyList<string> Checked
             using RpmPackage package = RpmPackage.Open(source);
             nevra = Nevra.Of(package);
             IReadOnlyList<RpmFile> files = RpmFileList.Read(package);
-            using RpmPayload payload = new(package, files, RpmChecks.All, findings.Add);
+            using RpmPayload payload = new(package, files, RpmChecks.All, findings.Add) { Progress = progress };
             compared = payload.Checked;
             payload.Read(null, null);
             CheckFiles(files, findings);

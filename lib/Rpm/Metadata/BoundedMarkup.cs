@@ -12,18 +12,30 @@ internal sealed class BoundedMarkup(Stream source) : ReadOnlyStream
     /// <summary>More bytes than any tag and the text behind it need.</summary>
     private const int MaxPart = 1 << 20;
 
+    // The reader asks for 4 KiB at a time, which is little for a decompressor.
+    private readonly byte[] _buffer = new byte[64 * 1024];
+    private int _start;
+    private int _end;
     private long _sinceStart;
 
     /// <exception cref="InvalidDataException">A part is too large.</exception>
     public override int Read(Span<byte> buffer)
     {
-        // A part cannot be missed because two of its ends lie in one buffer.
-        int count = source.Read(buffer.Length > MaxPart ? buffer[..MaxPart] : buffer);
-        ReadOnlySpan<byte> bytes = buffer[..count];
-        int first = bytes.IndexOf((byte)'<');
-        if (_sinceStart + (first < 0 ? count : first) > MaxPart)
-            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"a tag with the text behind it has more than {MaxPart} bytes"));
-        _sinceStart = first < 0 ? _sinceStart + count : count - bytes.LastIndexOf((byte)'<');
+        if (_start == _end)
+            Fill();
+        int count = Math.Min(buffer.Length, _end - _start);
+        _buffer.AsSpan(_start, count).CopyTo(buffer);
+        _start += count;
         return count;
+    }
+
+    private void Fill()
+    {
+        (_start, _end) = (0, source.Read(_buffer, 0, _buffer.Length));
+        ReadOnlySpan<byte> bytes = _buffer.AsSpan(0, _end);
+        int first = bytes.IndexOf((byte)'<');
+        if (_sinceStart + (first < 0 ? bytes.Length : first) > MaxPart)
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"a tag with the text behind it has more than {MaxPart} bytes"));
+        _sinceStart = first < 0 ? _sinceStart + bytes.Length : bytes.Length - bytes.LastIndexOf((byte)'<');
     }
 }

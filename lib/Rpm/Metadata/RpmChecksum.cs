@@ -5,6 +5,8 @@ namespace Layerbox.Rpm;
 /// <param name="Digits">Lower-case hexadecimal digits.</param>
 public readonly record struct RpmChecksum(RpmDigestAlgorithm Algorithm, string Digits)
 {
+    private static readonly System.Buffers.SearchValues<char> s_hexDigits = System.Buffers.SearchValues.Create("0123456789abcdefABCDEF");
+
     /// <exception cref="FormatException">The type is not known, or these are not as many digits as it has.</exception>
     public static RpmChecksum Parse(string type, string digits)
     {
@@ -19,7 +21,7 @@ public readonly record struct RpmChecksum(RpmDigestAlgorithm Algorithm, string D
             _ => throw new FormatException($"a checksum of type '{type}' is not known"),
         };
         string trimmed = digits.Trim();
-        if (trimmed.Length != 2 * RpmDigest.SizeOf(algorithm) || !trimmed.All(char.IsAsciiHexDigit))
+        if (trimmed.Length != 2 * RpmDigest.SizeOf(algorithm) || trimmed.AsSpan().ContainsAnyExcept(s_hexDigits))
             throw new FormatException($"'{trimmed}' is no checksum of type {type}");
         return new RpmChecksum(algorithm, trimmed.ToLowerInvariant());
     }

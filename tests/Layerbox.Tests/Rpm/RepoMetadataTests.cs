@@ -117,6 +117,13 @@ public class RepoMetadataTests
         Assert.Equal(RepoPlace.Elsewhere, RepoLocation.Parse("../a", "http://x.invalid/y/").Place);
     }
 
+    [Theory]
+    [InlineData("a<!-- x -->b<?pi c?>c<![CDATA[<d>]]>", "abc<d>")]
+    [InlineData("&lt;&amp;&gt;&quot;&apos;&#65;&#x42;", "<&>\"'AB")]
+    [InlineData("a\r\nb", "a\nb")]
+    [InlineData("", "")]
+    public void Texts_are_what_xml_says(string xml, string text) => Assert.Equal(text, Repomd.Read(Xml($"<repomd><revision>{xml}</revision></repomd>")).Revision);
+
     private const string Good = "<name>n</name><arch>noarch</arch><version epoch=\"0\" ver=\"1\" rel=\"1\"/><checksum type=\"md5\" pkgid=\"YES\">d41d8cd98f00b204e9800998ecf8427e</checksum><location href=\"n.rpm\"/>";
 
     [Theory]
@@ -126,6 +133,8 @@ public class RepoMetadataTests
     [InlineData("not well-formed", "<metadata>\u0001</metadata>")]
     [InlineData("not well-formed", "<metadata a='1' a='2'/>")]
     [InlineData("not well-formed", "<metadata>&lol;</metadata>")]
+    [InlineData("not well-formed", "<metadata><package><name>&lol;</name></package></metadata>")]
+    [InlineData("not well-formed", "<metadata a='&lol;'></metadata>")]
     [InlineData("not well-formed", "")]
     [InlineData("it has a document type (DTD), which may be an attack", "<!DOCTYPE metadata [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;&a;\">]><metadata>&b;</metadata>")]
     [InlineData("it has a document type (DTD), which may be an attack", "<!DOCTYPE metadata SYSTEM \"file:///etc/passwd\"><metadata/>")]
