@@ -40,9 +40,9 @@ internal static class ContainerEnter
         };
     }
 
-    private static int Run(string name, IReadOnlyList<string> command, Options options, Streams io)
+    private static int Run(string name, string[] command, Options options, Streams io)
     {
-        if (command.Count == 0 && !options.Terminal.HasTerminal && !options.Terminal.IsShell)
+        if (command.Length == 0 && !options.Terminal.HasTerminal && !options.Terminal.IsShell)
             throw new UsageException("no command given: name one, or say --shell");
         ContainerDescription container = ContainerRegistry.Find(name);
         BuiltinEngine engine = new() { IsOnlyThread = true };
@@ -62,7 +62,7 @@ internal static class ContainerEnter
         return ContainerRun.SayHow(result, Name, io);
     }
 
-    private static ContainerSpec Describe(ContainerDescription container, IReadOnlyList<string> command, Options options)
+    private static ContainerSpec Describe(ContainerDescription container, string[] command, Options options)
     {
         // As the container sees its files now, not as they are in the layer.
         string root = string.Create(CultureInfo.InvariantCulture, $"/proc/{container.Process1}/root");
@@ -73,7 +73,7 @@ internal static class ContainerEnter
             user = ContainerUser.Find(root, name);
             environment = EnvironmentText.Merge(environment, [$"HOME={user.Home}"]);
         }
-        if (command.Count == 0)
+        if (command.Length == 0)
         {
             command = [ShellCommand.Of(root, user)];
             environment = EnvironmentText.Merge(environment, ShellCommand.Environment(container.Name, command[0], user));

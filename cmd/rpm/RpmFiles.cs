@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Layerbox.Posix;
-using Layerbox.Rpm;
 
 namespace Layerbox.Cmd.Rpms;
 

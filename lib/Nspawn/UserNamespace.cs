@@ -116,6 +116,8 @@ internal sealed record UserNamespace
     }
 
     // Not on PATH: they are given the right to map users, so they are the system's.
+    private static readonly string[] MapperFolders = ["/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin"];
+
     private static string? FindMapper(string name) =>
-        new[] { "/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin" }.Select(folder => $"{folder}/{name}").FirstOrDefault(path => ProgramStart.WhyNotExecutable(path) is null);
+        MapperFolders.Select(folder => $"{folder}/{name}").FirstOrDefault(path => ProgramStart.WhyNotExecutable(path) is null);
 }

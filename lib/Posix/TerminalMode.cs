@@ -46,7 +46,7 @@ public struct TerminalMode : IEquatable<TerminalMode>
 
     public readonly bool Equals(TerminalMode other) => Bytes(in this).SequenceEqual(Bytes(in other));
 
-    public override readonly bool Equals(object? other) => other is TerminalMode mode && Equals(mode);
+    public override readonly bool Equals(object? obj) => obj is TerminalMode mode && Equals(mode);
 
     public override readonly int GetHashCode() => HashCode.Combine(_input, _output, _control, _local);
 

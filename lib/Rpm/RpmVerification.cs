@@ -1,4 +1,3 @@
-using Layerbox.FileTree;
 
 namespace Layerbox.Rpm;
 

@@ -1,5 +1,3 @@
-using Layerbox.Posix;
-
 namespace Layerbox.Tests.Nspawn;
 
 /// <summary>A Debian with systemd, in a folder that all tests of a class share and none changes, and systems booted from it that they enter.</summary>

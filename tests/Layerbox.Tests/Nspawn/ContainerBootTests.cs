@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using Layerbox.Nspawn;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 

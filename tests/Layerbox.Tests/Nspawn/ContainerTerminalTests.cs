@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Layerbox.Nspawn;
 using Layerbox.Posix;
 
 namespace Layerbox.Tests.Nspawn;

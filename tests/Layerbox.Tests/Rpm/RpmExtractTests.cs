@@ -1,4 +1,3 @@
-using System.Text;
 using static Layerbox.Tests.Rpm.RawRpm;
 
 namespace Layerbox.Tests.Rpm;
