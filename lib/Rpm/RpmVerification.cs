@@ -1,4 +1,3 @@
-
 namespace Layerbox.Rpm;
 
 /// <summary>What came of verifying a package.</summary>
