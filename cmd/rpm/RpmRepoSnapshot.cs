@@ -1,0 +1,194 @@
+using System.CommandLine;
+using System.Text.Json;
+using Layerbox.FileTree;
+using Layerbox.Posix;
+using Layerbox.RpmSnapshot;
+
+namespace Layerbox.Cmd.Rpms;
+
+/// <summary>rpm-repo-snapshot: what repositories were at one time, kept.</summary>
+internal static class RpmRepoSnapshot
+{
+    private const string Name = "rpm-repo-snapshot";
+
+    private static readonly JsonEncodedText s_modified = JsonEncodedText.Encode("time");
+
+    private sealed record Options(
+        Option<string> Store, Option<string[]> Repos, Option<string> Tag, Option<int> Connections, Option<bool> LockWait, Option<string> Progress, Argument<string> Snapshot, Argument<string> Other, Argument<string> TagName);
+
+    public static Tool Declare()
+    {
+        Options options = new(
+            new("--store") { Description = "The directory that holds the snapshots.", HelpName = "DIR", Required = true, Recursive = true },
+            new("--repo") { Description = "A repository: what it is to be called, and where it is (file: or http://). Once for each repository of the snapshot.", HelpName = "NAME=URL", AllowMultipleArgumentsPerToken = false, Required = true },
+            new("--tag") { Description = "Also give the snapshot this name, which another may have had.", HelpName = "TAG" },
+            new("--connections") { Description = "Files fetched at the same time.", DefaultValueFactory = _ => 8 },
+            new("--lock-wait") { Description = "Wait when another process writes to the store, instead of failing.", Recursive = true },
+            Cmd.Progress.Option(),
+            new("SNAPSHOT") { Description = "A tag, an id, or the first digits of one." },
+            new("OTHER") { Description = "The later one." },
+            new("TAG") { Description = "The name." });
+        Command command = new(
+            Name,
+            "Keep what RPM repositories are now, and what they were. A store holds each file once; a snapshot is complete, every byte in it was compared with the "
+            + "repository's checksums, and it never changes. Output is JSON lines.")
+        {
+            new Command("sync", "Fetch what the repositories are now into a snapshot. What the store has is not fetched again. When anything cannot be had, all of that is told, "
+                + "the exit status is 1 and there is no snapshot; what was fetched serves the next try.") { options.Repos, options.Tag, options.Connections, options.Progress },
+            new Command("list", "List the snapshots, the oldest first."),
+            new Command("show", "Show a snapshot: a line for each repository, each file of its metadata and each package.") { options.Snapshot },
+            new Command("diff", "Show what changed from one snapshot to another. Exit status 1 when anything did.") { options.Snapshot, options.Other },
+            new Command("verify", "Compare every object with its digest, and look for everything that snapshots and tags name. Exit status 1 when something is wrong.") { options.Progress },
+            new Command("tag", "Give a snapshot a name, which another may have had.") { options.Snapshot, options.TagName },
+            new Command("untag", "Remove a name. The snapshot stays.") { options.TagName },
+            new Command("rebuild", "Compute anew what the store knows besides its objects and snapshots: the objects' other digests.") { options.Progress },
+        };
+        command.Add(options.Store);
+        command.Add(options.LockWait);
+        return new Tool(
+            command,
+            "rpm-repo-snapshot sync --store /srv/rpm --repo base=http://example.org/base --repo updates=http://example.org/updates --tag today\n"
+            + "rpm-repo-snapshot diff --store /srv/rpm yesterday today | jq -r 'select(.change == \"upgraded\") | .name + \" \" + .to'",
+            (args, io) => Run(args, options, io));
+    }
+
+    private static int Run(ParseResult args, Options options, Streams io)
+    {
+        string path = args.GetRequiredValue(options.Store);
+        bool wait = args.GetValue(options.LockWait);
+        string command = args.CommandResult.Command.Name;
+        if (command == "sync")
+            return RpmRepoSync.Run(path, wait, args.GetRequiredValue(options.Repos), args.GetValue(options.Tag), args.GetValue(options.Connections), args.GetValue(options.Progress), io);
+        using SnapshotStore store = command is "tag" or "untag" or "rebuild" ? SnapshotStore.OpenForWriting(path, wait) : SnapshotStore.Open(path);
+        using JsonLineWriter lines = new(io.Out);
+        int status = ExitStatus.Success;
+        switch (command)
+        {
+            case "list":
+                List(store, lines);
+                break;
+            case "show":
+                Show(store, store.Resolve(args.GetRequiredValue(options.Snapshot)), lines);
+                break;
+            case "diff":
+                status = Diff(store, args.GetRequiredValue(options.Snapshot), args.GetRequiredValue(options.Other), lines);
+                break;
+            case "verify":
+                status = Verify(store, args.GetValue(options.Progress), lines, io);
+                break;
+            case "tag":
+                store.Tag(args.GetRequiredValue(options.TagName), store.Resolve(args.GetRequiredValue(options.Snapshot)));
+                break;
+            case "untag":
+                store.Untag(args.GetRequiredValue(options.TagName));
+                break;
+            default:
+                using (Progress progress = Cmd.Progress.Start(io, args.GetValue(options.Progress)))
+                    store.RebuildAliases(done => progress.Report("rebuilding", done, unit: "objects"));
+                break;
+        }
+        lines.Flush();
+        return status;
+    }
+
+    private static void List(SnapshotStore store, JsonLineWriter lines)
+    {
+        ILookup<string, string> tags = store.Tags().ToLookup(tag => tag.Id, tag => tag.Name);
+        foreach (string id in store.SnapshotIds())
+        {
+            Snapshot snapshot = store.Load(id);
+            lines.StartLine();
+            lines.Json.WriteString("snapshot", id);
+            lines.Json.WriteString(s_modified, DateTimeOffset.FromUnixTimeSeconds(store.TimeOf(id).Seconds).UtcDateTime);
+            WriteNames(lines.Json, "tags", tags[id]);
+            WriteNames(lines.Json, "repos", snapshot.Repos.Select(repo => repo.Name));
+            lines.Json.WriteNumber("packages", snapshot.Repos.Sum(repo => repo.Packages));
+            lines.Json.WriteNumber("package_bytes", snapshot.Repos.Sum(repo => repo.PackageBytes));
+            lines.EndLine();
+        }
+    }
+
+    private static void Show(SnapshotStore store, string id, JsonLineWriter lines)
+    {
+        RpmJson json = new(lines);
+        foreach (SnapshotRepo repo in store.Load(id).Repos)
+        {
+            lines.StartLine();
+            lines.Json.WriteString("record", "repo");
+            lines.Json.WriteString("snapshot", id);
+            lines.Json.WriteString("name", repo.Name);
+            if (repo.Revision is { } revision)
+                lines.Json.WriteString("revision", revision);
+            lines.Json.WriteString("repomd", $"sha256:{repo.Repomd}");
+            lines.Json.WriteNumber("packages", repo.Packages);
+            lines.Json.WriteNumber("package_bytes", repo.PackageBytes);
+            lines.EndLine();
+            foreach (SnapshotFile file in repo.Files)
+            {
+                lines.StartLine();
+                lines.Json.WriteString("record", "data");
+                lines.Json.WriteString("type", file.Type);
+                lines.Json.WriteString("location", file.Location);
+                lines.Json.WriteString("object", file.Object);
+                lines.Json.WriteNumber("size", file.Size);
+                lines.EndLine();
+            }
+            foreach (Layerbox.Rpm.PrimaryPackage package in SnapshotPackages.Read(store, repo))
+                json.WritePackage(package, withRelations: false);
+        }
+    }
+
+    private static int Diff(SnapshotStore store, string from, string to, JsonLineWriter lines)
+    {
+        int status = ExitStatus.Success;
+        foreach (SnapshotChange change in SnapshotDiff.Compare(store, store.Load(store.Resolve(from)), store.Load(store.Resolve(to))))
+        {
+            status = ExitStatus.No;
+            lines.StartLine();
+            lines.Json.WriteString("change", change.Kind);
+            lines.Json.WriteString("repo", change.Repo);
+            WriteText(lines.Json, "name", change.Name);
+            WriteText(lines.Json, "arch", change.Arch);
+            WriteText(lines.Json, "from", change.From);
+            WriteText(lines.Json, "to", change.To);
+            lines.EndLine();
+        }
+        return status;
+    }
+
+    private static int Verify(SnapshotStore store, string? progressMode, JsonLineWriter lines, Streams io)
+    {
+        CancellationToken cancellation = io.Cancellation;
+        using Progress progress = Cmd.Progress.Start(io, progressMode);
+        StoreVerification verification = StoreVerification.Of(store, progress.Counter("verifying"), cancellation);
+        foreach (StoreFinding finding in verification.Findings)
+        {
+            lines.StartLine();
+            lines.Json.WriteString("code", finding.Code);
+            lines.Json.WriteString("name", PathText.Printable(finding.Name));
+            lines.Json.WriteString("message", PathText.Printable(finding.Message));
+            lines.EndLine();
+        }
+        lines.StartLine();
+        lines.Json.WriteBoolean("good", verification.Findings.Count == 0);
+        lines.Json.WriteNumber("objects", verification.Objects);
+        lines.Json.WriteNumber("bytes", verification.Bytes);
+        lines.Json.WriteNumber("snapshots", verification.Snapshots);
+        lines.EndLine();
+        return verification.Findings.Count == 0 ? ExitStatus.Success : ExitStatus.No;
+    }
+
+    internal static void WriteText(Utf8JsonWriter json, string name, string? value)
+    {
+        if (value is not null)
+            json.WriteString(name, value);
+    }
+
+    private static void WriteNames(Utf8JsonWriter json, string name, IEnumerable<string> values)
+    {
+        json.WriteStartArray(name);
+        foreach (string value in values)
+            json.WriteStringValue(value);
+        json.WriteEndArray();
+    }
+}

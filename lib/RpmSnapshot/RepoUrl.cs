@@ -1,0 +1,81 @@
+using System.Globalization;
+using System.Text;
+
+namespace Layerbox.RpmSnapshot;
+
+/// <summary>Where a repository is: a directory of this machine (file:) or a server (http:).</summary>
+/// <param name="Host">Null of directories.</param>
+/// <param name="Port">Of the server.</param>
+/// <param name="Path">Of a directory: its path, as bytes in UTF-8. Of a server: what is asked for, ready for a request.</param>
+public sealed record RepoUrl(string? Host, int Port, string Path)
+{
+    private const int HttpPort = 80;
+    private const string FileScheme = "file:", HttpScheme = "http://";
+
+    /// <exception cref="FormatException">It is no URL of a repository, or one of a kind that is not known.</exception>
+    public static RepoUrl Parse(string text)
+    {
+        if (text.Any(c => char.IsControl(c) || c == ' '))
+            throw new FormatException($"'{text}' is no URL: spaces and control characters are written as %20 and so on");
+        if (text.StartsWith(FileScheme, StringComparison.OrdinalIgnoreCase))
+        {
+            string path = text[FileScheme.Length..];
+            path = path.StartsWith("//", StringComparison.Ordinal) ? path[2..] : path;
+            return path.StartsWith('/') ? new RepoUrl(null, 0, Uri.UnescapeDataString(path)) : throw new FormatException($"'{text}': file: needs an absolute path, such as file:///srv/repo");
+        }
+        if (!text.StartsWith(HttpScheme, StringComparison.OrdinalIgnoreCase))
+            throw new FormatException($"'{text}' is neither a file: nor an http:// URL{(text.StartsWith("https://", StringComparison.OrdinalIgnoreCase) ? "; https is not supported yet" : "")}");
+        string rest = text[HttpScheme.Length..].Split('#')[0];
+        int slash = rest.AsSpan().IndexOfAny('/', '?');
+        (string server, string asked) = slash < 0 ? (rest, "/") : (rest[..slash], rest[slash] == '?' ? "/" + rest[slash..] : rest[slash..]);
+        if (server.Contains('@', StringComparison.Ordinal))
+            throw new FormatException($"'{HttpScheme}{server.Split('@')[^1]}…': a user name in a URL is not supported");
+        int port = HttpPort;
+        int colon = server.LastIndexOf(':');
+        if (colon > server.LastIndexOf(']'))
+        {
+            if (!int.TryParse(server.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port) || port is 0 or > 65535)
+                throw new FormatException($"'{text}': the port is no number from 1 to 65535");
+            server = server[..colon];
+        }
+        return server.Length > 0 ? new RepoUrl(server, port, asked) : throw new FormatException($"'{text}' names no server");
+    }
+
+    public bool IsDirectory => Host is null;
+
+    /// <summary>A file below this URL, by its path as repository metadata has it.</summary>
+    public RepoUrl Below(string path) => this with { Path = (Path.EndsWith('/') ? Path : Path + "/") + (IsDirectory ? Uri.UnescapeDataString(path) : Escape(path)) };
+
+    /// <summary>What a redirect leads to.</summary>
+    /// <exception cref="FormatException">It is not of http.</exception>
+    public RepoUrl Redirect(string location)
+    {
+        if (location.StartsWith("//", StringComparison.Ordinal))
+            location = $"http:{location}";
+        int colon = location.AsSpan().IndexOfAny(':', '/');
+        if (colon > 0 && location[colon] == ':')
+            return Parse(location) is { IsDirectory: false } url ? url : throw new FormatException($"'{location}' is not of http");
+        return Parse(HttpScheme + Server + (location.StartsWith('/') ? location : Path[..(Path.Split('?')[0].LastIndexOf('/') + 1)] + location));
+    }
+
+    /// <summary>Host and port as the header Host has them.</summary>
+    internal string Server => Port == HttpPort ? Host! : string.Create(CultureInfo.InvariantCulture, $"{Host}:{Port}");
+
+    public override string ToString() => IsDirectory ? $"file://{Path}" : $"{HttpScheme}{Server}{Path}";
+
+    /// <summary>Only what cannot stand in a request is escaped: servers do not all take "%2B" for "+". What is escaped already stays.</summary>
+    private static string Escape(string path)
+    {
+        StringBuilder text = new();
+        byte[] bytes = Encoding.UTF8.GetBytes(path);
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            bool isEscape = bytes[i] == '%' && i + 2 < bytes.Length && char.IsAsciiHexDigit((char)bytes[i + 1]) && char.IsAsciiHexDigit((char)bytes[i + 2]);
+            if (bytes[i] is > 0x20 and < 0x7F && (isEscape || !"\"#%<>?\\^`{|}"u8.Contains(bytes[i])))
+                text.Append((char)bytes[i]);
+            else
+                text.Append(CultureInfo.InvariantCulture, $"%{bytes[i]:X2}");
+        }
+        return text.ToString();
+    }
+}

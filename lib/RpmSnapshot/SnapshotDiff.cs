@@ -1,0 +1,94 @@
+using Layerbox.Rpm;
+
+namespace Layerbox.RpmSnapshot;
+
+/// <summary>How two snapshots differ in one thing.</summary>
+/// <param name="Kind">repo_added, repo_removed, metadata, added, removed, upgraded, downgraded or mutated.</param>
+/// <param name="Repo">The repository.</param>
+/// <param name="Name">Of the package, or the type of the file of metadata.</param>
+/// <param name="Arch">Of the package.</param>
+/// <param name="From">What was there: a version, or a digest.</param>
+/// <param name="To">What is there.</param>
+public sealed record SnapshotChange(string Kind, string Repo, string? Name = null, string? Arch = null, string? From = null, string? To = null);
+
+/// <summary>Compares snapshots, repository by repository.</summary>
+public static class SnapshotDiff
+{
+    /// <summary>
+    /// All changes, sorted by repository, then metadata, then packages by name and architecture. A package is upgraded or downgraded when the newest of its name and
+    /// architecture has another version; versions that come and go besides are added and removed; the same version with other bytes is mutated.
+    /// </summary>
+    public static IEnumerable<SnapshotChange> Compare(SnapshotStore store, Snapshot from, Snapshot to)
+    {
+        foreach (string name in from.Repos.Concat(to.Repos).Select(repo => repo.Name).Distinct().Order(StringComparer.Ordinal))
+        {
+            SnapshotRepo? old = from.Repos.FirstOrDefault(repo => repo.Name == name), now = to.Repos.FirstOrDefault(repo => repo.Name == name);
+            if (old is null)
+                yield return new SnapshotChange("repo_added", name);
+            if (now is null)
+                yield return new SnapshotChange("repo_removed", name);
+            if (old?.Repomd == now?.Repomd)
+                continue;
+            foreach (SnapshotChange change in Metadata(name, old, now).Concat(Packages(store, name, old, now)))
+                yield return change;
+        }
+    }
+
+    private static IEnumerable<SnapshotChange> Metadata(string repo, SnapshotRepo? old, SnapshotRepo? now)
+    {
+        if (old is null || now is null)
+            yield break;
+        foreach (string type in old.Files.Concat(now.Files).Select(file => file.Type).Distinct().Order(StringComparer.Ordinal))
+        {
+            string? was = Object(old, type), isNow = Object(now, type);
+            if (was != isNow)
+                yield return new SnapshotChange("metadata", repo, type, From: was, To: isNow);
+        }
+
+        static string? Object(SnapshotRepo repo, string type) => repo.Files.FirstOrDefault(file => file.Type == type) is { } file ? $"sha256:{file.Object}" : null;
+    }
+
+    private static IEnumerable<SnapshotChange> Packages(SnapshotStore store, string repo, SnapshotRepo? old, SnapshotRepo? now)
+    {
+        Dictionary<(string Name, string Arch), Dictionary<Evr, SortedSet<string>>> before = ByName(store, old), after = ByName(store, now);
+        foreach ((string Name, string Arch) key in before.Keys.Union(after.Keys).OrderBy(key => key.Name, StringComparer.Ordinal).ThenBy(key => key.Arch, StringComparer.Ordinal))
+        {
+            Dictionary<Evr, SortedSet<string>> was = before.GetValueOrDefault(key, []), isNow = after.GetValueOrDefault(key, []);
+            HashSet<Evr> told = [];
+            if (was.Count > 0 && isNow.Count > 0)
+            {
+                Evr newestWas = was.Keys.Max(), newest = isNow.Keys.Max();
+                int order = newest.CompareTo(newestWas);
+                if (order != 0)
+                {
+                    yield return new SnapshotChange(order > 0 ? "upgraded" : "downgraded", repo, key.Name, key.Arch, newestWas.ToString(), newest.ToString());
+                    told = [newestWas, newest];
+                }
+            }
+            foreach (Evr evr in was.Keys.Union(isNow.Keys).Order())
+            {
+                bool there = was.TryGetValue(evr, out SortedSet<string>? oldBytes), here = isNow.TryGetValue(evr, out SortedSet<string>? bytes);
+                if (there && here && !oldBytes!.SetEquals(bytes!))
+                    yield return new SnapshotChange("mutated", repo, key.Name, key.Arch, $"{evr} {string.Join(' ', oldBytes!)}", $"{evr} {string.Join(' ', bytes!)}");
+                else if (there != here && !told.Contains(evr))
+                    yield return new SnapshotChange(here ? "added" : "removed", repo, key.Name, key.Arch, there ? evr.ToString() : null, here ? evr.ToString() : null);
+            }
+        }
+    }
+
+    private static Dictionary<(string Name, string Arch), Dictionary<Evr, SortedSet<string>>> ByName(SnapshotStore store, SnapshotRepo? repo)
+    {
+        Dictionary<(string Name, string Arch), Dictionary<Evr, SortedSet<string>>> packages = [];
+        foreach (PrimaryPackage package in repo is null ? [] : SnapshotPackages.Read(store, repo))
+        {
+            (string Name, string Arch) key = (package.Nevra.Name, package.Nevra.Arch);
+            if (!packages.TryGetValue(key, out Dictionary<Evr, SortedSet<string>>? versions))
+                packages[key] = versions = [];
+            if (!versions.TryGetValue(package.Nevra.Evr, out SortedSet<string>? bytes))
+                versions[package.Nevra.Evr] = bytes = new SortedSet<string>(StringComparer.Ordinal);
+            // By object where it is known, so that another type of checksum is no other package.
+            bytes.Add(store.Find(package.Checksum) is { } digest ? $"sha256:{digest}" : package.Checksum.ToString());
+        }
+        return packages;
+    }
+}

@@ -1,0 +1,298 @@
+using System.Text;
+using Layerbox.Posix;
+using Layerbox.Rpm;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.RpmSnapshot;
+
+/// <summary>
+/// A directory that holds snapshots of RPM repositories, each file once:
+/// <code>
+/// objects/sha256/ab/HASH   every file by its digest, read-only, never changed
+/// snapshots/ID.json        what was there at one time; ID is the digest of these bytes
+/// refs/tags/NAME           a name of a snapshot
+/// aliases                  objects by their other digests; can be made anew
+/// tmp/                     what a sync fetched and has not yet put in place
+/// lock                     held by the one who writes
+/// </code>
+/// Whoever writes puts things in place in this order: objects, on the disk; aliases; the snapshot; the tag. Whenever it is killed, what is there
+/// holds together, and what it left in <c>tmp</c> the next one uses.
+/// </summary>
+public sealed class SnapshotStore : IDisposable
+{
+    private const uint ReadForAll = 0x124; // 0444
+    private const int DigestLength = 64;
+    private const int MaxTagLength = 200;
+
+    private readonly SafeFileHandle? _lock;
+    private long _parts;
+
+    private SnapshotStore(string path, SafeFileHandle? held)
+    {
+        (Path, _lock) = (path, held);
+        Aliases = AliasTable.Read(Below("aliases"));
+    }
+
+    public string Path { get; }
+
+    /// <summary>Objects by digests other than sha256.</summary>
+    public AliasTable Aliases { get; private set; }
+
+    /// <summary>Opens a store for reading, which nobody needs to wait for.</summary>
+    /// <exception cref="PosixException">There is none.</exception>
+    public static SnapshotStore Open(string path)
+    {
+        FileStatus objects = Files.Status(System.IO.Path.Join(path, "objects"), followLinks: true);
+        return objects.IsDirectory ? new SnapshotStore(path, null) : throw new PosixException("open", Errno.ENOTDIR, path);
+    }
+
+    /// <summary>Opens a store for writing, made if need be. What a killed writer had fetched is checked and put in place.</summary>
+    /// <param name="path">Its directory.</param>
+    /// <param name="wait">Whether to wait for another who writes.</param>
+    /// <param name="create">Whether it may be made.</param>
+    /// <exception cref="IOException">Another writes, and that is not to be waited for.</exception>
+    public static SnapshotStore OpenForWriting(string path, bool wait = false, bool create = false)
+    {
+        if (create)
+            foreach (string folder in (string[])["objects/sha256", "snapshots", "refs/tags", "tmp"])
+                Directories.MakeAll(System.IO.Path.Join(path, folder));
+        else
+            Open(path).Dispose();
+        string lockPath = System.IO.Path.Join(path, "lock");
+        SafeFileHandle held = Files.Open(lockPath, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.NoFollow, 0x1A4 /* 0644 */);
+        try
+        {
+            if (!Files.Lock(held, exclusive: true, wait, lockPath))
+                throw new IOException($"{path}: another process writes to this store: --lock-wait waits for it");
+            SnapshotStore store = new(path, held);
+            store.Recover();
+            return store;
+        }
+        catch
+        {
+            held.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => _lock?.Dispose();
+
+    /// <summary>Where an object is, or would be.</summary>
+    /// <param name="digest">Its sha256, in hexadecimal digits.</param>
+    public string PathOf(string digest) => Below($"objects/sha256/{digest[..2]}/{digest}");
+
+    /// <summary>Bytes of an object; null when it is not there.</summary>
+    public long? SizeOf(string digest) =>
+        Files.TryStatus(Directories.Current, PathText.ToBytes(PathOf(digest))) is { IsRegular: true } status ? status.Size
+        : Files.TryStatus(Directories.Current, PathText.ToBytes(StagedPath(digest))) is { IsRegular: true } staged ? staged.Size : null;
+
+    /// <summary>The object that has a checksum; null when none is known to.</summary>
+    /// <param name="checksum">Of any algorithm.</param>
+    /// <param name="size">Bytes it must have, where that is known.</param>
+    public string? Find(RpmChecksum checksum, long? size = null)
+    {
+        string? digest = checksum.Algorithm == RpmDigestAlgorithm.Sha256 ? checksum.Digits : Aliases.Find(checksum);
+        return digest is not null && SizeOf(digest) is { } found && (size is null || found == size) ? digest : null;
+    }
+
+    /// <exception cref="PosixException">It is not there.</exception>
+    public Stream OpenObject(string digest)
+    {
+        string path = PathOf(digest);
+        SafeFileHandle file = Files.TryOpen(path, OpenFlags.ReadOnly | OpenFlags.NoFollow) ?? Files.Open(StagedPath(digest), OpenFlags.ReadOnly | OpenFlags.NoFollow);
+        return new FdStream(file, path);
+    }
+
+    /// <summary>The digests of all objects, sorted.</summary>
+    public IEnumerable<string> Objects()
+    {
+        string folder = Below("objects/sha256");
+        foreach (string prefix in Names(folder))
+            foreach (string name in Names(System.IO.Path.Join(folder, prefix)))
+                if (IsDigest(name) && name.StartsWith(prefix, StringComparison.Ordinal))
+                    yield return name;
+    }
+
+    /// <summary>Files below objects/ that are no objects, and objects with a wrong mode or kind.</summary>
+    public IEnumerable<(string Name, string Reason)> Strangers()
+    {
+        string folder = Below("objects/sha256");
+        foreach (string prefix in Names(folder))
+            foreach (string name in Names(System.IO.Path.Join(folder, prefix)))
+            {
+                string path = System.IO.Path.Join(folder, prefix, name);
+                if (!IsDigest(name) || !name.StartsWith(prefix, StringComparison.Ordinal))
+                    yield return ($"objects/sha256/{prefix}/{name}", "is no object");
+                else if (!Files.Status(path).IsRegular)
+                    yield return ($"objects/sha256/{prefix}/{name}", "is no regular file");
+            }
+    }
+
+    /// <summary>Starts an object. It is kept in <c>tmp</c>, where readers of this process find it, until <see cref="PutInPlace"/>.</summary>
+    /// <param name="also">A digest that is computed beside.</param>
+    public ObjectWriter NewObject(RpmDigestAlgorithm? also = null)
+    {
+        string part = Below(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"tmp/{Interlocked.Increment(ref _parts)}.part"));
+        SafeFileHandle file = Files.Open(part, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.NoFollow, ReadForAll);
+        return new ObjectWriter(file, part, also, (digest, alias) =>
+        {
+            Files.Rename(part, StagedPath(digest), replace: true);
+            if (alias is { } known)
+                Aliases.Add(known, digest);
+        });
+    }
+
+    /// <summary>Puts what was written in place, once it is on the disk; then the aliases.</summary>
+    public void PutInPlace()
+    {
+        string tmp = Below("tmp");
+        List<string> staged = [.. Names(tmp).Where(IsDigest)];
+        if (staged.Count > 0)
+        {
+            using SafeFileHandle folder = Directories.Open(tmp);
+            // Before they have their names: an object is never there without its bytes, not after a power cut either.
+            Files.SyncFilesystem(folder);
+            foreach (string prefix in staged.Select(name => name[..2]).Distinct())
+                Directories.MakeAll(Below($"objects/sha256/{prefix}"));
+            foreach (string name in staged)
+                Files.Rename(StagedPath(name), PathOf(name), replace: true);
+            Files.SyncFilesystem(folder);
+        }
+        Aliases.Save(Below("aliases"));
+    }
+
+    /// <summary>Writes a snapshot, unless it is there. All objects must be in place.</summary>
+    /// <returns>Whether it is new.</returns>
+    public bool Add(Snapshot snapshot)
+    {
+        string path = SnapshotPath(snapshot.Id);
+        if (Files.Exists(path))
+            return false;
+        WholeFile.Write(path, snapshot.ToBytes());
+        return true;
+    }
+
+    /// <summary>The ids of all snapshots, the oldest first.</summary>
+    public IReadOnlyList<string> SnapshotIds() =>
+        [.. Names(Below("snapshots")).Where(name => name.EndsWith(".json", StringComparison.Ordinal) && IsDigest(name[..^5])).Select(name => name[..^5]).OrderBy(id => TimeOf(id)).ThenBy(id => id, StringComparer.Ordinal)];
+
+    /// <summary>When a snapshot was first taken: its file's time. It is no part of the snapshot, which depends on what is in it alone.</summary>
+    public (long Seconds, uint Nanoseconds) TimeOf(string id)
+    {
+        FileStatus status = Files.Status(SnapshotPath(id));
+        return (status.ModificationSeconds, status.ModificationNanoseconds);
+    }
+
+    /// <exception cref="InvalidDataException">It is not what its id says, or malformed.</exception>
+    public Snapshot Load(string id)
+    {
+        string path = SnapshotPath(id);
+        byte[] bytes = WholeFile.Read(path);
+        try
+        {
+            Snapshot snapshot = Snapshot.Parse(bytes);
+            return snapshot.Id == id && bytes.AsSpan().SequenceEqual(snapshot.ToBytes()) ? snapshot : throw new InvalidDataException("its bytes are not those that its name stands for");
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{path}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>A snapshot by its tag, its id, or the first digits of its id that no other has.</summary>
+    /// <exception cref="IOException">There is none, or there are several.</exception>
+    public string Resolve(string name)
+    {
+        const int MinDigits = 4;
+        if (IsTag(name) && Files.Exists(TagPath(name)))
+            return ReadTag(name);
+        List<string> found = name.Length >= MinDigits ? [.. SnapshotIds().Where(id => id.StartsWith(name, StringComparison.Ordinal))] : [];
+        return found switch
+        {
+            [var id] => id,
+            [] => throw new IOException($"{Path}: no snapshot '{name}': neither a tag nor the first digits of an id"),
+            _ => throw new IOException($"{Path}: '{name}': {found.Count} snapshots begin so: say more digits"),
+        };
+    }
+
+    /// <summary>All tags and the ids they stand for, sorted by name.</summary>
+    public IEnumerable<(string Name, string Id)> Tags() => Names(Below("refs/tags")).Where(IsTag).Select(name => (name, ReadTag(name)));
+
+    /// <summary>Gives a snapshot a name, which another may have had.</summary>
+    public void Tag(string name, string id)
+    {
+        CheckTag(name);
+        WholeFile.Write(TagPath(name), Encoding.ASCII.GetBytes(id + "\n"));
+    }
+
+    /// <exception cref="PosixException">There is no such tag.</exception>
+    public void Untag(string name)
+    {
+        CheckTag(name);
+        Files.Remove(TagPath(name));
+    }
+
+    /// <exception cref="IOException">It cannot be a tag.</exception>
+    public static void CheckTag(string name)
+    {
+        if (!IsTag(name))
+            throw new IOException($"tag '{name}': letters, digits and ._+@- only, the first a letter or digit, at most {MaxTagLength}, and not an id");
+    }
+
+    /// <summary>Makes the aliases anew, from the objects alone, of the types that the snapshots' repositories use.</summary>
+    /// <param name="progress">Told how many objects are done.</param>
+    /// <exception cref="InvalidDataException">A snapshot or its metadata is damaged.</exception>
+    public void RebuildAliases(Action<long>? progress = null)
+    {
+        HashSet<RpmDigestAlgorithm> algorithms = [];
+        foreach (SnapshotRepo repo in SnapshotIds().SelectMany(id => Load(id).Repos))
+        {
+            using (Stream repomd = OpenObject(repo.Repomd))
+                algorithms.UnionWith(Repomd.Read(repomd).Data.Select(data => data.Checksum.Algorithm));
+            algorithms.UnionWith(SnapshotPackages.Read(this, repo).Select(package => package.Checksum.Algorithm));
+        }
+        algorithms.Remove(RpmDigestAlgorithm.Sha256);
+        Aliases = AliasTable.Empty();
+        if (algorithms.Count > 0)
+            Aliases.Derive(this, [.. Objects()], algorithms, progress);
+        Aliases.Save(Below("aliases"));
+    }
+
+    internal static bool IsDigest(string text) => text.Length == DigestLength && !text.AsSpan().ContainsAnyExcept("0123456789abcdef");
+
+    private string Below(string path) => System.IO.Path.Join(Path, path);
+    private string StagedPath(string digest) => Below($"tmp/{digest}");
+    private string SnapshotPath(string id) => Below($"snapshots/{id}.json");
+    private string TagPath(string name) => Below($"refs/tags/{name}");
+
+    private static bool IsTag(string name) =>
+        name.Length is > 0 and <= MaxTagLength && char.IsAsciiLetterOrDigit(name[0]) && !IsDigest(name) && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '+' or '@' or '-');
+
+    private string ReadTag(string name)
+    {
+        string id = Encoding.Latin1.GetString(WholeFile.Read(TagPath(name), limit: 4096)).TrimEnd('\n');
+        return IsDigest(id) ? id : throw new InvalidDataException($"{TagPath(name)}: holds no id of a snapshot");
+    }
+
+    /// <summary>What a killed writer fetched whole has the name of its digest, but may have lost its bytes in a power cut.</summary>
+    private void Recover()
+    {
+        foreach (string name in Names(Below("tmp")))
+        {
+            string path = Below($"tmp/{name}");
+            bool isWhole = false;
+            if (IsDigest(name) && Files.Status(path).IsRegular)
+                using (SafeFileHandle file = Files.Open(path, OpenFlags.ReadOnly | OpenFlags.NoFollow))
+                    isWhole = ObjectDigests.Of(file, path, [RpmDigestAlgorithm.Sha256])[0] == name;
+            if (!isWhole)
+                Directories.RemoveAll(path);
+        }
+        PutInPlace();
+    }
+
+    private static List<string> Names(string folder)
+    {
+        using SafeFileHandle handle = Directories.Open(folder);
+        return [.. Directories.List(handle).Select(entry => PathText.FromBytes(entry.Name)).Order(StringComparer.Ordinal)];
+    }
+}

@@ -1,0 +1,89 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Layerbox.Posix;
+using Layerbox.Rpm;
+using Microsoft.Win32.SafeHandles;
+
+namespace Layerbox.RpmSnapshot;
+
+/// <summary>Something that is wrong with a store.</summary>
+/// <param name="Code">object_damaged, object_missing, stranger, snapshot_damaged or tag_dangling.</param>
+/// <param name="Name">What it is about, by its path in the store.</param>
+/// <param name="Message">What is wrong.</param>
+public sealed record StoreFinding(string Code, string Name, string Message);
+
+/// <summary>Whether a store is whole: every object is what its name says, and every snapshot has all its objects.</summary>
+/// <param name="Findings">Sorted by name.</param>
+public sealed record StoreVerification(IReadOnlyList<StoreFinding> Findings, long Objects, long Bytes, long Snapshots)
+{
+    /// <param name="store">What to look at.</param>
+    /// <param name="progress">Told the bytes that were compared.</param>
+    /// <param name="cancellation">Stops it.</param>
+    public static StoreVerification Of(SnapshotStore store, Action<long>? progress = null, CancellationToken cancellation = default)
+    {
+        ConcurrentBag<StoreFinding> findings = [];
+        foreach ((string name, string reason) in store.Strangers())
+            findings.Add(new StoreFinding("stranger", name, reason));
+        string[] objects = [.. store.Objects()];
+        long bytes = 0;
+        ParallelOptions options = new() { CancellationToken = cancellation };
+        Parallel.ForEach(objects, options, digest =>
+        {
+            string path = store.PathOf(digest);
+            try
+            {
+                using SafeFileHandle file = Files.Open(path, OpenFlags.ReadOnly | OpenFlags.NoFollow);
+                string found = ObjectDigests.Of(file, path, [RpmDigestAlgorithm.Sha256])[0];
+                if (found != digest)
+                    findings.Add(new StoreFinding("object_damaged", Name(digest), $"its sha256 is {found}"));
+                progress?.Invoke(Interlocked.Add(ref bytes, Files.Status(file).Size));
+            }
+            catch (PosixException e)
+            {
+                findings.Add(new StoreFinding("object_damaged", Name(digest), $"cannot be read: {PosixException.Reason(e.Errno)}"));
+            }
+        });
+        IReadOnlyList<string> ids = store.SnapshotIds();
+        HashSet<string> there = [.. objects];
+        foreach (string id in ids)
+            CheckSnapshot(store, id, there, findings);
+        foreach ((string tag, string id) in store.Tags().Where(tag => !ids.Contains(tag.Id)))
+            findings.Add(new StoreFinding("tag_dangling", $"refs/tags/{tag}", $"there is no snapshot {id}"));
+        return new StoreVerification([.. findings.Distinct().OrderBy(f => f.Name, StringComparer.Ordinal).ThenBy(f => f.Message, StringComparer.Ordinal)], objects.Length, bytes, ids.Count);
+    }
+
+    private static void CheckSnapshot(SnapshotStore store, string id, HashSet<string> there, ConcurrentBag<StoreFinding> findings)
+    {
+        try
+        {
+            foreach (SnapshotRepo repo in store.Load(id).Repos)
+            {
+                bool isWhole = Check(repo.Repomd, $"{repo.Name}: repomd.xml");
+                foreach (SnapshotFile file in repo.Files)
+                    isWhole &= Check(file.Object, $"{repo.Name}: {file.Location}");
+                if (!isWhole)
+                    continue;
+                List<PrimaryPackage> packages = SnapshotPackages.Read(store, repo);
+                if (packages.Count != repo.Packages)
+                    findings.Add(new StoreFinding("snapshot_damaged", $"snapshots/{id}.json", string.Create(CultureInfo.InvariantCulture, $"{repo.Name}: {packages.Count} packages, not {repo.Packages}")));
+                foreach (PrimaryPackage package in packages)
+                    if (store.Find(package.Checksum, package.PackageSize) is null)
+                        findings.Add(new StoreFinding("object_missing", $"snapshots/{id}.json", $"{repo.Name}: {package.Nevra}: no object is {package.Checksum}{(package.Checksum.Algorithm == RpmDigestAlgorithm.Sha256 ? "" : " as far as is known: 'rebuild' finds out")}"));
+            }
+        }
+        catch (InvalidDataException e)
+        {
+            findings.Add(new StoreFinding("snapshot_damaged", $"snapshots/{id}.json", e.Message));
+        }
+
+        bool Check(string digest, string what)
+        {
+            if (there.Contains(digest))
+                return true;
+            findings.Add(new StoreFinding("object_missing", $"snapshots/{id}.json", $"{what}: no object {digest}"));
+            return false;
+        }
+    }
+
+    private static string Name(string digest) => $"objects/sha256/{digest[..2]}/{digest}";
+}

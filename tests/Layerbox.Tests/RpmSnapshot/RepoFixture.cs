@@ -1,0 +1,194 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Layerbox.Tests.Rpm;
+
+namespace Layerbox.Tests.RpmSnapshot;
+
+/// <summary>
+/// Repositories made by rpmbuild and createrepo_c, once for all tests: t0; t1, in which packages came, went, were upgraded, and one has other bytes under its old
+/// name; t2, the same with checksums of another type; outside, whose locations leave it.
+/// </summary>
+internal static class RepoFixture
+{
+    private static readonly Lazy<TempFolder> s_folder = new(Build);
+
+    public static string Folder => s_folder.Value.Path;
+
+    public static string PathOf(string repo) => Path.Combine(Folder, repo);
+
+    /// <summary>Files of metadata that createrepo_c makes for each.</summary>
+    public const int Metadata = 6;
+
+    private static TempFolder Build()
+    {
+        TempFolder folder = new();
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
+        string t0 = folder / "t0", t1 = folder / "t1";
+        foreach ((string name, string version, string text) in (ReadOnlySpan<(string, string, string)>)[("apple", "1", "x"), ("berry", "1", "x"), ("cherry", "2", "x"), ("plus+", "1", "x")])
+            Package(t0, name, version, text);
+        Programs.Run("createrepo_c", "--quiet", "--revision", "zero", t0);
+        Programs.Shell($"cp -r {t0} {t1} && rm -r {t1}/repodata {t1}/berry-*");
+        foreach ((string name, string version, string text) in (ReadOnlySpan<(string, string, string)>)[("apple", "2", "x"), ("cherry", "2", "other bytes"), ("date", "1", "x")])
+            Package(t1, name, version, text);
+        Programs.Run("createrepo_c", "--quiet", "--revision", "one", t1);
+        Programs.Shell($"cd {folder.Path} && cp -r t1 t2 && rm -r t2/repodata && createrepo_c --quiet --revision two --checksum sha512 t2 && cp -r t0 outside && createrepo_c --quiet --location-prefix ../t0 outside");
+        return folder;
+    }
+
+    private static void Package(string folder, string name, string version, string text) => BuiltRpms.Build(folder, name, $"""
+        Name: {name}
+        Version: {version}
+        Release: 1
+        Summary: one of several
+        License: MIT
+        BuildArch: noarch
+        %description
+        {text}
+        %files
+        """);
+
+    /// <summary>What a snapshot of a repository is to hold: its packages' digests.</summary>
+    public static IEnumerable<string> PackageDigests(string repo) => Programs.Shell($"sha256sum {PathOf(repo)}/*.rpm | cut -c1-64").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+}
+
+/// <summary>A store of its own for a test, and rpm-repo-snapshot on it.</summary>
+internal sealed class StoreFixture : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public string Path => _folder / "store";
+
+    public Tools.Result Run(string command, params string[] args) => Tools.Run(["rpm-repo-snapshot", command, "--store", Path, .. args]);
+
+    public JsonElement Sync(string url, params string[] args) => Parse(Run("sync", ["--repo", $"x={url}", .. args]).AssertSucceeded().Out);
+
+    public List<JsonElement> Lines(string command, params string[] args) => [.. Run(command, args).Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(Parse)];
+
+    /// <summary>It is whole, whatever was done to it.</summary>
+    public void AssertClean()
+    {
+        Tools.Result result = Run("verify");
+        Assert.Equal("", result.Err);
+        Assert.Equal(0, result.Status);
+        Assert.DoesNotContain("\"code\"", result.Out, StringComparison.Ordinal);
+    }
+
+    /// <summary>A sync that fails leaves a store without a snapshot that is whole, and what failed is told.</summary>
+    public Tools.Result AssertFails(string url, params string[] expected)
+    {
+        Tools.Result result = Run("sync", "--repo", $"x={url}");
+        Assert.True(result.Status == 1, $"exit status {result.Status}: {result.Err}");
+        Assert.Equal("", result.Out);
+        Assert.All(expected, text => Assert.Contains(text, result.Err, StringComparison.Ordinal));
+        Assert.Empty(Lines("list"));
+        AssertClean();
+        return result;
+    }
+
+    public string ObjectPath(string digest) => System.IO.Path.Combine(Path, "objects", "sha256", digest[..2], digest);
+
+    public void Dispose() => _folder.Dispose();
+
+    private static JsonElement Parse(string line) => JsonDocument.Parse(line).RootElement;
+}
+
+/// <summary>python3 -m http.server on a folder.</summary>
+internal sealed class PythonServer : IDisposable
+{
+    private readonly Process _process;
+    private int _requests;
+
+    public PythonServer(string folder)
+    {
+        _process = Process.Start(new ProcessStartInfo("python3", ["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", folder]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        string line = _process.StandardOutput.ReadLine()!; // "Serving HTTP on 127.0.0.1 port 12345 (…"
+        Url = $"http://127.0.0.1:{line.Split(" port ")[1].Split(' ')[0]}";
+        _process.ErrorDataReceived += (_, line) => _requests += line.Data?.Contains("\"GET ", StringComparison.Ordinal) == true ? 1 : 0;
+        _process.BeginErrorReadLine();
+    }
+
+    public string Url { get; }
+
+    public int Requests => _requests;
+
+    public void Dispose()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+}
+
+/// <summary>A server on the fixture's folder that goes wrong as a test wishes: what it answers is written as it stands.</summary>
+internal sealed class FaultyServer : IDisposable
+{
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly Dictionary<string, int> _asked = [];
+    private readonly Func<string, int, byte[]?> _answer;
+
+    /// <param name="answer">Is given the path and how often it was asked for before; null for the file that is there.</param>
+    public FaultyServer(Func<string, int, byte[]?> answer)
+    {
+        _answer = answer;
+        _listener.Start();
+        new Thread(Accept) { IsBackground = true }.Start();
+    }
+
+    public string Url => $"http://{_listener.LocalEndpoint}";
+
+    public static byte[] Answer(string head, byte[] body) => [.. System.Text.Encoding.ASCII.GetBytes($"HTTP/1.1 {head}\r\n\r\n"), .. body];
+
+    public static byte[] File(string path) => System.IO.File.ReadAllBytes(RepoFixture.PathOf(Uri.UnescapeDataString(path).TrimStart('/')));
+
+    public static byte[] Whole(byte[] body) => Answer($"200 OK\r\nContent-Length: {body.Length}", body);
+
+    public void Dispose() => _listener.Stop();
+
+    private void Accept()
+    {
+        try
+        {
+            while (true)
+            {
+                TcpClient client = _listener.AcceptTcpClient();
+                new Thread(() => Serve(client)) { IsBackground = true }.Start();
+            }
+        }
+        catch (SocketException)
+        {
+        }
+    }
+
+    private void Serve(TcpClient client)
+    {
+        using (client)
+        {
+            NetworkStream stream = client.GetStream();
+            using StreamReader reader = new(stream);
+            try
+            {
+                while (reader.ReadLine() is { } request)
+                {
+                    while (reader.ReadLine() is { Length: > 0 })
+                    {
+                    }
+                    string path = request.Split(' ')[1];
+                    int before;
+                    lock (_asked)
+                        _asked[path] = (before = _asked.GetValueOrDefault(path)) + 1;
+                    if (_answer(path, before) is { } own)
+                    {
+                        stream.Write(own);
+                        return;
+                    }
+                    stream.Write(Whole(File(path)));
+                }
+            }
+            catch (IOException)
+            {
+            }
+        }
+    }
+}
