@@ -58,13 +58,14 @@ internal static class ContainerRun
         engine.AcceptOnlyFromAmong(Builtin, Nspawn);
         Option<string?> volume = new("--volume") { Description = "The btrfs folder that layers live on; else $LAYERBOX_VOLUME, a .layerbox folder above, or the volume in the cache.", HelpName = "DIR" };
         BootOptions boot = new();
+        Option<string[]> hostMounts = new("--allow-host-mount") { Description = "A path of this machine that a folder may have mounted, where it says that it wants so. A layer's were allowed when it was made.", HelpName = "PATH" };
         Command declared = new(
             Name,
             "Run a command in a container made from a layer. What it changes is in memory and gone afterwards, it has no network, and its exit status is passed on: "
             + "128 + N when signal N ended it, 127 when it is not found, 126 when it cannot be executed, 124 when it took too long, 125 when the container failed.")
         {
             handle, command, user, env, workdir, hostname, name, bind, tmpfs, network, noNewPrivileges, seccomp,
-            inPlace, snapshot, readOnly, timeout, engine, volume, pidFile, jsonStatus, plan, bundle,
+            inPlace, snapshot, readOnly, timeout, engine, volume, pidFile, jsonStatus, plan, bundle, hostMounts,
         };
         limits.AddTo(declared);
         terminal.AddTo(declared);
@@ -91,6 +92,7 @@ internal static class ContainerRun
                     Timeout = args.GetValue(timeout) is { } time ? Quantity.Duration(time, "--timeout") : null,
                     IsBuiltin = args.GetValue(engine) == Builtin,
                     Volume = args.GetValue(volume),
+                    HostMounts = args.GetValue(hostMounts) ?? [],
                     Limit = limits.Read(args),
                     Terminal = terminal.Read(args, args.GetValue(command) ?? [], io),
                     Bundle = BundleOf(args, bundle, [bundle, inPlace, seccomp, timeout, engine, pidFile, jsonStatus, plan, .. limits.OfBundle]),
@@ -209,7 +211,7 @@ internal static class ContainerRun
     }
 
     private static ContainerSource? Open(Request request, RootMode mode, Streams io) =>
-        request.Bundle is null ? ContainerSource.Open(request.Handle, request.Volume, mode, io) : null;
+        request.Bundle is null ? ContainerSource.Open(request.Handle, request.Volume, mode, request.HostMounts, io) : null;
 
     private static ContainerSpec Describe(Request request, ContainerSource? source) => source is null ? DescribeBundle(request) : DescribeImage(request, source);
 
@@ -278,6 +280,7 @@ internal static class ContainerRun
         public IReadOnlyList<ContainerBind> Binds { get; init; } = [];
         public IReadOnlyList<string> Tmpfs { get; init; } = [];
         public ContainerNetwork Network { get; init; } = ContainerNetwork.None;
+        public IReadOnlyList<string> HostMounts { get; init; } = [];
         public string? Bundle { get; init; }
         public bool IsPlan { get; init; }
 

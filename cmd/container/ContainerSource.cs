@@ -16,10 +16,10 @@ internal sealed class ContainerSource : IDisposable
     private readonly RuntimeImage _image;
 
     // Volume: asked for only when the image mounts a layer.
-    private ContainerSource(string root, BuiltLayer? layer, TemporaryFolder? temporary, Func<Volume?> volume)
+    private ContainerSource(string root, BuiltLayer? layer, TemporaryFolder? temporary, Func<Volume?> volume, IReadOnlyCollection<string>? hostMounts)
     {
         (Root, _layer, _temporary) = (root, layer, temporary);
-        _image = RuntimeImage.Open(root, volume);
+        _image = RuntimeImage.Open(root, volume, hostMounts);
     }
 
     public string Root { get; }
@@ -32,17 +32,18 @@ internal sealed class ContainerSource : IDisposable
     /// <param name="handle">A handle file, "-", or a folder.</param>
     /// <param name="volumePath">Where layers and snapshots are; null: found.</param>
     /// <param name="mode">What becomes of changes.</param>
+    /// <param name="hostMounts">What a folder, of which nobody knows where it comes from, may have mounted of this machine.</param>
     /// <param name="io">For a handle on standard input.</param>
-    public static ContainerSource Open(string handle, string? volumePath, RootMode mode, Streams io)
+    public static ContainerSource Open(string handle, string? volumePath, RootMode mode, IReadOnlyCollection<string> hostMounts, Streams io)
     {
         if (handle != "-" && Files.Status(handle, followLinks: true).IsDirectory)
-            return OpenFolder(handle, volumePath, mode);
+            return OpenFolder(handle, volumePath, mode, hostMounts);
         if (mode == RootMode.InPlace)
             throw new UsageException("--in-place: a layer never changes; snapshot it with subvol-snapshot and run in that");
         LayerHandle layer = LayerArguments.Read(handle, io);
         Volume volume = Volume.Open(volumePath);
         BuiltLayer built = BuiltLayer.Open(layer, volume, handle == "-" ? "standard input" : handle);
-        return mode == RootMode.Snapshot ? Snapshot(built.Path, built, volume) : new ContainerSource(built.Path, built, null, () => volume);
+        return mode == RootMode.Snapshot ? Snapshot(built.Path, built, volume, null) : new ContainerSource(built.Path, built, null, () => volume, null);
     }
 
     public void Dispose()
@@ -52,32 +53,32 @@ internal sealed class ContainerSource : IDisposable
         _layer?.Dispose();
     }
 
-    private static ContainerSource OpenFolder(string folder, string? volumePath, RootMode mode)
+    private static ContainerSource OpenFolder(string folder, string? volumePath, RootMode mode, IReadOnlyCollection<string> hostMounts)
     {
         if (mode == RootMode.Memory)
-            return new ContainerSource(folder, null, null, () => Volume.OpenExisting(volumePath));
+            return new ContainerSource(folder, null, null, () => Volume.OpenExisting(volumePath), hostMounts);
         bool isSubvolume = Subvolume.IsSubvolume(folder);
         if (mode == RootMode.InPlace)
         {
             return isSubvolume && Subvolume.Info(folder).IsReadOnly
                 ? throw new ContainerException($"{folder}: is a read-only subvolume: leave out --in-place, or snapshot it with subvol-snapshot")
-                : new ContainerSource(folder, null, null, () => Volume.OpenExisting(volumePath));
+                : new ContainerSource(folder, null, null, () => Volume.OpenExisting(volumePath), hostMounts);
         }
         if (!isSubvolume)
             throw new ContainerException($"{folder}: is no btrfs subvolume, so it cannot be snapshotted: leave out --snapshot, and changes are kept in memory");
         return Volume.OpenExisting(volumePath) is { } volume && volume.Uuid == Subvolume.FilesystemUuid(folder)
-            ? Snapshot(folder, null, volume)
+            ? Snapshot(folder, null, volume, hostMounts)
             : throw new ContainerException($"{folder}: is not on the filesystem of a layerbox volume, where snapshots are cleared away: name one with --volume, or leave out --snapshot");
     }
 
-    private static ContainerSource Snapshot(string subvolume, BuiltLayer? layer, Volume volume)
+    private static ContainerSource Snapshot(string subvolume, BuiltLayer? layer, Volume volume, IReadOnlyCollection<string>? hostMounts)
     {
         TemporaryFolder temporary = volume.Layers.BeginTemporary();
         try
         {
             string root = Path.Combine(temporary.Directory, SnapshotName);
             Subvolume.Snapshot(subvolume, root, readOnly: false);
-            return new ContainerSource(root, layer, temporary, () => volume);
+            return new ContainerSource(root, layer, temporary, () => volume, hostMounts);
         }
         catch
         {

@@ -45,7 +45,11 @@ public sealed class ImageMetadata
         foreach ((FileName name, Inode inode) in folder.Children)
         {
             if (name == s_configName)
+            {
                 metadata.Config = ReadFile(inode, name, MetadataJson.Default.RunConfig);
+                if (metadata.Config.HasNull())
+                    throw new LayerException($"{Folder.Append(name)}: not as layerbox writes it (a list with null in it)");
+            }
             else if (name == s_mountsName)
                 foreach (MountRecord? record in ReadFile(inode, name, MetadataJson.Default.MountRecordArray))
                     metadata.AddMount(Mount.From(record));
@@ -125,6 +129,10 @@ public sealed record RunConfig
     public IReadOnlyList<string>? ExposedPorts { get; init; }
     public IReadOnlyList<string>? Volumes { get; init; }
     public SortedDictionary<string, string>? Labels { get; init; }
+
+    // JSON may hold it where the types do not.
+    internal bool HasNull() =>
+        new IEnumerable<string?>?[] { Entrypoint, Cmd, ExposedPorts, Volumes, Env?.Values, Labels?.Values }.Any(list => list?.Contains(null) == true);
 }
 
 /// <summary>A mount that the image wants when it runs: always read-only, nothing is mounted while it is built.</summary>

@@ -24,10 +24,15 @@ public sealed class RuntimeImage : IDisposable
 
     /// <param name="root">The folder with the image.</param>
     /// <param name="volume">Finds where the layers are that it mounts, which takes longer than the rest; null: there are none.</param>
-    /// <exception cref="LayerException">What is recorded cannot be understood, or a layer that is to be mounted is not on the volume.</exception>
-    public static RuntimeImage Open(string root, Func<Volume?> volume)
+    /// <param name="allowedHostMounts">The paths of this machine that it may have mounted; null: whoever made the layer was asked already.</param>
+    /// <exception cref="LayerException">
+    /// What is recorded cannot be understood, is not allowed, or a layer that is to be mounted is not on the volume.
+    /// </exception>
+    public static RuntimeImage Open(string root, Func<Volume?> volume, IReadOnlyCollection<string>? allowedHostMounts = null)
     {
         ImageMetadata metadata = ReadMetadata(root);
+        if (metadata.Mounts.FirstOrDefault(m => m.Type == Mount.OfHost && allowedHostMounts?.Contains(m.Source) == false) is { } mount)
+            throw new LayerException($"{root}: {mount.MountPoint} is to show {mount.Source} of the host; allow it with --allow-host-mount if that is meant");
         RuntimeImage image = new(metadata.Config ?? new RunConfig());
         try
         {

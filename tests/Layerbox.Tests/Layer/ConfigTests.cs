@@ -52,6 +52,8 @@ public class ConfigTests
     [InlineData("config.json", "null\n", "/.layerbox/config.json: null is no value")]
     [InlineData("config.json", "[]\n", "/.layerbox/config.json: not as layerbox writes it ($)")]
     [InlineData("config.json", "{\"entrypint\":[]}\n", "/.layerbox/config.json: not as layerbox writes it ($.entrypint)")]
+    [InlineData("config.json", """{"entrypoint":[null]}""" + "\n", "/.layerbox/config.json: not as layerbox writes it (a list with null in it)")]
+    [InlineData("config.json", """{"env":{"A":null}}""" + "\n", "/.layerbox/config.json: not as layerbox writes it (a list with null in it)")]
     [InlineData("mounts.json", "[null]\n", "/.layerbox/mounts.json: a mount is not as layerbox writes it")]
     [InlineData("mounts.json", """[{"mountpoint":"m","type":"magic","source":"/s"}]""" + "\n", "/.layerbox/mounts.json: a mount is not as layerbox writes it")]
     [InlineData("mounts.json", """[{"mountpoint":"m","type":"host"}]""" + "\n", "/.layerbox/mounts.json: a mount is not as layerbox writes it")]
