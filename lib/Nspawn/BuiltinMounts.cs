@@ -31,6 +31,10 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
     private static readonly string[] MaskedInSys = ["firmware", "devices/virtual/powercap"];
     private static readonly string[] ReadOnlyInProc = ["bus", "fs", "irq", "sys", "sysrq-trigger"];
 
+    /// <summary>All that nobody inside is to see, as the container sees it.</summary>
+    public static IEnumerable<string> Masked =>
+        MaskedFiles.Concat(MaskedFolders).Select(name => $"/proc/{name}").Concat(MaskedInSys.Select(name => $"/sys/{name}"));
+
     // Documentation/admin-guide/devices.txt
     private static readonly (string Name, int Major, int Minor)[] Devices =
         [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
@@ -110,8 +114,7 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         StepLabel label = At("open", bind.Source);
         Register source = steps.Get(label, open_tree, AT_FDCWD, plan.Text(bind.Source), OPEN_TREE_CLONE | (bind.IsRecursive ? AT_RECURSIVE : 0) | CloseOnExec);
         steps.Know(source, "bind", bind.Source, 0, (bind.IsRecursive ? "rbind" : "bind", null));
-        bool mayHoldDevices = bind.IsDevice || Path.GetFullPath(bind.Source) is "/dev" or ['/', 'd', 'e', 'v', '/', ..];
-        int attributes = (bind.ReadOnly ? MOUNT_ATTR_RDONLY : 0) | (mayHoldDevices ? 0 : MOUNT_ATTR_NODEV);
+        int attributes = (bind.ReadOnly ? MOUNT_ATTR_RDONLY : 0) | (bind.MayHoldDevices ? 0 : MOUNT_ATTR_NODEV);
         if (attributes != 0)
             steps.SetAttributes(At("mount", bind.Source), source, attributes, recursive: true);
         return source;

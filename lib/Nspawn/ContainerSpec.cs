@@ -1,3 +1,4 @@
+using System.Globalization;
 using Layerbox.Nspawn.Boot;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
@@ -28,6 +29,9 @@ public sealed record ContainerBind(string Source, string Destination, bool ReadO
 
     /// <summary>It is a device that may be used.</summary>
     internal bool IsDevice { get; init; }
+
+    /// <summary>Device nodes in it are the host's and meant; anywhere else they do nothing.</summary>
+    internal bool MayHoldDevices => IsDevice || Path.GetFullPath(Source) is "/dev" or ['/', 'd', 'e', 'v', '/', ..];
 }
 
 /// <summary>A command and the container to run it in, whatever engine does that. Strings are in the encoding of <see cref="PathText"/>.</summary>
@@ -146,6 +150,7 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     internal ContainerSpec Resolve()
     {
         Validate();
+        RefuseFolders();
         if (Devices.Count == 0 && !Binds.Any(bind => bind.IsOptional))
             return this;
         return this with
@@ -153,6 +158,34 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
             Binds = [.. Binds.Where(bind => !bind.IsOptional || IsThere(bind.Source)), .. Devices.Select(DeviceBind)],
             Devices = [],
         };
+    }
+
+    // Whoever has a folder of the host open can go up from it, past the root of the container (CVE-2024-21626).
+    private void RefuseFolders()
+    {
+        (SafeFileHandle? Stream, string Name)[] streams = [(Input, "standard input"), (Output, "standard output"), (Error, "standard error")];
+        for (int number = 0; number < streams.Length; number++)
+        {
+            if (streams[number].Stream is null && Terminal is not null)
+                continue;
+            using SafeFileHandle own = new(number, ownsHandle: false);
+            RefuseFolder(streams[number].Stream ?? own, streams[number].Name);
+        }
+        for (int i = 0; i < ForwardedDescriptors.Count; i++)
+            RefuseFolder(ForwardedDescriptors[i], string.Create(CultureInfo.InvariantCulture, $"descriptor {3 + i} of the command"));
+    }
+
+    private static void RefuseFolder(SafeFileHandle descriptor, string name)
+    {
+        try
+        {
+            if (Files.Status(descriptor).IsDirectory)
+                throw new ContainerException($"{name} is a folder, by which the command could leave the container: bind it instead");
+        }
+        catch (PosixException e) when (e.Errno == Errno.EBADF)
+        {
+            // Nothing open leads nowhere.
+        }
     }
 
     private static bool IsThere(string path)

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Layerbox.Nspawn;
 using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Tests.Nspawn;
 
@@ -74,41 +75,68 @@ public class ContainerEscapeTests
         Assert.Empty(System.IO.Directory.EnumerateFileSystemEntries(host));
     }
 
-    [Fact]
-    public void No_descriptor_but_the_three_gets_in()
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void No_descriptor_but_the_three_gets_in(string engine)
     {
-        using ContainerRoot root = ContainerRoot.OrSkip(Builtin);
+        using ContainerRoot root = ContainerRoot.OrSkip();
         string tool = Published.OrSkip();
-        string listing = Programs.Shell($"exec 7</ 8</etc; cd /etc; '{tool}' container-run '{root.Path}' -- sh -c 'ls /proc/self/fd; pwd; cd ..; pwd; grep -c container-run /proc/1/cmdline' 2>&1 || true");
+        string listing = Programs.Shell($"exec 7</ 8</etc; cd /etc; '{tool}' container-run '{root.Path}' --engine {engine} -- sh -c 'ls /proc/self/fd; pwd; cd ..; pwd; grep -c container-run /proc/1/cmdline' 2>&1 || true");
         // The fourth is the folder that ls lists.
         Assert.Equal("0\n1\n2\n3\n/\n/\n0\n", listing);
     }
 
-    [Theory]
-    [InlineData("mount -o remount,rw /")]
-    [InlineData("mount -o remount,rw /proc/sys")]
-    [InlineData("mount -t tmpfs none /tmp")]
-    [InlineData("mount --bind /usr /tmp")]
-    [InlineData("touch /in/x")]
-    [InlineData("touch /in/nested/x")]
-    [InlineData("echo x > /proc/sys/kernel/core_pattern")]
-    [InlineData("echo x > /proc/sys/kernel/hostname")]
-    [InlineData("echo c > /proc/sysrq-trigger")]
-    [InlineData("echo x > /sys/kernel/uevent_helper")]
-    [InlineData("mkdir /sys/fs/cgroup/x")]
-    [InlineData("head -c 1 /disk")]
-    [InlineData("head -c 1 /dev/kmsg")]
-    [InlineData("mknod /dev/disk b 7 0")]
-    [InlineData("grep . /proc/keys")]
-    [InlineData("grep . /proc/timer_list")]
-    [InlineData("head -c 1 /proc/kcore | grep .")]
-    [InlineData("grep -r . /sys/firmware")]
-    public void Refuses(string attempt)
+    public static TheoryData<string, string> Attempts()
     {
-        using ContainerRoot root = ContainerRoot.OrSkip(Builtin);
+        string[] attempts =
+        [
+            "mount -o remount,rw /",
+            "mount -o remount,rw /proc/sys",
+            "mount -t tmpfs none /tmp",
+            "mount --bind /usr /tmp",
+            "touch /in/x",
+            "touch /in/nested/x",
+            "echo x > /proc/sys/kernel/core_pattern",
+            "echo x > /proc/sys/kernel/hostname",
+            "echo c > /proc/sysrq-trigger",
+            "echo x > /sys/kernel/uevent_helper",
+            "mkdir /sys/fs/cgroup/x",
+            "head -c 1 /disk",
+            "head -c 1 /dev/kmsg",
+            "mknod /dev/disk b 7 0",
+            "grep . /proc/keys",
+            "grep . /proc/timer_list",
+            "head -c 1 /proc/kcore | grep .",
+            "grep -r . /sys/firmware",
+            "echo x > /proc/sys/net/core/somaxconn",
+            "mkdir /sys/fs/cgroup/systemd/x",
+            "ls /sys/fs/cgroup | grep .",
+            "ls /run/host | grep .",
+            "grep . /proc/interrupts",
+            "umount /proc/keys",
+            "mount -o remount,rw /in",
+            "echo x > /proc/1/oom_score_adj",
+            "head -c 1 /in/disk",
+        ];
+        TheoryData<string, string> data = [];
+        foreach (string attempt in attempts)
+        {
+            data.Add("builtin", attempt);
+            data.Add("nspawn", attempt);
+        }
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Attempts))]
+    public void Refuses(string engine, string attempt)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip(Engine(engine));
         string source = root.Outside("source");
         System.IO.Directory.CreateDirectory(System.IO.Path.Combine(source, "nested"));
-        Programs.Run("mknod", "-m", "0666", root / "disk", "b", "7", "0");
+        foreach (string node in (string[])[root / "disk", System.IO.Path.Combine(source, "disk")])
+            Programs.Run("mknod", "-m", "0666", node, "b", "7", "0");
         Programs.Run("mount", "-t", "tmpfs", "none", System.IO.Path.Combine(source, "nested"));
         try
         {
@@ -123,12 +151,15 @@ public class ContainerEscapeTests
     }
 
     [Theory]
-    [InlineData("mknod -m 666 /tmp/d b 7 0 && head -c 1 /tmp/d")]
-    [InlineData("mknod -m 666 /dev/d b 7 0 && head -c 1 /dev/d")]
-    [InlineData("mknod -m 666 /d c 1 5 && head -c 1 /d")]
-    public void Opens_no_device_that_it_was_allowed_to_make(string attempt)
+    [InlineData("builtin", "mknod -m 666 /tmp/d b 7 0 && head -c 1 /tmp/d")]
+    [InlineData("builtin", "mknod -m 666 /dev/d b 7 0 && head -c 1 /dev/d")]
+    [InlineData("builtin", "mknod -m 666 /d c 1 5 && head -c 1 /d")]
+    [InlineData("nspawn", "mknod -m 666 /tmp/d b 7 0 && head -c 1 /tmp/d")]
+    [InlineData("nspawn", "mknod -m 666 /dev/shm/d b 7 0 && head -c 1 /dev/shm/d")]
+    [InlineData("nspawn", "mknod -m 666 /d c 1 5 && head -c 1 /d")]
+    public void Opens_no_device_that_it_was_allowed_to_make(string engine, string attempt)
     {
-        using ContainerRoot root = ContainerRoot.OrSkip(Builtin);
+        using ContainerRoot root = ContainerRoot.OrSkip(Engine(engine));
         (ContainerResult result, _, string errors) = root.Run(root.Shell(attempt) with { Ephemeral = true, Capabilities = [ContainerCapabilities.MakeNodes] });
         Assert.NotEqual(0, result.Status);
         Assert.Contains("Permission denied", errors);
@@ -136,18 +167,22 @@ public class ContainerEscapeTests
         Assert.Equal(0, root.Run(root.Shell("echo gone > /dev/null && head -c 3 /dev/zero && head -c 3 /dev/urandom") with { Capabilities = [ContainerCapabilities.MakeNodes] }).Result.Status);
     }
 
-    [Fact]
-    public void Masks_nothing_with_a_file_of_the_image()
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Masks_nothing_with_a_file_of_the_image(string engine)
     {
-        using ContainerRoot root = ContainerRoot.OrSkip(Builtin);
+        using ContainerRoot root = ContainerRoot.OrSkip(Engine(engine));
         System.IO.Directory.CreateDirectory(root / "dev");
         System.IO.File.CreateSymbolicLink(root / "dev/null", "/proc/sys/kernel/core_pattern");
         (ContainerResult result, string output, _) = root.Run(root.Shell("cat /proc/keys; echo > /dev/null") with { Ephemeral = true });
         Assert.Equal((0, ""), (result.Status, output));
     }
 
-    [Fact]
-    public void Filters_system_calls()
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Filters_system_calls(string engine)
     {
         const string Refused = """
             add_key EPERM
@@ -171,7 +206,7 @@ public class ContainerEscapeTests
             getpid done
 
             """;
-        using ContainerRoot root = ContainerRoot.OrSkip(Builtin).WithProbe();
+        using ContainerRoot root = ContainerRoot.OrSkip(Engine(engine)).WithProbe();
         Assert.Equal(Refused, root.Run("probe calls").Out);
         Assert.Equal(128 + (int)Signal.SIGSYS, root.Run(new ContainerSpec(root.Path, ["probe", "call32"])).Result.Status);
         string open = root.Run(root.Shell("probe calls") with { SystemCallFilter = false }).Out;
@@ -210,10 +245,12 @@ public class ContainerEscapeTests
         Assert.Equal("33 33\n", root.Run(spec with { NoNewPrivileges = true }).Out);
     }
 
-    [Fact]
-    public void Has_exactly_the_capabilities_and_groups_that_were_said()
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Has_exactly_the_capabilities_and_groups_that_were_said(string engine)
     {
-        using ContainerRoot root = ContainerRoot.OrSkip(Builtin);
+        using ContainerRoot root = ContainerRoot.OrSkip(Engine(engine));
         ContainerSpec spec = root.Shell("grep -E '^(Cap|Groups)' /proc/self/status");
         Assert.Equal(Expected("", "00000000a00425fb", "00000000a00425fb"), Squeeze(root.Run(spec).Out));
         Assert.Equal(Expected("4 34", "0000000000000000", "00000000a00425fb"),
@@ -223,5 +260,81 @@ public class ContainerEscapeTests
             $"Groups:{groups} CapInh:0000000000000000 CapPrm:{effective} CapEff:{effective} CapBnd:{bounding} CapAmb:0000000000000000";
 
         static string Squeeze(string text) => string.Join(' ', text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Replace("\t", "", StringComparison.Ordinal).TrimEnd()));
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Process_1_is_out_of_reach(string engine)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip(Engine(engine)).WithProbe();
+        Assert.Equal("ptrace EPERM\nread EPERM\nmem EACCES\nexe EACCES\nroot EACCES\ncwd EACCES\nexec EACCES\ndescriptor EACCES\nown exe ETXTBSY\n",
+            root.Run(root.Shell("probe process1") with { Ephemeral = true }).Out);
+    }
+
+    [Theory]
+    [InlineData("builtin", "standard input")]
+    [InlineData("builtin", "standard output")]
+    [InlineData("builtin", "standard error")]
+    [InlineData("builtin", "descriptor 4 of the command")]
+    [InlineData("nspawn", "standard input")]
+    [InlineData("nspawn", "descriptor 4 of the command")]
+    public void An_open_folder_is_not_handed_in(string engine, string name)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip(Engine(engine));
+        using SafeFileHandle folder = Files.Open("/usr", OpenFlags.ReadOnly), file = Files.Open("/dev/null", OpenFlags.ReadOnly);
+        ContainerSpec spec = root.Shell("cat /proc/self/fd/0/../etc/shadow") with { Ephemeral = true };
+        spec = name switch
+        {
+            "standard input" => spec with { Input = folder },
+            "standard output" => spec with { Output = folder },
+            "standard error" => spec with { Error = folder },
+            _ => spec with { ForwardedDescriptors = [file, folder] },
+        };
+        Assert.Equal($"{name} is a folder, by which the command could leave the container: bind it instead", Assert.Throws<ContainerException>(() => root.Run(spec)).Message);
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void A_folder_decides_nothing_about_what_it_sees_of_the_host(string engine)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        System.IO.Directory.CreateDirectory(root / ".layerbox");
+        System.IO.File.WriteAllText(root / ".layerbox/mounts.json", """[{"mountpoint":"in","type":"host","source":"/etc/hostname"}]""" + "\n");
+        string[] run = ["container-run", root.Path, "--engine", engine];
+        ProcessResult refused = ChildProcess.Run(new ProgramStart(Published.OrSkip(), [.. run, "--", "cat", "/in"]));
+        Assert.Equal((125, "", $"container-run: {root.Path}: /in is to show /etc/hostname of the host; allow it with --allow-host-mount if that is meant\n"),
+            (refused.Exit.Status, refused.OutputText, refused.ErrorText));
+        ProcessResult allowed = ChildProcess.Run(new ProgramStart(Published.OrSkip(), [.. run, "--allow-host-mount", "/etc/hostname", "--", "cat", "/in"]));
+        Assert.Equal((0, Programs.Run("cat", "/etc/hostname")), (allowed.Exit.Status, allowed.OutputText));
+    }
+
+    [Theory]
+    [InlineData("builtin", true)]
+    [InlineData("builtin", false)]
+    [InlineData("nspawn", true)]
+    [InlineData("nspawn", false)]
+    public void Links_in_the_layer_change_nothing_outside(string engine, bool ephemeral)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip(Engine(engine));
+        string host = root.Outside("host");
+        System.IO.Directory.CreateDirectory(host);
+        System.IO.File.WriteAllText(System.IO.Path.Combine(host, "file"), "host\n");
+        foreach (string folder in (string[])["etc", "usr/lib", "var", "var/log"])
+            System.IO.Directory.CreateDirectory(root / folder);
+        (string Link, string Target)[] links =
+        [
+            ("etc/resolv.conf", $"{host}/file"), ("etc/localtime", $"{host}/file"), ("etc/machine-id", $"{host}/new-id"), ("etc/os-release", "../../../../../../.." + host + "/new-os"),
+            ("etc/hostname", $"{host}/file"), ("var/log/journal", host), ("lib64-x", host), ("sbin", host), ("lib32", $"{host}/none"), ("libx32", "libx32"),
+        ];
+        foreach ((string link, string target) in links)
+            System.IO.Directory.CreateSymbolicLink(root / link, target);
+        Exception? refusal = Record.Exception(() => root.Run(root.Shell("exit 0") with { Ephemeral = ephemeral }));
+        Assert.True(refusal is null or ContainerException, refusal?.ToString());
+        Assert.Equal(["file"], System.IO.Directory.EnumerateFileSystemEntries(host).Select(path => System.IO.Path.GetFileName(path)));
+        Assert.Equal("host\n", System.IO.File.ReadAllText(System.IO.Path.Combine(host, "file")));
+        foreach ((string link, string target) in links)
+            Assert.Equal(target, new System.IO.FileInfo(root / link).LinkTarget);
     }
 }

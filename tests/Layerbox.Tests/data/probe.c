@@ -10,8 +10,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -59,6 +61,22 @@ static int call32(void) {
   long result;
   __asm__ volatile("int $0x80" : "=a"(result) : "a"(20) : "memory");
   printf("32 done\n");
+  return 0;
+}
+
+// What root inside may do to process 1, and to its own executable.
+static int process1(void) {
+  char byte;
+  struct iovec own = {&byte, 1}, other = {(void *)0x400000, 1};
+  say("ptrace", ptrace(PTRACE_SEIZE, 1, NULL, NULL));
+  say("read", process_vm_readv(1, &own, 1, &other, 1, 0));
+  say("mem", open("/proc/1/mem", O_RDWR));
+  say("exe", open("/proc/1/exe", O_RDONLY));
+  say("root", open("/proc/1/root/", O_RDONLY));
+  say("cwd", chdir("/proc/1/cwd"));
+  say("exec", execl("/proc/1/exe", "exe", NULL));
+  say("descriptor", open("/proc/1/fd/3", O_RDWR));
+  say("own exe", open("/proc/self/exe", O_WRONLY));
   return 0;
 }
 
@@ -134,6 +152,7 @@ static int spin(long work) {
 int main(int argc, char **argv) {
   if (!strcmp(argv[1], "calls")) return calls();
   if (!strcmp(argv[1], "announce")) return announce(argv[2], argv[3], argv[4]);
+  if (!strcmp(argv[1], "process1")) return process1();
   if (!strcmp(argv[1], "call32")) return call32();
   if (!strcmp(argv[1], "reach")) return reach(argv[2], atoi(argv[3]));
   if (!strcmp(argv[1], "orphans")) return orphans(atoi(argv[2]));
