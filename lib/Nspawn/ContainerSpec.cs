@@ -150,7 +150,6 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     internal ContainerSpec Resolve()
     {
         Validate();
-        RefuseFolders();
         if (Devices.Count == 0 && !Binds.Any(bind => bind.IsOptional))
             return this;
         return this with
@@ -247,6 +246,7 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
             if (limit.Soft > limit.Hard)
                 throw new ContainerException($"{limit}: the soft limit is above the hard one");
         }
+        RefuseFolders();
         Limits.Validate();
         if (OutOfMemoryScore is < -1000 or > 1000)
             throw new ContainerException($"'{OutOfMemoryScore}': an oom score adjustment is between -1000 and 1000");

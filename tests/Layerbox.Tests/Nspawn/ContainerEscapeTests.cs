@@ -100,7 +100,7 @@ public class ContainerEscapeTests
             "echo x > /proc/sys/kernel/core_pattern",
             "echo x > /proc/sys/kernel/hostname",
             "echo c > /proc/sysrq-trigger",
-            "echo x > /sys/kernel/uevent_helper",
+            "echo x > /sys/kernel/profiling",
             "mkdir /sys/fs/cgroup/x",
             "head -c 1 /disk",
             "head -c 1 /dev/kmsg",
