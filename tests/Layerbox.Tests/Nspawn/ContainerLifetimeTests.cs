@@ -7,26 +7,41 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Tests.Nspawn;
 
-/// <summary>How containers begin and end under bad conditions.</summary>
-public class ContainerLifetimeTests
+/// <summary>How containers begin and end under bad conditions, and what goes through them, in both engines.</summary>
+public abstract class ContainerLifetimeTests(ContainerEngine engine, string name)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private static ContainerRoot Root() => ContainerRoot.OrSkip(new BuiltinEngine());
+    private static readonly ParallelOptions FourAtOnce = new() { MaxDegreeOfParallelism = 4 };
+
+    public sealed class OfBuiltin() : ContainerLifetimeTests(new BuiltinEngine(), "builtin");
+
+    public sealed class OfNspawn() : ContainerLifetimeTests(new NspawnEngine(), "nspawn");
+
+    private ContainerRoot Root() => ContainerRoot.OrSkip(engine);
+
+    private ProgramStart Tool(ContainerRoot root, params string[] command) =>
+        new(Published.OrSkip(), ["container-run", root.Path, "--engine", name, "--", .. command]);
 
     [Fact]
-    public void Killed_at_any_moment_it_leaves_nothing()
+    public void Killed_at_any_moment_it_leaves_nothing() => Kill(times: 60);
+
+    /// <summary>Takes a minute or two.</summary>
+    [Fact(Explicit = true)]
+    public void Killed_at_any_of_five_hundred_moments_it_leaves_nothing() => Kill(times: 500);
+
+    private void Kill(int times)
     {
         using ContainerRoot root = Root();
         string tool = Published.OrSkip();
         string mark = $"MARK={Guid.NewGuid():N}";
         Random random = new(1);
         using SafeFileHandle nothing = Files.Open("/dev/null", OpenFlags.ReadWrite);
-        for (int i = 0; i < 60; i++)
+        for (int i = 0; i < times; i++)
         {
             // Without options and with one: it clones itself, or a launcher does.
             string[] options = i % 2 == 0 ? [] : ["--in-place"];
-            using ChildProcess run = ChildProcess.Start(new ProgramStart(tool, ["container-run", root.Path, .. options, "--", "/bin/sh", "-c", "sleep 1000 & sleep 1000"])
+            using ChildProcess run = ChildProcess.Start(new ProgramStart(tool, ["container-run", root.Path, "--engine", name, .. options, "--", "/bin/sh", "-c", "sleep 1000 & sleep 1000"])
             {
                 Environment = [mark],
                 Input = nothing,
@@ -47,10 +62,10 @@ public class ContainerLifetimeTests
     }
 
     [Fact]
-    public void Reaps_thousands_of_orphans()
+    public void Reaps_ten_thousand_orphans()
     {
         using ContainerRoot root = Root().WithProbe();
-        (ContainerResult result, string output, _) = root.Run("probe orphans 2000; sleep 0.2; grep -l '^State:.Z' /proc/[0-9]*/status | grep -c .");
+        (ContainerResult result, string output, _) = root.Run("probe orphans 10000; sleep 0.2; grep -l '^State:.Z' /proc/[0-9]*/status | grep -c .");
         Assert.Equal((1, "0"), (result.Status, output.Trim()));
     }
 
@@ -69,7 +84,7 @@ public class ContainerLifetimeTests
         using ContainerRoot root = Root().WithProbe();
         (SafeFileHandle read, SafeFileHandle write) = Pipes.Make();
         using (read)
-        using (ChildProcess tool = ChildProcess.Start(new ProgramStart(Published.OrSkip(), "container-run", root.Path, "--", "sh", "-c", "kill -KILL 1; kill -TERM 1; exec probe signals") { Output = write }))
+        using (ChildProcess tool = ChildProcess.Start(Tool(root, "sh", "-c", "kill -KILL 1; kill -TERM 1; exec probe signals") with { Output = write }))
         {
             write.Dispose();
             using StreamReader lines = new(new FdStream(read, "pipe"));
@@ -91,7 +106,7 @@ public class ContainerLifetimeTests
     public void Hands_nothing_on_of_what_it_was_started_with(string condition)
     {
         using ContainerRoot root = Root();
-        ProcessResult result = ChildProcess.Run(new ProgramStart("bash", "-c", $"{condition}; exec '{Published.OrSkip()}' container-run '{root.Path}' -- sh -c 'grep -q \"^SigIgn:.0000000000000000\" /proc/self/status && [ $(umask) = 0022 ] && exit 7'"));
+        ProcessResult result = ChildProcess.Run(new ProgramStart("bash", "-c", $"{condition}; exec '{Published.OrSkip()}' container-run '{root.Path}' --engine {name} -- sh -c 'grep -q \"^SigIgn:.0000000000000000\" /proc/self/status && [ $(umask) = 0022 ] && exit 7'"));
         Assert.Equal((7, ""), (result.Exit.Status, result.ErrorText));
     }
 
@@ -110,18 +125,82 @@ public class ContainerLifetimeTests
     public void Fills_two_pipes_at_once_without_waiting_for_itself()
     {
         using ContainerRoot root = Root();
-        ProcessResult result = ChildProcess.Run(new ProgramStart(Published.OrSkip(), "container-run", root.Path, "--", "sh", "-c", "head -c 1000000 /dev/zero >&2 & head -c 1000000 /dev/zero; wait"));
+        ProcessResult result = ChildProcess.Run(Tool(root, "sh", "-c", "head -c 1000000 /dev/zero >&2 & head -c 1000000 /dev/zero; wait"));
         Assert.Equal((0, 1000000, 1000000), (result.Exit.Status, result.Output.Length, result.Errors.Length));
+    }
+
+    [Theory]
+    [InlineData("< /dev/null", "end\n")]
+    [InlineData("<&- 2> /dev/null", "end\n")]
+    [InlineData("< \"$1\"", "content\nend\n")]
+    [InlineData("< <(echo piped)", "piped\nend\n")]
+    [InlineData("<<< here", "here\nend\n")]
+    [InlineData("< <(exec 3<> /dev/null; echo x; sleep 0.3; echo late)", "x\nlate\nend\n")]
+    public void Reads_any_input_to_its_end(string input, string seen)
+    {
+        using ContainerRoot root = Root();
+        System.IO.File.WriteAllText(root.Outside("in"), "content\n");
+        ProcessResult result = ChildProcess.Run(new ProgramStart("bash", "-c", $"timeout 30 '{Published.OrSkip()}' container-run '{root.Path}' --engine {name} -- sh -c 'cat; echo end' {input}", "bash", root.Outside("in")));
+        Assert.Equal((0, seen), (result.Exit.Status, result.OutputText));
+    }
+
+    [Fact]
+    public void Reads_and_writes_a_socket()
+    {
+        const string Talk = """
+            import socket, subprocess, sys
+            ours, theirs = socket.socketpair()
+            run = subprocess.Popen(sys.argv[1:], stdin=theirs, stdout=theirs)
+            theirs.close()
+            ours.sendall(b"question" + bytes([10]))
+            ours.shutdown(socket.SHUT_WR)
+            print(ours.makefile().read(), run.wait(), end="")
+            """;
+        using ContainerRoot root = Root();
+        Assert.Equal("question\n 0", Programs.Run("python3", ["-c", Talk, Published.OrSkip(), "container-run", root.Path, "--engine", name, "--", "cat"]));
+    }
+
+    /// <summary>Takes a minute.</summary>
+    [Fact(Explicit = true)]
+    public void Carries_four_gigabytes_through_standard_input_and_output()
+    {
+        using ContainerRoot root = Root();
+        string sums = Programs.Shell($"openssl enc -aes-128-ctr -nosalt -pass pass:1 < /dev/zero 2> /dev/null | head -c 4294967296 | tee >(sha256sum > '{root.Outside("in")}') | '{Published.OrSkip()}' container-run '{root.Path}' --engine {name} -- cat | tee >(wc -c > '{root.Outside("size")}') | sha256sum; sleep 0.5; cat '{root.Outside("in")}' '{root.Outside("size")}'");
+        string[] lines = sums.Split('\n');
+        Assert.Equal((lines[0], "4294967296"), (lines[1], lines[2]));
+    }
+
+    [Fact]
+    public void Goes_on_when_the_thread_that_started_it_has_ended()
+    {
+        using ContainerRoot root = Root();
+        RunningContainer? container = null;
+        Thread starter = new(() => container = engine.Start(root.Shell("sleep 0.5; exit 7") with { Ephemeral = true }));
+        starter.Start();
+        starter.Join();
+        using (container)
+            Assert.Equal(7, container!.Wait().Status);
+    }
+
+    /// <summary>Takes up to half a minute.</summary>
+    [Fact(Explicit = true)]
+    public void Runs_two_hundred_at_sixteen_a_time()
+    {
+        using ContainerRoot root = Root();
+        int[] statuses = new int[200];
+        Parallel.For(0, statuses.Length, new ParallelOptions { MaxDegreeOfParallelism = 16 },
+            i => statuses[i] = root.Run(root.Shell($"exit {i}") with { Ephemeral = true, Timeout = Patience }).Result.Status);
+        Assert.Equal(Enumerable.Range(0, statuses.Length), statuses);
     }
 
     [Fact]
     public void Passes_every_exit_status_and_every_deadly_signal_on()
     {
         using ContainerRoot root = Root().WithProbe();
-        Parallel.ForEach([0, 1, 2, 63, 64, 70, 123, 124, 125, 126, 127, 128, 129, 137, 254, 255], new ParallelOptions { MaxDegreeOfParallelism = 4 },
+        Parallel.ForEach(Enumerable.Range(0, 256), FourAtOnce,
             status => Assert.Equal(status, root.Run(root.Shell($"exit {status}") with { Ephemeral = true }).Result.Status));
         // Those whose default is not to end a process: 17 to 23 and 28.
-        Parallel.ForEach(Enumerable.Range(1, 31).Where(signal => signal is not ((>= 17 and <= 23) or 28)).Append(34).Append(64), new ParallelOptions { MaxDegreeOfParallelism = 4 },
+        Parallel.ForEach(Enumerable.Range(1, 31).Where(signal => signal is not ((>= 17 and <= 23) or 28)).Concat(Enumerable.Range(34, 31)), FourAtOnce,
             signal => Assert.Equal(128 + signal, root.Run(new ContainerSpec(root.Path, ["probe", "raise", signal.ToString(CultureInfo.InvariantCulture)]) { Ephemeral = true }).Result.Status));
     }
 
