@@ -75,6 +75,9 @@ internal static class ContainerEnter
         }
         if (command.Length == 0)
         {
+            // The description has numbers alone.
+            ContainerUser known = ContainerUser.Find(root, user.Uid.ToString(CultureInfo.InvariantCulture));
+            user = user with { Name = known.Name, Shell = known.Shell };
             command = [ShellCommand.Of(root, user)];
             environment = EnvironmentText.Merge(environment, ShellCommand.Environment(container.Name, command[0], user));
         }

@@ -69,7 +69,7 @@ internal sealed class BuiltinContainer : PipedContainer
         { What: InitReport.Kind.StepFailed } failed => _plan.Label(failed.Step).Explain(failed.StepErrno),
         { What: InitReport.Kind.CloneFailed } failed => MappedClone.Explain((Errno)failed.Value, Spec),
         { What: InitReport.Kind.Refused } => new(_refusal ?? "the container was refused"),
-        { } failed => new(new PosixException("start", (Errno)failed.Value, Spec.Root).Message),
+        { } failed => CannotStart((Errno)failed.Value),
         null => new($"{Spec.Root}: process 1 of the container was killed"),
     };
 

@@ -46,7 +46,7 @@ public sealed class BuiltinEngine : ContainerEngine
         try
         {
             ContainerSpec init = boot.Describe(spec, listener).Resolve();
-            RequireRoot();
+            RequireRoot("a system that boots");
             return new BootedContainer(Run(init), listener, spec, new BuiltinEngine { Executable = Executable }.Enter);
         }
         catch
@@ -64,7 +64,7 @@ public sealed class BuiltinEngine : ContainerEngine
     public RunningContainer Enter(ContainerDescription container, ContainerSpec spec)
     {
         spec.Validate();
-        RequireRoot();
+        RequireRoot("entering a container");
         ContainerTarget target = ContainerTarget.Open(container);
         try
         {
@@ -83,10 +83,10 @@ public sealed class BuiltinEngine : ContainerEngine
         }
     }
 
-    private static void RequireRoot()
+    private static void RequireRoot(string what)
     {
         if (ProcessOwner.EffectiveUid != 0)
-            throw new ContainerException("this needs root: run it with sudo");
+            throw new ContainerException($"{what} needs root: run this with sudo");
     }
 
     private BuiltinContainer Run(ContainerSpec spec)

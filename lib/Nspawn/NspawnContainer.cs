@@ -61,7 +61,7 @@ internal sealed class NspawnContainer : PipedContainer
             case { What: InitReport.Kind.StepFailed } failed:
                 return _plan.Label(failed.Step).Explain(failed.StepErrno);
             case { } failed:
-                return new ContainerException(new PosixException("start", (Errno)failed.Value, Spec.Command[0]).Message);
+                return CannotStart((Errno)failed.Value);
             default:
                 string complaint = LastLine(ReadToEnd(_complaints, ComplaintsMax));
                 return new ContainerException($"{Spec.Root}: systemd-nspawn: {(complaint.Length > 0 ? complaint : Child.Wait().ToString())}");

@@ -29,6 +29,18 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
     /// <summary>What was started, and ends after the container.</summary>
     protected ChildProcess Child => _child!;
 
+    /// <summary>Why process 1 could not start the command, where that is no fault of the command's.</summary>
+    protected ContainerException CannotStart(Errno errno)
+    {
+        string reason = new PosixException("start", errno, Spec.Root).Message;
+        return new ContainerException((errno, Spec.Limits.Processes) switch
+        {
+            (Errno.EAGAIN, { } limit) => $"{reason}: the limit of processes ({limit}) is too small, process 1 of the container is one of them",
+            (Errno.EAGAIN, null) => $"{reason}: a limit of processes is reached (that of the user, see ulimit -u, or that of a control group)",
+            _ => reason,
+        });
+    }
+
     /// <summary>Makes the pipes and starts the child with their other ends, which are closed afterwards.</summary>
     protected void Start(Func<SafeFileHandle, SafeFileHandle, ChildProcess> start)
     {

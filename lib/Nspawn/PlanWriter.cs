@@ -27,7 +27,13 @@ internal readonly record struct StepArgument(long Value, StepArgument.Kind What)
 /// <summary>What a step is about, for the message when it fails: "path: call: reason".</summary>
 internal readonly record struct StepLabel(string Call, string Path)
 {
-    public ContainerException Explain(Errno errno) => new(new PosixException(Call, errno, Path).Message);
+    /// <summary>What makes a group for limits, which plain users have to be given a place for.</summary>
+    public const string MakeControlGroup = "make control group";
+
+    public ContainerException Explain(Errno errno) => new(new PosixException(Call, errno, Path).Message
+        + (Call == MakeControlGroup && errno is Errno.EACCES or Errno.EPERM
+            ? ": limits need root, or a group of your own, as with: systemd-run --user --scope -p Delegate=yes"
+            : ""));
 }
 
 /// <summary>

@@ -31,7 +31,7 @@ internal sealed class CgroupSteps(PlanWriter plan, StepList setup, StepList afte
             string above = hierarchy.Version == 1 ? hierarchy.Folder : CgroupDelegation.Prepare(hierarchy, [.. group.Settings.Select(setting => setting.Controller).Distinct()]);
             string folder = $"{above}/{name}";
             Folders[hierarchy.Mount] = folder;
-            setup.Do(new StepLabel("make control group", folder), mkdirat, AT_FDCWD, plan.Text(folder), FolderMode);
+            setup.Do(new StepLabel(StepLabel.MakeControlGroup, folder), mkdirat, AT_FDCWD, plan.Text(folder), FolderMode);
             foreach (CgroupSetting setting in group.Settings)
                 Write($"{folder}/{setting.File}", $"write '{setting.Text}'", setting.Text);
             if (group.Settings.Any(setting => setting.Controller == "memory"))

@@ -16,6 +16,14 @@ public class CgroupSettingsTests
 
         """;
 
+    [Fact]
+    public void Says_what_a_plain_user_needs_for_limits()
+    {
+        Assert.EndsWith(": make control group: Permission denied: limits need root, or a group of your own, as with: systemd-run --user --scope -p Delegate=yes",
+            new StepLabel(StepLabel.MakeControlGroup, "/group").Explain(Errno.EACCES).Message, StringComparison.Ordinal);
+        Assert.EndsWith(": make control group: No space left on device", new StepLabel(StepLabel.MakeControlGroup, "/group").Explain(Errno.ENOSPC).Message, StringComparison.Ordinal);
+    }
+
     private static readonly ContainerLimits All = new()
     {
         Memory = 64 << 20,

@@ -63,6 +63,9 @@ public class ContainerCgroupTests
         Assert.True(watch.Elapsed < Patience);
         ProcessResult counted = Run(root, "--pids", "5", "--", "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 5 & done; wait");
         Assert.Contains("fork", counted.ErrorText);
+        ProcessResult none = Run(root, "--pids", "1", "--", "id");
+        Assert.Equal(125, none.Exit.Status);
+        Assert.EndsWith(": start: Resource temporarily unavailable: the limit of processes (1) is too small, process 1 of the container is one of them\n", none.ErrorText, StringComparison.Ordinal);
         AssertNoGroups();
     }
 

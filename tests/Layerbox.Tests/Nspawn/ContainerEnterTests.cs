@@ -142,6 +142,15 @@ public class ContainerEnterTests
         Assert.Contains($"\"name\":\"{name}\"", Tool("container-list").OutputText);
     }
 
+    [Fact]
+    public void A_shell_is_that_of_the_user_by_name()
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        using RunningTool running = RunningTool.Start(root, [], "sleep 1000");
+        ProcessResult result = ChildProcess.Run(new ProgramStart(Published.OrSkip(), "container-enter", running.Name, "--shell"), "echo $USER $LOGNAME; exit 3\n"u8.ToArray());
+        Assert.Equal((3, "root root\n"), (result.Exit.Status, result.OutputText));
+    }
+
     private static (int? Status, string Errors) Ended(ProcessResult result) => (result.Exit.Status, result.ErrorText);
 
     private static string Lines(string text, string last) => text[..(text.IndexOf($"{last}\n", StringComparison.Ordinal) + last.Length + 1)];

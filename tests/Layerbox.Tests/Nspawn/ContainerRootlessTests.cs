@@ -117,6 +117,7 @@ public class ContainerRootlessTests
     [InlineData("echo 'layerboxtest:700000:20' | tee /etc/subuid > /etc/subgid", "uid 33 is not mapped: there are no more sub-uids in /etc/subuid", "--user", "web")]
     [InlineData("echo 'layerboxtest:700000:33' | tee /etc/subuid > /etc/subgid", "gid 34 is not mapped: there are no more sub-gids in /etc/subgid", "--user", "web")]
     [InlineData(":", "systemd-nspawn needs root: run this with sudo", "--engine", "nspawn")]
+    [InlineData(":", "a system that boots needs root: run this with sudo", "--boot")]
     public void Says_what_it_needs(string prepare, string message, params string[] options)
     {
         using ContainerRoot root = Root();
