@@ -58,6 +58,10 @@ internal sealed class SignalForwarding : IDisposable
 
     public void Dispose()
     {
+        // Without a terminal whatever still comes finds a container that has ended, and so does this process: giving up each of
+        // them would only take time.
+        if (_terminal is null)
+            return;
         foreach (PosixSignalRegistration registration in _registrations)
             registration.Dispose();
     }
