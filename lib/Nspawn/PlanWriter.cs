@@ -257,16 +257,20 @@ internal sealed unsafe record PlannedStep
     public int SkippedWhenTolerated
     {
         get => _step.SkippedWhenTolerated;
-        set => _step.SkippedWhenTolerated = checked((byte)value);
+        set => _step.SkippedWhenTolerated = Count(value);
     }
 
     public int SkippedWhenDone
     {
         get => _step.SkippedWhenDone;
-        set => _step.SkippedWhenDone = checked((byte)value);
+        set => _step.SkippedWhenDone = Count(value);
     }
 
     public KernelStep ToKernel() => _step;
+
+    // Three for each folder on the way to a mount point.
+    private static byte Count(int steps) =>
+        steps <= byte.MaxValue ? (byte)steps : throw new ContainerException("a mount point lies below too many folders");
 }
 
 /// <summary>Steps in the order in which they are made.</summary>

@@ -310,6 +310,14 @@ public class ContainerEscapeTests
         Assert.Equal((0, Programs.Run("cat", "/etc/hostname")), (allowed.Exit.Status, allowed.OutputText));
     }
 
+    [Fact]
+    public void A_mount_point_that_is_too_deep_is_told()
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip(Builtin);
+        ContainerSpec spec = root.Shell("exit 0") with { Ephemeral = true, Tmpfs = [string.Concat(Enumerable.Repeat("/deep", 200))] };
+        Assert.Equal("a mount point lies below too many folders", Assert.Throws<ContainerException>(() => root.Run(spec)).Message);
+    }
+
     [Theory]
     [InlineData("builtin", true)]
     [InlineData("builtin", false)]
