@@ -48,6 +48,7 @@ internal static class ContainerRun
         seccomp.AcceptOnlyFromAmong(Default, NoFilter);
         Option<bool> inPlace = new("--in-place") { Description = "Work in the folder itself and keep what the command changes. A compiled layer never changes: this is refused there." };
         Option<bool> snapshot = new("--snapshot") { Description = "Keep changes in a btrfs snapshot until the command ends, instead of in memory: for commands that write more than fits there." };
+        Option<string?> keep = new("--keep") { Description = "Work in a btrfs snapshot that is made here, on the filesystem of the layer, and stays.", HelpName = "DIR" };
         Option<bool> readOnly = new("--read-only") { Description = "The command can write to /dev, /run, /tmp, binds and tmpfs only." };
         Option<string?> timeout = new("--timeout") { Description = "Kill the command after this time, such as 90s or 10m, with exit status 124.", HelpName = "TIME" };
         Option<string?> bundle = new("--bundle") { Description = "Run this OCI bundle instead of a HANDLE: its config.json says all about the container, and CMD replaces its args.", HelpName = "DIR" };
@@ -65,7 +66,7 @@ internal static class ContainerRun
             + "128 + N when signal N ended it, 127 when it is not found, 126 when it cannot be executed, 124 when it took too long, 125 when the container failed.")
         {
             handle, command, user, env, workdir, hostname, name, bind, tmpfs, network, noNewPrivileges, seccomp,
-            inPlace, snapshot, readOnly, timeout, engine, volume, pidFile, jsonStatus, plan, bundle, hostMounts,
+            inPlace, snapshot, keep, readOnly, timeout, engine, volume, pidFile, jsonStatus, plan, bundle, hostMounts,
         };
         limits.AddTo(declared);
         terminal.AddTo(declared);
@@ -87,7 +88,8 @@ internal static class ContainerRun
                     Network = args.GetValue(network) == HostNetwork ? ContainerNetwork.Host : ContainerNetwork.None,
                     NoNewPrivileges = args.GetValue(noNewPrivileges),
                     SystemCallFilter = args.GetValue(seccomp) == Default,
-                    Mode = ModeOf(args.GetValue(inPlace), args.GetValue(snapshot)),
+                    Mode = ModeOf(args.GetValue(inPlace), args.GetValue(snapshot), args.GetValue(keep) is not null),
+                    Keep = args.GetValue(keep),
                     ReadOnly = args.GetValue(readOnly),
                     Timeout = args.GetValue(timeout) is { } time ? Quantity.Duration(time, "--timeout") : null,
                     IsBuiltin = args.GetValue(engine) == Builtin,
@@ -118,12 +120,13 @@ internal static class ContainerRun
         return null;
     }
 
-    private static RootMode ModeOf(bool inPlace, bool snapshot) => (inPlace, snapshot) switch
+    private static RootMode ModeOf(bool inPlace, bool snapshot, bool keep) => (inPlace, snapshot, keep) switch
     {
-        (true, true) => throw new UsageException("--in-place and --snapshot: one of the two"),
-        (true, false) => RootMode.InPlace,
-        (false, true) => RootMode.Snapshot,
-        _ => RootMode.Memory,
+        (false, false, false) => RootMode.Memory,
+        (true, false, false) => RootMode.InPlace,
+        (false, true, false) => RootMode.Snapshot,
+        (false, false, true) => RootMode.Keep,
+        _ => throw new UsageException("--in-place, --snapshot and --keep: one of the three"),
     };
 
     private static int Run(Request request, Streams io)
@@ -164,6 +167,7 @@ internal static class ContainerRun
         spec = terminal is null ? spec with { Input = input } : spec with { Terminal = terminal.Inside, Error = TerminalChoice.ErrorElsewhere() };
         using SafeFileHandle? console = request.Boot is null ? null : BootOptions.OpenConsole(request.Boot);
         using RunningContainer container = request.Boot is null ? engine.Start(spec with { IsHeld = leavesNothing }) : Boot(engine, spec, request, console, io);
+        source?.Used();
         // Handlers of signals run on threads, so they come after the clone; whatever comes before them finds no command yet.
         using SignalForwarding? late = leavesNothing ? new SignalForwarding(terminal) : null;
         terminal?.To(container);
@@ -181,7 +185,7 @@ internal static class ContainerRun
     {
         BootRequest boot = request.Boot!;
         BootedContainer system = engine.Boot(spec, new ContainerBoot { Init = boot.Init, Arguments = boot.InitArguments, Console = console });
-        return new BootSession(system, boot, spec.Command, boot.Stop ?? (request.Mode == RootMode.InPlace ? BootStop.Clean : BootStop.Fast), io);
+        return new BootSession(system, boot, spec.Command, boot.Stop ?? (request.Mode is RootMode.InPlace or RootMode.Keep ? BootStop.Clean : BootStop.Fast), io);
     }
 
     /// <summary>Says why there was no command, or that it was killed, and gives the exit status.</summary>
@@ -202,16 +206,16 @@ internal static class ContainerRun
     private static int Plan(Request request, Streams io)
     {
         // A snapshot is a change, of which the description does not depend.
-        using ContainerSource? source = Open(request, request.Mode == RootMode.Snapshot ? RootMode.Memory : request.Mode, io);
+        using ContainerSource? source = Open(request, request.Mode is RootMode.Snapshot or RootMode.Keep ? RootMode.Memory : request.Mode, io);
         ContainerEngine engine = request.IsBuiltin ? new BuiltinEngine() : new NspawnEngine();
         ContainerSpec spec = Describe(request, source);
-        string changes = request.Mode switch { RootMode.Memory => "memory", RootMode.Snapshot => "snapshot", _ => "in_place" };
+        string changes = request.Mode switch { RootMode.Memory => "memory", RootMode.Snapshot => "snapshot", RootMode.Keep => "keep", _ => "in_place" };
         ContainerPlanJson.Write(spec, request.IsBuiltin ? Builtin : Nspawn, changes, engine.Outline(spec), io.Out);
         return ExitStatus.Success;
     }
 
     private static ContainerSource? Open(Request request, RootMode mode, Streams io) =>
-        request.Bundle is null ? ContainerSource.Open(request.Handle, request.Volume, mode, request.HostMounts, io) : null;
+        request.Bundle is null ? ContainerSource.Open(request.Handle, request.Volume, mode, request.Keep, request.HostMounts, io) : null;
 
     private static ContainerSpec Describe(Request request, ContainerSource? source) => source is null ? DescribeBundle(request) : DescribeImage(request, source);
 
@@ -304,6 +308,7 @@ internal static class ContainerRun
         public bool NoNewPrivileges { get; init; }
         public bool SystemCallFilter { get; init; } = true;
         public RootMode Mode { get; init; } = RootMode.Memory;
+        public string? Keep { get; init; }
         public bool ReadOnly { get; init; }
         public TerminalChoice Terminal { get; init; } = new();
         public TimeSpan? Timeout { get; init; }

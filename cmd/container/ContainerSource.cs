@@ -14,6 +14,7 @@ internal sealed class ContainerSource : IDisposable
     private readonly BuiltLayer? _layer;
     private readonly TemporaryFolder? _temporary;
     private readonly RuntimeImage _image;
+    private string? _unused;
 
     // Volume: asked for only when the image mounts a layer.
     private ContainerSource(string root, BuiltLayer? layer, TemporaryFolder? temporary, Func<Volume?> volume, IReadOnlyCollection<string>? hostMounts)
@@ -32,28 +33,36 @@ internal sealed class ContainerSource : IDisposable
     /// <param name="handle">A handle file, "-", or a folder.</param>
     /// <param name="volumePath">Where layers and snapshots are; null: found.</param>
     /// <param name="mode">What becomes of changes.</param>
+    /// <param name="keep">Where the snapshot is made with <see cref="RootMode.Keep"/>.</param>
     /// <param name="hostMounts">What a folder, of which nobody knows where it comes from, may have mounted of this machine.</param>
     /// <param name="io">For a handle on standard input.</param>
-    public static ContainerSource Open(string handle, string? volumePath, RootMode mode, IReadOnlyCollection<string> hostMounts, Streams io)
+    public static ContainerSource Open(string handle, string? volumePath, RootMode mode, string? keep, IReadOnlyCollection<string> hostMounts, Streams io)
     {
         if (handle != "-" && Files.Status(handle, followLinks: true).IsDirectory)
-            return OpenFolder(handle, volumePath, mode, hostMounts);
+            return OpenFolder(handle, volumePath, mode, keep, hostMounts);
         if (mode == RootMode.InPlace)
-            throw new UsageException("--in-place: a layer never changes; snapshot it with subvol-snapshot and run in that");
+            throw new UsageException("--in-place: a layer never changes: --keep DIR runs in a snapshot of it that stays");
         LayerHandle layer = LayerArguments.Read(handle, io);
         Volume volume = Volume.Open(volumePath);
         BuiltLayer built = BuiltLayer.Open(layer, volume, handle == "-" ? "standard input" : handle);
-        return mode == RootMode.Snapshot ? Snapshot(built.Path, built, volume, null) : new ContainerSource(built.Path, built, null, () => volume, null);
+        return mode == RootMode.Snapshot ? Snapshot(built.Path, built, volume, null)
+            : mode == RootMode.Keep ? Kept(built.Path, keep!, built, () => volume, null)
+            : new ContainerSource(built.Path, built, null, () => volume, null);
     }
+
+    /// <summary>The container runs, so what was made to be kept is kept.</summary>
+    public void Used() => _unused = null;
 
     public void Dispose()
     {
         _image.Dispose();
+        if (_unused is not null)
+            Subvolume.Delete(_unused);
         _temporary?.Dispose();
         _layer?.Dispose();
     }
 
-    private static ContainerSource OpenFolder(string folder, string? volumePath, RootMode mode, IReadOnlyCollection<string> hostMounts)
+    private static ContainerSource OpenFolder(string folder, string? volumePath, RootMode mode, string? keep, IReadOnlyCollection<string> hostMounts)
     {
         if (mode == RootMode.Memory)
             return new ContainerSource(folder, null, null, () => Volume.OpenExisting(volumePath), hostMounts);
@@ -64,11 +73,28 @@ internal sealed class ContainerSource : IDisposable
                 ? throw new ContainerException($"{folder}: is a read-only subvolume: leave out --in-place, or snapshot it with subvol-snapshot")
                 : new ContainerSource(folder, null, null, () => Volume.OpenExisting(volumePath), hostMounts);
         }
+        string option = mode == RootMode.Keep ? "--keep" : "--snapshot";
         if (!isSubvolume)
-            throw new ContainerException($"{folder}: is no btrfs subvolume, so it cannot be snapshotted: leave out --snapshot, and changes are kept in memory");
+            throw new ContainerException($"{folder}: is no btrfs subvolume, so it cannot be snapshotted: leave out {option}, and changes are in memory");
+        if (mode == RootMode.Keep)
+            return Kept(folder, keep!, null, () => Volume.OpenExisting(volumePath), hostMounts);
         return Volume.OpenExisting(volumePath) is { } volume && volume.Uuid == Subvolume.FilesystemUuid(folder)
             ? Snapshot(folder, null, volume, hostMounts)
             : throw new ContainerException($"{folder}: is not on the filesystem of a layerbox volume, where snapshots are cleared away: name one with --volume, or leave out --snapshot");
+    }
+
+    private static ContainerSource Kept(string subvolume, string path, BuiltLayer? layer, Func<Volume?> volume, IReadOnlyCollection<string>? hostMounts)
+    {
+        try
+        {
+            Subvolume.Snapshot(subvolume, path, readOnly: false);
+            return new ContainerSource(path, layer, null, volume, hostMounts) { _unused = path };
+        }
+        catch (PosixException e)
+        {
+            layer?.Dispose();
+            throw e.Errno is Errno.EXDEV or Errno.ENOTTY ? new ContainerException($"--keep: {path}: is not on the filesystem of {subvolume}: name a folder there") : new ContainerException($"--keep: {e.Message}");
+        }
     }
 
     private static ContainerSource Snapshot(string subvolume, BuiltLayer? layer, Volume volume, IReadOnlyCollection<string>? hostMounts)
@@ -100,4 +126,7 @@ internal enum RootMode
 
     /// <summary>They are kept.</summary>
     InPlace,
+
+    /// <summary>They are kept in a snapshot.</summary>
+    Keep,
 }

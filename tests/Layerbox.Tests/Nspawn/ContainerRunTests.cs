@@ -57,7 +57,7 @@ public class ContainerRunTests
     [InlineData(125, "container-run: unknown option '--netwrok'\nTry 'container-run --help' for more information.\n", "--netwrok", "none", "--", "id")]
     [InlineData(125, "container-run: option '--bind': expected SRC:DST, which :ro, :try and :norec may follow, found '/x'\nTry 'container-run --help' for more information.\n", "--bind", "/x", "--", "id")]
     [InlineData(125, "container-run: 'X': an environment variable has the form NAME=value\n", "--env", "X", "--", "id")]
-    [InlineData(125, "container-run: --in-place and --snapshot: one of the two\nTry 'container-run --help' for more information.\n", "--in-place", "--snapshot", "--", "id")]
+    [InlineData(125, "container-run: --in-place, --snapshot and --keep: one of the three\nTry 'container-run --help' for more information.\n", "--in-place", "--snapshot", "--", "id")]
     [InlineData(125, "container-run: 'CAP_NOPE': no such capability; they are called CAP_MKNOD and so on, see capabilities(7)\n", "--capability", "CAP_NOPE", "--", "id")]
     [InlineData(125, "container-run: option '--rlimit': no limit 'FILES'; there are CPU, FSIZE, DATA, STACK, CORE, RSS, NPROC, NOFILE, MEMLOCK, AS, LOCKS, SIGPENDING, MSGQUEUE, NICE, RTPRIO, RTTIME\nTry 'container-run --help' for more information.\n", "--rlimit", "FILES=3", "--", "id")]
     [InlineData(125, "container-run: option '--rlimit': expected NAME=SOFT or NAME=SOFT:HARD, such as NOFILE=1024, found 'NOFILE'\nTry 'container-run --help' for more information.\n", "--rlimit", "NOFILE", "--", "id")]
@@ -173,6 +173,28 @@ public class ContainerRunTests
     }
 
     [Fact]
+    public void Keeps_a_snapshot_where_it_is_told_to()
+    {
+        using TempVolume volume = TempVolume.OrSkip();
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        Programs.Run("btrfs", "subvolume", "create", volume / "work");
+        Programs.Run("cp", "-a", $"{root.Path}/.", volume / "work");
+        Programs.Run("btrfs", "subvolume", "snapshot", "-r", volume / "work", volume / "ro");
+        string kept = volume / "kept", before = Programs.Run("find", volume / "ro", "-printf", "%P %T@\n");
+        Assert.Equal(3, Run(volume / "ro", "--keep", kept, "--", "/bin/sh", "-c", "echo new > /etc/flag; exit 3").Exit.Status);
+        Assert.Equal("new\n", System.IO.File.ReadAllText(kept + "/etc/flag"));
+        Assert.Equal(before, Programs.Run("find", volume / "ro", "-printf", "%P %T@\n"));
+
+        ProcessResult again = Run(volume / "ro", "--keep", kept, "--", "id"), elsewhere = Run(volume / "ro", "--keep", root.Path + "/elsewhere", "--", "id");
+        Assert.Equal((125, $"container-run: --keep: {kept}: subvolume snapshot: File exists\n"), (again.Exit.Status, again.ErrorText));
+        Assert.Equal((125, $"container-run: --keep: {root.Path}/elsewhere: is not on the filesystem of {volume / "ro"}: name a folder there\n"), (elsewhere.Exit.Status, elsewhere.ErrorText));
+        Assert.Equal("new\n", System.IO.File.ReadAllText(kept + "/etc/flag"));
+        // What never ran leaves nothing.
+        Assert.Equal(125, Run(volume / "ro", "--keep", volume / "none", "--bind", "/no/such:/x", "--", "id").Exit.Status);
+        Assert.False(System.IO.Directory.Exists(volume / "none"));
+    }
+
+    [Fact]
     public void Refuses_what_would_change_a_layer_or_cannot_be_undone()
     {
         using TempVolume volume = TempVolume.OrSkip();
@@ -181,7 +203,7 @@ public class ContainerRunTests
         Programs.Run("btrfs", "subvolume", "snapshot", "-r", volume / "work", volume / "ro");
         ProcessResult frozen = Run(volume / "ro", "--in-place", "--", "id"), plain = Run(root.Path, "--snapshot", "--", "id");
         Assert.Equal((125, $"container-run: {volume / "ro"}: is a read-only subvolume: leave out --in-place, or snapshot it with subvol-snapshot\n"), (frozen.Exit.Status, frozen.ErrorText));
-        Assert.Equal((125, $"container-run: {root.Path}: is no btrfs subvolume, so it cannot be snapshotted: leave out --snapshot, and changes are kept in memory\n"), (plain.Exit.Status, plain.ErrorText));
+        Assert.Equal((125, $"container-run: {root.Path}: is no btrfs subvolume, so it cannot be snapshotted: leave out --snapshot, and changes are in memory\n"), (plain.Exit.Status, plain.ErrorText));
     }
 
     [Fact]
