@@ -12,7 +12,7 @@ internal sealed class BootOptions
 
     private readonly Option<bool> _boot = new("--boot")
     {
-        Description = "Boot the image: its own init is process 1. The command runs once the system is up, and the system is stopped after it; without one, when the system stops itself.",
+        Description = "Boot the image: its own init is process 1. The command runs once the system is up, and the system is stopped after it. Without: a shell on a terminal, else the system runs until it stops itself.",
     };
 
     private readonly Option<string?> _init = new("--init") { Description = "The init of the image, instead of systemd or /sbin/init.", HelpName = "PATH" };
