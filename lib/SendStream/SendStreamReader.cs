@@ -113,7 +113,8 @@ public sealed class SendStreamReader : IDisposable
         ReadOnlySpan<byte> header = _input.Rest[..CommandHeaderLength];
         if (header.SequenceEqual(Magic[..CommandHeaderLength]))
             throw new SendStreamException(Fault.Restarted, Position, _commands + 1,
-                "a new stream header, expected an end command before it: the sender was stopped and started over") { Restart = Position };
+                "a new stream header, expected an end command before it: the sender was stopped and started over")
+            { Restart = Position };
         uint length = BinaryPrimitives.ReadUInt32LittleEndian(header);
         SendCommandKind kind = (SendCommandKind)BinaryPrimitives.ReadUInt16LittleEndian(header[sizeof(uint)..]);
         _command.Locate(kind, Version, Position, ++_commands);
@@ -158,7 +159,8 @@ public sealed class SendStreamReader : IDisposable
         return at < 0
             ? _command.Error(fault, reason)
             : new SendStreamException(Fault.Restarted, _command,
-                $"{reason}; another stream header begins at offset {Position + at}: the sender was stopped and started over") { Restart = Position + at };
+                $"{reason}; another stream header begins at offset {Position + at}: the sender was stopped and started over")
+            { Restart = Position + at };
     }
 
     private static string Describe(ReadOnlySpan<byte> bytes) => bytes switch

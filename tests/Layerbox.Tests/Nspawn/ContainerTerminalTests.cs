@@ -268,7 +268,8 @@ public class ContainerTerminalTests
         string file = root.Outside("errors");
         System.IO.File.WriteAllText(file, "");
         ProcessResult result = ChildProcess.Run(new ProgramStart("sh", "-c",
-            $"'{Published.OrSkip()}' container-run '{root.Path}' --tty -- sh -c 'tty; stty size; echo $TERM; echo error >&2; exit 4' {redirection} </dev/null") { Environment = [$"ERRORS={file}"] });
+            $"'{Published.OrSkip()}' container-run '{root.Path}' --tty -- sh -c 'tty; stty size; echo $TERM; echo error >&2; exit 4' {redirection} </dev/null")
+        { Environment = [$"ERRORS={file}"] });
         Assert.Equal((4, output), (result.Exit.Status, result.OutputText));
         Assert.Equal(errors, System.IO.File.ReadAllText(file));
     }

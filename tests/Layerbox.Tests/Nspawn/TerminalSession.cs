@@ -76,7 +76,8 @@ internal sealed class TerminalSession : IDisposable
             {
                 // Everybody has closed the other end.
             }
-        }) { IsBackground = true };
+        })
+        { IsBackground = true };
         _reader.Start();
     }
 
