@@ -52,7 +52,11 @@ internal sealed class HttpConnection(CancellationToken cancellation) : RepoConne
         }
     }
 
-    public override void Dispose() => Close();
+    public override void Dispose()
+    {
+        Close();
+        base.Dispose();
+    }
 
     /// <summary>What the head of an answer says.</summary>
     internal sealed record Response(int Status, string Reason)

@@ -258,7 +258,7 @@ public sealed class SnapshotStore : IDisposable
         Aliases.Save(Below("aliases"));
     }
 
-    internal static bool IsDigest(string text) => text.Length == DigestLength && !text.AsSpan().ContainsAnyExcept("0123456789abcdef");
+    internal static bool IsDigest(string text) => text.Length == DigestLength && text.All(char.IsAsciiHexDigitLower);
 
     private string Below(string path) => System.IO.Path.Join(Path, path);
     private string StagedPath(string digest) => Below($"tmp/{digest}");

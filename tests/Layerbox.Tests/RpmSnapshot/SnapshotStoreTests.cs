@@ -28,7 +28,7 @@ public class SnapshotStoreTests
         });
         using (Process process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "layerbox"), ["rpm-repo-snapshot", "sync", "--store", store.Path, "--repo", $"x={server.Url}/t1", "--connections", "1"]))!)
         {
-            Assert.True(isThere.Wait(60_000));
+            Assert.True(isThere.Wait(60_000, TestContext.Current.CancellationToken));
             process.Kill();
             process.WaitForExit();
         }
@@ -139,7 +139,7 @@ public class SnapshotStoreTests
         Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(folder.Path, "tmp")));
         using SnapshotStore reader = SnapshotStore.Open(folder.Path);
         Assert.Equal(store.Find(hello), reader.Find(hello));
-        Assert.Empty(StoreVerification.Of(reader).Findings);
+        Assert.Empty(StoreVerification.Of(reader, cancellation: TestContext.Current.CancellationToken).Findings);
     }
 
     [Fact]
