@@ -95,11 +95,11 @@ os.unlink(path)
 sys.exit(p.wait())
 BOOT
   chmod +x nspawn-boot
-  measure 'container: boot, command, stop against `systemd-nspawn --volatile=overlay`' --runs 10 -- "$L" container-run "$PWD/debian" --boot -- systemctl is-system-running -- ./nspawn-boot "$PWD/debian"
+  measure 'container: boot, command, stop against `systemd-nspawn --volatile=overlay`' --runs 10 -- "$L" container-run "$PWD/debian" --boot systemctl is-system-running -- ./nspawn-boot "$PWD/debian"
   "$L" container-run "$image" --name bench-enter /bin/busybox sleep 1000 &
   running=$!
   until "$L" container-list | grep -q bench-enter; do sleep 0.05; done
   leader=$("$L" container-list | sed -n 's/.*"name":"bench-enter".*"process_1":\([0-9]*\).*/\1/p')
-  measure 'container: enter one that runs against `nsenter`' --runs 100 -- "$L" container-enter bench-enter -- /bin/true -- nsenter --target "$leader" --all -- /bin/true
+  measure 'container: enter one that runs against `nsenter`' --runs 100 -- "$L" container-enter bench-enter /bin/true -- nsenter --target "$leader" --all /bin/true
   kill -9 "$running"
 fi
