@@ -142,7 +142,7 @@ internal sealed class PathLookup<TNode>(SubvolumeState<TNode> state) where TNode
         public void Set(ReadOnlySpan<byte> path, TNode node)
         {
             if (_path is null || _path.Length < path.Length)
-                _path = new byte[Math.Max(path.Length, 256)];
+                _path = new byte[Math.Max(path.Length * 2, 256)]; // not anew for each level of a deep tree
             path.CopyTo(_path);
             (Node, Length, _isSet) = (node, path.Length, true);
         }
