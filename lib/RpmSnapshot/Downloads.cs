@@ -4,12 +4,15 @@ using Layerbox.Rpm;
 namespace Layerbox.RpmSnapshot;
 
 /// <summary>Fetches files of one repository, several at a time.</summary>
-internal sealed class Downloads(SnapshotStore store, RepoUrl url, RepoSyncOptions options)
+internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSyncOptions options)
 {
     private const long MaxUnsaid = 16L << 30; // bytes of a file whose size the metadata does not say
     private static readonly TimeSpan[] s_pauses = [TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1)];
 
     private long _count, _bytes;
+
+    /// <summary>Base URLs, which all have the same files; the first is asked first. Not to be changed while files are fetched.</summary>
+    public IReadOnlyList<RepoUrl> Mirrors { get; set; } = request.Mirrors;
 
     /// <summary>Files fetched.</summary>
     public long Count => _count;
@@ -17,14 +20,52 @@ internal sealed class Downloads(SnapshotStore store, RepoUrl url, RepoSyncOption
     /// <summary>Their bytes.</summary>
     public long Bytes => _bytes;
 
-    /// <summary>A small file's bytes.</summary>
-    /// <exception cref="RepoFetchException">It cannot be had, or is larger than that.</exception>
-    public byte[] Small(string path, int limit)
+    /// <summary>A small file of the repository, from the first mirror that has an acceptable one.</summary>
+    /// <param name="path">Below the base URL.</param>
+    /// <param name="limit">Most bytes that make sense.</param>
+    /// <param name="refuse">Says why this mirror's file will not do, so that the next one is asked; null when it will do.</param>
+    /// <exception cref="RepoFetchException">No mirror has it; the message names each, and the reason.</exception>
+    public SmallFile Small(string path, int limit, Func<SmallFile, string?>? refuse = null)
+    {
+        List<string> reasons = [];
+        foreach (RepoUrl mirror in Mirrors)
+        {
+            RepoUrl url = mirror.Below(path);
+            try
+            {
+                SmallFile file = Get(url, limit) with { Mirror = mirror };
+                if (refuse?.Invoke(file) is not { } reason)
+                    return file;
+                reasons.Add($"{url}: {reason}");
+            }
+            catch (RepoFetchException e)
+            {
+                reasons.Add($"{url}: {e.Message}");
+            }
+        }
+        throw new RepoFetchException(string.Join("; ", reasons));
+    }
+
+    /// <summary>A small file that need not be below a base URL, such as a list of mirrors.</summary>
+    /// <exception cref="RepoFetchException">It cannot be had, or is larger than that; the message names the URL.</exception>
+    public SmallFile Small(RepoUrl url, int limit)
+    {
+        try
+        {
+            return Get(url, limit);
+        }
+        catch (RepoFetchException e)
+        {
+            throw new RepoFetchException($"{url}: {e.Message}", e.IsPassing, e);
+        }
+    }
+
+    private SmallFile Get(RepoUrl url, int limit)
     {
         using RepoConnection connection = RepoConnection.Open(url, options.Cancellation);
         return Patiently(() =>
         {
-            using Stream body = connection.Get(url.Below(path), out long? length);
+            using Stream body = connection.Get(url, out long? length);
             using MemoryStream bytes = new();
             byte[] buffer = new byte[64 * 1024];
             while (body.Read(buffer) is var count and > 0)
@@ -33,7 +74,7 @@ internal sealed class Downloads(SnapshotStore store, RepoUrl url, RepoSyncOption
                 if (bytes.Length > limit)
                     throw new RepoFetchException(string.Create(CultureInfo.InvariantCulture, $"has more than {limit} bytes"));
             }
-            return bytes.ToArray();
+            return new SmallFile(url, bytes.ToArray());
         });
     }
 
@@ -61,7 +102,7 @@ internal sealed class Downloads(SnapshotStore store, RepoUrl url, RepoSyncOption
 
         void Work()
         {
-            using RepoConnection connection = RepoConnection.Open(url, options.Cancellation);
+            using RepoConnection connection = RepoConnection.Open(Mirrors[0], options.Cancellation);
             byte[] buffer = new byte[128 * 1024];
             try
             {
@@ -76,7 +117,7 @@ internal sealed class Downloads(SnapshotStore store, RepoUrl url, RepoSyncOption
                     catch (RepoFetchException e)
                     {
                         lock (failures)
-                            failures.Add(new RepoFailure(wanted.Name, $"{url.Below(wanted.Location.Path)}: {e.Message}"));
+                            failures.Add(new RepoFailure(wanted.Name, $"{Mirrors[0].Below(wanted.Location.Path)}: {e.Message}"));
                     }
                 }
             }
@@ -90,7 +131,7 @@ internal sealed class Downloads(SnapshotStore store, RepoUrl url, RepoSyncOption
 
     private bool Fetch(RepoConnection connection, Wanted wanted, byte[] buffer)
     {
-        using Stream body = connection.Get(url.Below(wanted.Location.Path), out long? length);
+        using Stream body = connection.Get(Mirrors[0].Below(wanted.Location.Path), out long? length);
         if (length is { } said && wanted.Size is { } size && said != size)
             throw new RepoFetchException(string.Create(CultureInfo.InvariantCulture, $"has {said} bytes, which should be {size}"));
         using ObjectWriter writer = store.NewObject(wanted.Checksum.Algorithm);
@@ -126,3 +167,7 @@ internal sealed class Downloads(SnapshotStore store, RepoUrl url, RepoSyncOption
         }
     }
 }
+
+/// <summary>A small file as it came.</summary>
+/// <param name="Mirror">The base URL that it is below; its own when it is below none.</param>
+internal sealed record SmallFile(RepoUrl Mirror, byte[] Bytes);

@@ -5,7 +5,18 @@ using Layerbox.Rpm;
 namespace Layerbox.RpmSnapshot;
 
 /// <summary>A repository that is to be in a snapshot.</summary>
-public sealed record RepoRequest(string Name, RepoUrl Url);
+/// <param name="Name">What it is called in the snapshot.</param>
+/// <param name="Mirrors">Where it is: all of them have the same files; the first is asked first.</param>
+/// <param name="Connection">How they are spoken to.</param>
+public sealed record RepoRequest(string Name, IReadOnlyList<RepoUrl> Mirrors, ConnectionSettings Connection)
+{
+    public RepoRequest(string name, RepoUrl url) : this(name, [url], new ConnectionSettings())
+    {
+    }
+
+    /// <summary>The first of <see cref="Mirrors"/>.</summary>
+    public RepoUrl Url => Mirrors[0];
+}
 
 /// <summary>Something that a repository lacks.</summary>
 /// <param name="What">A package or a file of the metadata.</param>
@@ -52,7 +63,7 @@ public sealed class RepoSync
     private RepoSync(SnapshotStore store, RepoRequest request, RepoSyncOptions options)
     {
         (_store, _request, _options) = (store, request, options);
-        _downloads = new Downloads(store, request.Url, options);
+        _downloads = new Downloads(store, request, options);
     }
 
     /// <summary>Brings a repository's files into the store.</summary>
@@ -74,12 +85,12 @@ public sealed class RepoSync
             byte[]? repomd = null;
             try
             {
-                repomd = _downloads.Small(RepomdPath, MaxRepomd);
+                repomd = _downloads.Small(RepomdPath, MaxRepomd).Bytes;
                 repo = Round(repomd, failures);
             }
             catch (Exception e) when (e is InvalidDataException or RepoFetchException)
             {
-                failures.Add(new RepoFailure(repomd is null ? RepomdPath : "metadata", repomd is null ? $"{_request.Url.Below(RepomdPath)}: {e.Message}" : e.Message));
+                failures.Add(new RepoFailure(repomd is null ? RepomdPath : "metadata", e.Message));
             }
             if (repo is not null && failures.Count > 0)
                 repo = null;
@@ -165,7 +176,7 @@ public sealed class RepoSync
     {
         try
         {
-            return !_downloads.Small(RepomdPath, MaxRepomd).AsSpan().SequenceEqual(repomd);
+            return !_downloads.Small(RepomdPath, MaxRepomd).Bytes.AsSpan().SequenceEqual(repomd);
         }
         catch (RepoFetchException)
         {
