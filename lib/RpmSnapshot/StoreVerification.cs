@@ -56,18 +56,22 @@ public sealed record StoreVerification(IReadOnlyList<StoreFinding> Findings, lon
     {
         try
         {
-            foreach (SnapshotRepo repo in store.Load(id).Repos)
+            Snapshot snapshot = store.Load(id);
+            if (snapshot.Policy is { } policy)
+                Check(policy, "policy");
+            foreach (SnapshotRepo repo in snapshot.Repos)
             {
-                bool isWhole = Check(repo.Repomd, $"{repo.Name}: repomd.xml");
-                foreach (SnapshotFile file in repo.Files)
-                    isWhole &= Check(file.Object, $"{repo.Name}: {file.Location}");
+                bool isWhole = true;
+                foreach (string digest in repo.Objects)
+                    isWhole &= Check(digest, $"{repo.Name}: {repo.NameOf(digest)}");
                 if (!isWhole)
                     continue;
                 List<PrimaryPackage> packages = SnapshotPackages.Read(store, repo);
                 if (packages.Count != repo.Packages)
                     findings.Add(new StoreFinding("snapshot_damaged", $"snapshots/{id}.json", string.Create(CultureInfo.InvariantCulture, $"{repo.Name}: {packages.Count} packages, not {repo.Packages}")));
+                HashSet<string> holes = [.. repo.Missing.Select(hole => hole.Checksum)];
                 foreach (PrimaryPackage package in packages)
-                    if (store.Find(package.Checksum, package.PackageSize) is null)
+                    if (!holes.Contains(package.Checksum.ToString()) && store.Find(package.Checksum, package.PackageSize) is null)
                         findings.Add(new StoreFinding("object_missing", $"snapshots/{id}.json", $"{repo.Name}: {package.Nevra}: no object is {package.Checksum}{(package.Checksum.Algorithm == RpmDigestAlgorithm.Sha256 ? "" : " as far as is known: 'rebuild' finds out")}"));
             }
         }
