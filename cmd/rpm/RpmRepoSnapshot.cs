@@ -13,6 +13,9 @@ internal static class RpmRepoSnapshot
 
     private static readonly JsonEncodedText s_modified = JsonEncodedText.Encode("time");
 
+    /// <summary>The commands that have a file of their own.</summary>
+    private static readonly Func<RepoCommand>[] s_more = [RpmRepoGc.Declare, RpmRepoPin.DeclarePin, RpmRepoPin.DeclareUnpin];
+
     private sealed record Options(
         Option<string> Store, Option<string[]> Repos, Option<string> Tag, Option<int> Connections, Option<bool> LockWait, Option<string> Progress, Argument<string> Snapshot, Argument<string> Other, Argument<string> TagName);
 
@@ -43,19 +46,27 @@ internal static class RpmRepoSnapshot
             new Command("untag", "Remove a name. The snapshot stays.") { options.TagName },
             new Command("rebuild", "Compute anew what the store knows besides its objects and snapshots: the objects' other digests.") { options.Progress },
         };
+        List<RepoCommand> more = [];
+        foreach (Func<RepoCommand> declare in s_more)
+        {
+            more.Add(declare());
+            command.Add(more[^1].Command);
+        }
         command.Add(options.Store);
         command.Add(options.LockWait);
         return new Tool(
             command,
             "rpm-repo-snapshot sync --store /srv/rpm --repo base=http://example.org/base --repo updates=http://example.org/updates --tag today\n"
             + "rpm-repo-snapshot diff --store /srv/rpm yesterday today | jq -r 'select(.change == \"upgraded\") | .name + \" \" + .to'",
-            (args, io) => Run(args, options, io));
+            (args, io) => Run(args, options, more, io));
     }
 
-    private static int Run(ParseResult args, Options options, Streams io)
+    private static int Run(ParseResult args, Options options, List<RepoCommand> more, Streams io)
     {
         string path = args.GetRequiredValue(options.Store);
         bool wait = args.GetValue(options.LockWait);
+        if (more.Find(one => one.Command == args.CommandResult.Command) is { } own)
+            return own.Run(args, new StoreArgument(path, wait), io);
         string command = args.CommandResult.Command.Name;
         if (command == "sync")
             return RpmRepoSync.Run(path, wait, args.GetRequiredValue(options.Repos), args.GetValue(options.Tag), args.GetValue(options.Connections), args.GetValue(options.Progress), io);
@@ -94,6 +105,7 @@ internal static class RpmRepoSnapshot
     private static void List(SnapshotStore store, JsonLineWriter lines)
     {
         ILookup<string, string> tags = store.Tags().ToLookup(tag => tag.Id, tag => tag.Name);
+        Dictionary<string, string> pins = store.Pins().ToDictionary(pin => pin.Id, pin => pin.Reason);
         foreach (string id in store.SnapshotIds())
         {
             Snapshot snapshot = store.Load(id);
@@ -101,6 +113,7 @@ internal static class RpmRepoSnapshot
             lines.Json.WriteString("snapshot", id);
             lines.Json.WriteString(s_modified, DateTimeOffset.FromUnixTimeSeconds(store.TimeOf(id).Seconds).UtcDateTime);
             WriteNames(lines.Json, "tags", tags[id]);
+            WriteText(lines.Json, "pinned", pins.GetValueOrDefault(id));
             WriteNames(lines.Json, "repos", snapshot.Repos.Select(repo => repo.Name));
             lines.Json.WriteNumber("packages", snapshot.Repos.Sum(repo => repo.Packages));
             lines.Json.WriteNumber("package_bytes", snapshot.Repos.Sum(repo => repo.PackageBytes));
@@ -184,7 +197,7 @@ internal static class RpmRepoSnapshot
             json.WriteString(name, value);
     }
 
-    private static void WriteNames(Utf8JsonWriter json, string name, IEnumerable<string> values)
+    internal static void WriteNames(Utf8JsonWriter json, string name, IEnumerable<string> values)
     {
         json.WriteStartArray(name);
         foreach (string value in values)

@@ -88,6 +88,17 @@ public sealed class AliasTable
         });
     }
 
+    /// <summary>Forgets what stands for objects other than these.</summary>
+    internal void RemoveUnless(HashSet<string> objects)
+    {
+        foreach (RpmChecksum checksum in (List<RpmChecksum>)[.. _objects.Where(pair => !objects.Contains(pair.Value)).Select(pair => pair.Key)])
+        {
+            _known.Remove((checksum.Algorithm, _objects[checksum]));
+            _objects.Remove(checksum);
+            _isChanged = true;
+        }
+    }
+
     internal void Save(string path)
     {
         if (!_isChanged)

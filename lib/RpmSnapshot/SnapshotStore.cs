@@ -11,6 +11,7 @@ namespace Layerbox.RpmSnapshot;
 /// objects/sha256/ab/HASH   every file by its digest, read-only, never changed
 /// snapshots/ID.json        what was there at one time; ID is the digest of these bytes
 /// refs/tags/NAME           a name of a snapshot
+/// refs/pins/ID             a snapshot that is to be kept, and why
 /// aliases                  objects by their other digests; can be made anew
 /// tmp/                     what a sync fetched and has not yet put in place
 /// lock                     held by the one who writes
@@ -18,7 +19,7 @@ namespace Layerbox.RpmSnapshot;
 /// Whoever writes puts things in place in this order: objects, on the disk; aliases; the snapshot; the tag. Whenever it is killed, what is there
 /// holds together, and what it left in <c>tmp</c> the next one uses.
 /// </summary>
-public sealed class SnapshotStore : IDisposable
+public sealed partial class SnapshotStore : IDisposable
 {
     private const uint ReadForAll = 0x124; // 0444
     private const int DigestLength = 64;

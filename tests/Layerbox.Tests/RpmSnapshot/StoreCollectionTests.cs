@@ -1,0 +1,131 @@
+using System.Text.Json;
+
+namespace Layerbox.Tests.RpmSnapshot;
+
+/// <summary>gc keeps what a rule keeps, with all that it needs, and removes the rest.</summary>
+public class StoreCollectionTests
+{
+    [Fact]
+    public void By_default_the_tagged_and_the_newest_are_kept()
+    {
+        using StoreFixture store = Three(out string[] ids);
+        store.Run("tag", ids[0], "stable").AssertSucceeded();
+        List<JsonElement> plan = store.Lines("gc", "--dry-run", "--grace", "0s");
+        Assert.Equal(
+            [$"kept snapshots/{ids[0]}.json it has the tag 'stable'", $"would_remove snapshots/{ids[1]}.json no rule keeps it", $"kept snapshots/{ids[2]}.json it is the newest of its repositories"],
+            plan.SkipLast(1).Select(Line));
+        Assert.Equal(3, store.Lines("list").Count);
+        // t1's packages are t2's, so only its metadata goes.
+        long bytes = long.Parse(Programs.Shell($"cd {RepoFixture.PathOf("t1")}/repodata && cat * | wc -c"), null);
+        Assert.Equal((true, RepoFixture.Metadata + 1, bytes), Sum(plan));
+        Assert.Equal((false, RepoFixture.Metadata + 1, bytes), Sum(store.Lines("gc", "--grace", "0s")));
+        Assert.Equal([ids[0], ids[2]], store.Lines("list").Select(Id));
+        Assert.Equal((false, 0, 0), Sum(store.Lines("gc", "--grace", "0s")));
+        AssertHolds(store, "t0", "t2");
+        store.Run("gc", "--grace", "0s", "--keep-tag", "other-*").AssertSucceeded();
+        AssertHolds(store, "t2");
+    }
+
+    [Theory]
+    [InlineData("012", "--keep-last", "3")]
+    [InlineData("12", "--keep-last", "2")]
+    [InlineData("", "--keep-last", "0")]
+    [InlineData("02", "--keep-within", "60d")]
+    [InlineData("12", "--keep-tag", "b-*")]
+    [InlineData("012", "--keep-tag", "b-*", "--keep-tag", "?-0")]
+    public void Any_rule_that_keeps_keeps(string expected, params string[] args)
+    {
+        using StoreFixture store = Three(out string[] ids);
+        // The first is 50 days old, the second 100; so the second is the oldest.
+        if (args[0] == "--keep-within")
+            Programs.Shell($"touch -d '-50 days' {store.Path}/snapshots/{ids[0]}.json; touch -d '-100 days' {store.Path}/snapshots/{ids[1]}.json");
+        store.Run("tag", ids[0], "a-0").AssertSucceeded();
+        store.Run("tag", ids[1], "b-1").AssertSucceeded();
+        store.Run("gc", [.. args, .. args.Contains("--keep-tag") ? Array.Empty<string>() : ["--keep-tag", "none"]]).AssertSucceeded();
+        Assert.Equal(expected.Select(digit => ids[digit - '0']).Order(StringComparer.Ordinal), store.Lines("list").Select(Id).Order(StringComparer.Ordinal));
+        store.AssertClean(); // no tag is left that leads nowhere
+    }
+
+    [Fact]
+    public void Pins_keep_until_they_are_taken_away()
+    {
+        using StoreFixture store = Three(out string[] ids);
+        store.Run("pin", ids[0][..8], "--reason", "the layers of 1.0").AssertSucceeded();
+        Assert.Equal("the layers of 1.0", store.Lines("list")[0].GetProperty("pinned").GetString());
+        store.Run("gc").AssertSucceeded();
+        Assert.Equal([ids[0], ids[2]], store.Lines("list").Select(Id));
+        store.Run("unpin", ids[0]).AssertSucceeded();
+        store.Run("gc").AssertSucceeded();
+        Assert.Equal([ids[2]], store.Lines("list").Select(Id));
+        Assert.Equal(2, store.Run("unpin", ids[2]).Status);
+        Assert.Equal(2, store.Run("pin", ids[2], "--reason", "two\nlines").Status);
+    }
+
+    [Fact]
+    public void Each_set_of_repositories_has_a_newest()
+    {
+        using StoreFixture store = new();
+        string alone = Id(store.Sync($"file://{RepoFixture.PathOf("t0")}"));
+        string both = Id(JsonDocument.Parse(store.Run("sync", "--repo", $"x=file://{RepoFixture.PathOf("t0")}", "--repo", $"y=file://{RepoFixture.PathOf("t1")}").AssertSucceeded().Out).RootElement);
+        store.Run("gc", "--grace", "0s").AssertSucceeded();
+        Assert.Equal([alone, both], store.Lines("list").Select(Id));
+    }
+
+    [Fact]
+    public void What_a_failed_sync_fetched_is_not_taken_from_the_next()
+    {
+        using StoreFixture store = new();
+        store.Run("sync", "--repo", $"a=file://{RepoFixture.PathOf("t1")}", "--repo", $"b=file://{RepoFixture.PathOf("nowhere")}");
+        JsonElement sum = store.Lines("gc")[^1];
+        Assert.Equal((0, 6 + RepoFixture.Metadata), (sum.GetProperty("objects").GetInt32(), sum.GetProperty("young_objects").GetInt32()));
+        Programs.Shell($"touch -d '-2 days' {store.Path}/objects/sha256/*/*");
+        Assert.Equal(6 + RepoFixture.Metadata, store.Lines("gc")[^1].GetProperty("objects").GetInt32());
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(store.Path, "objects"), "*", SearchOption.AllDirectories));
+    }
+
+    [Theory]
+    [InlineData("echo x > aliases", "'rebuild' finds out")]
+    [InlineData("chmod u+w snapshots/*; echo x > snapshots/$(cat refs/tags/t2).json", "is no snapshot")]
+    [InlineData("rm -f objects/sha256/*/$(sed 's/.*primary.xml[^}]*object\":\"\\([0-9a-f]*\\).*/\\1/' snapshots/$(cat refs/tags/t2).json)", "nothing is removed")]
+    public void Nothing_is_removed_when_it_is_not_known_what_is_needed(string damage, string expected)
+    {
+        using StoreFixture store = new();
+        store.Sync($"file://{RepoFixture.PathOf("t1")}");
+        store.Sync($"file://{RepoFixture.PathOf("t2")}", "--tag", "t2");
+        Programs.Shell($"cd {store.Path} && {damage}");
+        string before = Programs.Shell($"cd {store.Path} && find . -type f | sort");
+        foreach (string[] args in (string[][])[["--grace", "0s"], ["--grace", "0s", "--dry-run"]])
+        {
+            Tools.Result result = store.Run("gc", args);
+            Assert.Equal(2, result.Status);
+            Assert.Contains(expected, result.FirstErrorLine, StringComparison.Ordinal);
+            Assert.Equal(before, Programs.Shell($"cd {store.Path} && find . -type f | sort"));
+        }
+    }
+
+    private static StoreFixture Three(out string[] ids)
+    {
+        StoreFixture store = new();
+        ids = [.. new[] { "t0", "t1", "t2" }.Select(repo => Id(store.Sync($"file://{RepoFixture.PathOf(repo)}")))];
+        for (int i = 0; i < ids.Length; i++)
+            Programs.Shell($"touch -d '-{ids.Length - i} hours' {store.Path}/snapshots/{ids[i]}.json");
+        return store;
+    }
+
+    /// <summary>Its objects are what these repositories hold, and nothing else.</summary>
+    private static void AssertHolds(StoreFixture store, params string[] repos)
+    {
+        store.AssertClean();
+        string folders = string.Join(' ', repos.Select(RepoFixture.PathOf));
+        Assert.Equal(
+            Programs.Shell($"find {folders} -type f -exec sha256sum '{{}}' + | cut -c1-64 | LC_ALL=C sort -u"),
+            Programs.Shell($"cd {store.Path}/objects/sha256 && find . -type f -printf '%f\\n' | LC_ALL=C sort"));
+    }
+
+    private static string Id(JsonElement line) => line.GetProperty("snapshot").GetString()!;
+
+    private static string Line(JsonElement line) => string.Join(' ', line.EnumerateObject().Where(member => member.Value.ValueKind == JsonValueKind.String).Select(member => member.Name == "reason" ? $"{member.Value}" : $"{member.Name} {member.Value}"));
+
+    private static (bool IsDryRun, int Objects, long Bytes) Sum(List<JsonElement> lines) =>
+        (lines[^1].GetProperty("dry_run").GetBoolean(), lines[^1].GetProperty("objects").GetInt32(), lines[^1].GetProperty("bytes").GetInt64());
+}
