@@ -43,7 +43,7 @@ internal static class RpmRepoGc
         bool isDryRun = args.GetValue(options.DryRun);
         CancellationToken cancellation = io.Cancellation;
         using SnapshotStore store = isDryRun ? SnapshotStore.Open(at.Path) : SnapshotStore.OpenForWriting(at.Path, at.Wait);
-        StoreCollection collection = StoreCollection.Of(store, policy);
+        using StoreCollection collection = StoreCollection.Of(store, policy);
         using JsonLineWriter lines = new(io.Out);
         if (!isDryRun)
             using (Progress progress = Progress.Start(io, args.GetValue(options.Progress)))

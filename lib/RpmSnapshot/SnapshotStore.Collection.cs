@@ -30,6 +30,16 @@ public sealed partial class SnapshotStore
     /// <exception cref="PosixException">It is not pinned.</exception>
     public void Unpin(string id) => Files.Remove(PinPath(id));
 
+    /// <summary>Locks a snapshot's file, until the handle is disposed; null when somebody serves it.</summary>
+    internal SafeFileHandle? TryHold(string id)
+    {
+        SafeFileHandle file = Files.Open(SnapshotPath(id), OpenFlags.ReadOnly | OpenFlags.NoFollow);
+        if (Files.Lock(file, exclusive: true, wait: false, SnapshotPath(id)))
+            return file;
+        file.Dispose();
+        return null;
+    }
+
     /// <summary>Removes a snapshot. Its objects stay, and its tags: those are to go first.</summary>
     internal void Remove(string id) => Files.Remove(SnapshotPath(id));
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Layerbox.Posix;
 using Layerbox.Rpm;
+using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.RpmSnapshot;
 
@@ -34,10 +35,13 @@ public sealed record CollectedFile(string Name, long Bytes);
 /// What a store can do without. Looked for first, with nothing changed; then removed in an order in which the store is whole whenever that is broken off: tags,
 /// snapshots, and when those are gone from the disk, objects.
 /// </summary>
-public sealed class StoreCollection
+public sealed class StoreCollection : IDisposable
 {
     private readonly SnapshotStore _store;
     private readonly CollectionPolicy _policy;
+
+    /// <summary>Files of snapshots that are to go, locked, so that nobody begins to serve one meanwhile.</summary>
+    private readonly List<SafeFileHandle> _held = [];
 
     private StoreCollection(SnapshotStore store, CollectionPolicy policy) => (_store, _policy) = (store, policy);
 
@@ -61,11 +65,21 @@ public sealed class StoreCollection
     public static StoreCollection Of(SnapshotStore store, CollectionPolicy policy)
     {
         StoreCollection collection = new(store, policy);
-        collection.Snapshots = collection.Judge();
-        collection.FindObjects();
-        collection.FindParts();
-        return collection;
+        try
+        {
+            collection.Snapshots = collection.Judge();
+            collection.FindObjects();
+            collection.FindParts();
+            return collection;
+        }
+        catch
+        {
+            collection.Dispose();
+            throw;
+        }
     }
+
+    public void Dispose() => _held.ForEach(held => held.Dispose());
 
     /// <summary>Removes what was found.</summary>
     /// <param name="progress">Told how many files are gone.</param>
@@ -101,11 +115,20 @@ public sealed class StoreCollection
         foreach (string id in _store.SnapshotIds().Reverse())
         {
             List<string> names = [.. tags[id]];
-            string? reason = Keeps(id, names, pinned.Contains(id), newer);
+            string? reason = Keeps(id, names, pinned.Contains(id), newer) ?? (Hold(id) ? null : "it is served");
             judged.Add(new CollectedSnapshot(id, reason is not null, reason ?? "no rule keeps it", names));
         }
         judged.Reverse();
         return judged;
+    }
+
+    /// <summary>Whether nobody serves a snapshot: who does has its file locked.</summary>
+    private bool Hold(string id)
+    {
+        if (_store.TryHold(id) is not { } held)
+            return false;
+        _held.Add(held);
+        return true;
     }
 
     private string? Keeps(string id, List<string> tags, bool isPinned, Dictionary<string, int> newer)
@@ -121,12 +144,13 @@ public sealed class StoreCollection
         return _policy.Within is { } age && DateTimeOffset.FromUnixTimeSeconds(_store.TimeOf(id).Seconds) >= _policy.Now - age ? "it is young" : null;
     }
 
-    /// <summary>Snapshots of the same repositories follow one another; null of one that is damaged, which is followed by none.</summary>
+    /// <summary>Snapshots of the same repositories follow one another, and their views by the same policy; null of one that is damaged, which is followed by none.</summary>
     private string? Series(string id)
     {
         try
         {
-            return string.Join('/', _store.Load(id).Repos.Select(repo => repo.Name));
+            Snapshot snapshot = _store.Load(id);
+            return $"{string.Join('/', snapshot.Repos.Select(repo => $"{repo.Universe}:{repo.Name}"))} {snapshot.Policy}";
         }
         catch (InvalidDataException)
         {
@@ -160,10 +184,9 @@ public sealed class StoreCollection
 
     private void Mark(Snapshot snapshot, HashSet<string> needed, HashSet<string> seen)
     {
+        needed.UnionWith(snapshot.Objects);
         foreach (SnapshotRepo repo in snapshot.Repos)
         {
-            needed.Add(repo.Repomd);
-            needed.UnionWith(repo.Files.Select(file => file.Object));
             SnapshotFile? primary = repo.Files.FirstOrDefault(file => file.Type == "primary");
             if (primary is null || !seen.Add(primary.Object))
                 continue;
@@ -172,8 +195,10 @@ public sealed class StoreCollection
                 foreach (PrimaryPackage package in SnapshotPackages.Read(_store, repo))
                     if (package.Checksum.Algorithm == RpmDigestAlgorithm.Sha256)
                         needed.Add(package.Checksum.Digits);
-                    else
-                        needed.Add(_store.Aliases.Find(package.Checksum) ?? throw new InvalidDataException($"{package.Nevra}: which object is {package.Checksum} is not known: 'rebuild' finds out"));
+                    else if (_store.Aliases.Find(package.Checksum) is { } digest)
+                        needed.Add(digest);
+                    else if (!repo.Missing.Any(hole => hole.Checksum == package.Checksum.ToString()))
+                        throw new InvalidDataException($"{package.Nevra}: which object is {package.Checksum} is not known: 'rebuild' finds out");
             }
             catch (Exception e) when (e is InvalidDataException or PosixException)
             {

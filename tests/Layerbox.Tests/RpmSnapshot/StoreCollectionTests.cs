@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Tests.RpmSnapshot;
 
@@ -59,6 +61,21 @@ public class StoreCollectionTests
         Assert.Equal([ids[2]], store.Lines("list").Select(Id));
         Assert.Equal(2, store.Run("unpin", ids[2]).Status);
         Assert.Equal(2, store.Run("pin", ids[2], "--reason", "two\nlines").Status);
+    }
+
+    [Fact]
+    public void What_is_served_is_kept()
+    {
+        using StoreFixture store = Three(out string[] ids);
+        using (SafeFileHandle served = Files.Open($"{store.Path}/snapshots/{ids[0]}.json", OpenFlags.ReadOnly))
+        {
+            Assert.True(Files.Lock(served, exclusive: false, wait: false));
+            Assert.Contains("\"reason\":\"it is served\"", store.Run("gc", "--dry-run").Out, StringComparison.Ordinal);
+            store.Run("gc").AssertSucceeded();
+            Assert.Equal([ids[0], ids[2]], store.Lines("list").Select(Id));
+        }
+        store.Run("gc").AssertSucceeded();
+        Assert.Equal([ids[2]], store.Lines("list").Select(Id));
     }
 
     [Fact]
