@@ -14,18 +14,15 @@ internal static class RpmRepoSnapshot
     private static readonly JsonEncodedText s_modified = JsonEncodedText.Encode("time");
 
     /// <summary>The commands that have a file of their own.</summary>
-    private static readonly Func<RepoCommand>[] s_more = [RpmRepoGc.Declare, RpmRepoPin.DeclarePin, RpmRepoPin.DeclareUnpin];
+    private static readonly Func<RepoCommand>[] s_more = [RpmRepoSync.Declare, RpmRepoGc.Declare, RpmRepoPin.DeclarePin, RpmRepoPin.DeclareUnpin];
 
     private sealed record Options(
-        Option<string> Store, Option<string[]> Repos, Option<string> Tag, Option<int> Connections, Option<bool> LockWait, Option<string> Progress, Argument<string> Snapshot, Argument<string> Other, Argument<string> TagName);
+        Option<string> Store, Option<bool> LockWait, Option<string> Progress, Argument<string> Snapshot, Argument<string> Other, Argument<string> TagName);
 
     public static Tool Declare()
     {
         Options options = new(
             new("--store") { Description = "The directory that holds the snapshots.", HelpName = "DIR", Required = true, Recursive = true },
-            new("--repo") { Description = "A repository: what it is to be called, and where it is (file: or http://). Once for each repository of the snapshot.", HelpName = "NAME=URL", AllowMultipleArgumentsPerToken = false, Required = true },
-            new("--tag") { Description = "Also give the snapshot this name, which another may have had.", HelpName = "TAG" },
-            new("--connections") { Description = "Files fetched at the same time.", DefaultValueFactory = _ => 8 },
             new("--lock-wait") { Description = "Wait when another process writes to the store, instead of failing.", Recursive = true },
             Cmd.Progress.Option(),
             new("SNAPSHOT") { Description = "A tag, an id, or the first digits of one." },
@@ -36,8 +33,6 @@ internal static class RpmRepoSnapshot
             "Keep what RPM repositories are now, and what they were. A store holds each file once; a snapshot is complete, every byte in it was compared with the "
             + "repository's checksums, and it never changes. Output is JSON lines.")
         {
-            new Command("sync", "Fetch what the repositories are now into a snapshot. What the store has is not fetched again. When anything cannot be had, all of that is told, "
-                + "the exit status is 1 and there is no snapshot; what was fetched serves the next try.") { options.Repos, options.Tag, options.Connections, options.Progress },
             new Command("list", "List the snapshots, the oldest first."),
             new Command("show", "Show a snapshot: a line for each repository, each file of its metadata and each package.") { options.Snapshot },
             new Command("diff", "Show what changed from one snapshot to another. Exit status 1 when anything did.") { options.Snapshot, options.Other },
@@ -68,8 +63,6 @@ internal static class RpmRepoSnapshot
         if (more.Find(one => one.Command == args.CommandResult.Command) is { } own)
             return own.Run(args, new StoreArgument(path, wait), io);
         string command = args.CommandResult.Command.Name;
-        if (command == "sync")
-            return RpmRepoSync.Run(path, wait, args.GetRequiredValue(options.Repos), args.GetValue(options.Tag), args.GetValue(options.Connections), args.GetValue(options.Progress), io);
         using SnapshotStore store = command is "tag" or "untag" or "rebuild" ? SnapshotStore.OpenForWriting(path, wait) : SnapshotStore.Open(path);
         using JsonLineWriter lines = new(io.Out);
         int status = ExitStatus.Success;

@@ -33,7 +33,7 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
             RepoUrl url = mirror.Below(path);
             try
             {
-                SmallFile file = Get(url, limit) with { Mirror = mirror };
+                SmallFile file = Get(url, limit) with { Mirror = mirror, PassedOver = reasons };
                 if (refuse?.Invoke(file) is not { } reason)
                     return file;
                 reasons.Add($"{url}: {reason}");
@@ -86,7 +86,8 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
     {
         if (lacking.Count == 0)
             return;
-        long total = lacking.Sum(item => item.Size ?? 0), done = 0;
+        // Sizes are what strangers say: their sum may be more than there are numbers.
+        long total = lacking.Aggregate(0L, (sum, item) => sum + Math.Min(item.Size ?? 0, long.MaxValue - sum)), done = 0;
         // The largest first: then no connection has a large one left when the others are done.
         List<Wanted> queue = [.. lacking.OrderByDescending(item => item.Size ?? 0)];
         int next = -1;
@@ -117,7 +118,7 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
                     catch (RepoFetchException e)
                     {
                         lock (failures)
-                            failures.Add(new RepoFailure(wanted.Name, $"{Mirrors[0].Below(wanted.Location.Path)}: {e.Message}"));
+                            failures.Add(new RepoFailure(wanted.Name, $"{UrlOf(wanted)}: {e.Message}") { Short = e.Message });
                     }
                 }
             }
@@ -129,9 +130,11 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
         }
     }
 
+    private RepoUrl UrlOf(Wanted wanted) => Mirrors[0].Locate(wanted.Location);
+
     private bool Fetch(RepoConnection connection, Wanted wanted, byte[] buffer)
     {
-        using Stream body = connection.Get(Mirrors[0].Below(wanted.Location.Path), out long? length);
+        using Stream body = connection.Get(UrlOf(wanted), out long? length);
         if (length is { } said && wanted.Size is { } size && said != size)
             throw new RepoFetchException(string.Create(CultureInfo.InvariantCulture, $"has {said} bytes, which should be {size}"));
         using ObjectWriter writer = store.NewObject(wanted.Checksum.Algorithm);
@@ -170,4 +173,8 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
 
 /// <summary>A small file as it came.</summary>
 /// <param name="Mirror">The base URL that it is below; its own when it is below none.</param>
-internal sealed record SmallFile(RepoUrl Mirror, byte[] Bytes);
+internal sealed record SmallFile(RepoUrl Mirror, byte[] Bytes)
+{
+    /// <summary>Mirrors that were asked before, with the reasons why theirs would not do.</summary>
+    public IReadOnlyList<string> PassedOver { get; init; } = [];
+}

@@ -4,38 +4,23 @@ using Layerbox.Rpm;
 
 namespace Layerbox.RpmSnapshot;
 
-/// <summary>A repository that is to be in a snapshot.</summary>
-/// <param name="Name">What it is called in the snapshot.</param>
-/// <param name="Mirrors">Where it is: all of them have the same files; the first is asked first.</param>
-/// <param name="Connection">How they are spoken to.</param>
-public sealed record RepoRequest(string Name, IReadOnlyList<RepoUrl> Mirrors, ConnectionSettings Connection)
-{
-    public RepoRequest(string name, RepoUrl url) : this(name, [url], new ConnectionSettings())
-    {
-    }
-
-    /// <summary>The first of <see cref="Mirrors"/>.</summary>
-    public RepoUrl Url => Mirrors[0];
-}
-
-/// <summary>Something that a repository lacks.</summary>
-/// <param name="What">A package or a file of the metadata.</param>
-/// <param name="Reason">With the URL.</param>
-public sealed record RepoFailure(string What, string Reason);
-
-/// <summary>What became of one repository.</summary>
-/// <param name="Repo">Null when anything failed.</param>
-/// <param name="Failures">All that failed, sorted.</param>
-/// <param name="Fetched">Files that were fetched, without repomd.xml.</param>
-/// <param name="FetchedBytes">Their bytes.</param>
-/// <param name="Present">Files that were in the store already.</param>
-public sealed record RepoResult(RepoRequest Request, SnapshotRepo? Repo, IReadOnlyList<RepoFailure> Failures, long Fetched, long FetchedBytes, long Present);
-
 /// <summary>How to fetch.</summary>
 public sealed record RepoSyncOptions
 {
     /// <summary>Files that are fetched at the same time.</summary>
     public int Connections { get; init; } = 8;
+
+    /// <summary>Whether a repository may be older than it was at the last sync.</summary>
+    public bool AllowsOlder { get; init; }
+
+    /// <summary>Whether packages that cannot be had are left out, and marked.</summary>
+    public bool AllowsMissing { get; init; }
+
+    /// <summary>The part of the packages to fetch; null for all.</summary>
+    public RepoShard? Shard { get; init; }
+
+    /// <summary>Is told what would be fetched, instead of the packages being fetched; null for fetching them. The metadata is fetched.</summary>
+    public Action<PlannedFetch>? Plan { get; init; }
 
     /// <summary>Stops it; what was fetched whole is found by the next one.</summary>
     public CancellationToken Cancellation { get; init; }
@@ -51,19 +36,23 @@ public sealed record RepoSyncOptions
 public sealed class RepoSync
 {
     private const int MaxRounds = 3;
-    private const int MaxRepomd = 16 << 20;
-    private const string RepomdPath = "repodata/repomd.xml";
+    private const int MaxExtra = 64 << 20;
 
     private readonly SnapshotStore _store;
     private readonly RepoRequest _request;
     private readonly RepoSyncOptions _options;
     private readonly Downloads _downloads;
+    private readonly RepomdSource _source;
     private long _present;
+    private long? _shardPackages;
 
     private RepoSync(SnapshotStore store, RepoRequest request, RepoSyncOptions options)
     {
-        (_store, _request, _options) = (store, request, options);
+        (_store, _request, _options) = (store, request, options = options with { Connections = request.Connections ?? options.Connections });
         _downloads = new Downloads(store, request, options);
+        _source = new RepomdSource(request, _downloads, options.AllowsOlder ? null : RepoMemory.Of(store, request.Name, request.Universe)?.Newest);
+        if (request.ChecksSignature)
+            RepomdSignature.FindProgram();
     }
 
     /// <summary>Brings a repository's files into the store.</summary>
@@ -71,6 +60,7 @@ public sealed class RepoSync
     /// <param name="request">Which repository.</param>
     /// <param name="options">How.</param>
     /// <exception cref="OperationCanceledException">As asked.</exception>
+    /// <exception cref="InvalidDataException">A signature is to be checked, and there is no gpgv.</exception>
     /// <exception cref="Posix.PosixException">The store cannot be written.</exception>
     public static RepoResult Run(SnapshotStore store, RepoRequest request, RepoSyncOptions options) => new RepoSync(store, request, options).Run();
 
@@ -82,51 +72,98 @@ public sealed class RepoSync
             failures.Clear();
             _present = 0;
             SnapshotRepo? repo = null;
-            byte[]? repomd = null;
+            AcceptedRepomd? repomd = null;
             try
             {
-                repomd = _downloads.Small(RepomdPath, MaxRepomd).Bytes;
+                repomd = _source.Get();
                 repo = Round(repomd, failures);
             }
             catch (Exception e) when (e is InvalidDataException or RepoFetchException)
             {
-                failures.Add(new RepoFailure(repomd is null ? RepomdPath : "metadata", e.Message));
+                failures.Add(new RepoFailure(repomd is null ? RepomdSource.RepomdPath : "metadata", e.Message));
             }
-            if (repo is not null && failures.Count > 0)
-                repo = null;
             // It may have changed while we read it; if nothing is missing, this is what it was at the beginning.
-            if (repo is null && repomd is not null && round < MaxRounds && HasChanged(repomd))
+            if (failures.Count > 0 && repomd is not null && round < MaxRounds && HasChanged(repomd))
                 continue;
             failures.Sort((a, b) => string.CompareOrdinal(a.What, b.What) is var order and not 0 ? order : string.CompareOrdinal(a.Reason, b.Reason));
-            return new RepoResult(_request, repo, failures, _downloads.Count, _downloads.Bytes, _present);
+            return new RepoResult(_request, repo, failures, _downloads.Count, _downloads.Bytes, _present)
+            {
+                Mirror = repomd?.Mirror,
+                Newest = repomd?.Repomd.Newest,
+                SignedBy = repomd?.SignedBy,
+                Notes = [.. _source.Notes],
+                ShardPackages = _shardPackages,
+            };
         }
     }
 
-    private SnapshotRepo? Round(byte[] bytes, List<RepoFailure> failures)
+    private SnapshotRepo? Round(AcceptedRepomd accepted, List<RepoFailure> failures)
     {
-        Repomd repomd;
-        try
-        {
-            repomd = Repomd.Read(new MemoryStream(bytes));
-        }
-        catch (InvalidDataException e)
-        {
-            throw new InvalidDataException($"{_request.Url.Below(RepomdPath)}: {e.Message}", e);
-        }
-        RepomdData primary = repomd.Find("primary") ?? throw new InvalidDataException($"{_request.Url.Below(RepomdPath)}: it names no primary.xml");
-        string repomdObject = Keep(bytes);
+        Repomd repomd = accepted.Repomd;
+        RepomdData primary = repomd.Find("primary")!; // or it would not have been accepted
+        // Packages may lie anywhere; what a server is asked for as metadata is what the snapshot says.
+        foreach (RepomdData data in repomd.Data.Where(data => data.Location.Path.Contains("://", StringComparison.Ordinal) || data.Location.Path.StartsWith("../", StringComparison.Ordinal)))
+            failures.Add(new RepoFailure($"metadata '{data.Type}'", $"its location '{data.Location.Href}' is not inside of the repository"));
+        if (failures.Count > 0)
+            return null;
+        string repomdObject = Keep(accepted.Bytes);
+        string? signature = accepted.Signature is { } asc ? Keep(asc) : null;
         FetchAll("metadata", [.. repomd.Data.Select(data => new Wanted($"metadata '{data.Type}'", data.Location, data.Checksum, data.Size))], failures);
+        List<SnapshotExtra> extra = FetchExtra(failures);
         if (failures.Count > 0)
             return null;
         List<SnapshotFile> files = [.. repomd.Data.Select(data => new SnapshotFile(data.Type, data.Location.Path, _store.Find(data.Checksum)!, _store.SizeOf(_store.Find(data.Checksum)!)!.Value))];
-        List<PrimaryPackage> packages = SnapshotPackages.Read(_store, _store.Find(primary.Checksum)!, primary, _request.Url.Below(primary.Location.Path).ToString());
-        FetchAll("packages", [.. packages.Select(package => new Wanted(package.Nevra.ToString(), package.Location, package.Checksum, package.PackageSize))], failures);
-        if (failures.Count > 0)
+        List<PrimaryPackage> packages = SnapshotPackages.Read(_store, _store.Find(primary.Checksum)!, primary, accepted.Mirror.Below(primary.Location.Path).ToString());
+        List<Wanted> wanted = [.. packages.Where(package => _options.Shard?.Has(package.Checksum) != false).Select(package => new Wanted(package.Nevra.ToString(), package.Location, package.Checksum, package.PackageSize))];
+        FetchAll("packages", wanted, failures, _options.Plan);
+        _shardPackages = _options.Shard is null ? null : wanted.Count;
+        if (_options.Shard is not null || _options.Plan is not null || (failures.Count > 0 && !_options.AllowsMissing))
             return null;
-        return new SnapshotRepo(_request.Name, repomd.Revision, repomdObject, files, packages.Count, packages.Sum(package => _store.SizeOf(_store.Find(package.Checksum)!)!.Value));
+        List<SnapshotHole> holes = Holes(packages, failures);
+        return new SnapshotRepo(_request.Name, repomd.Revision, repomdObject, files, packages.Count, packages.Sum(package => SizeOf(package) ?? 0))
+        {
+            Universe = _request.Universe,
+            RepomdSignature = signature,
+            Keys = [.. _request.Keys.Select(key => Keep(key.Bytes))],
+            Extra = extra,
+            Missing = holes,
+        };
     }
 
-    private void FetchAll(string what, List<Wanted> all, List<RepoFailure> failures)
+    private long? SizeOf(PrimaryPackage package) => _store.Find(package.Checksum, package.PackageSize) is { } digest ? _store.SizeOf(digest) : null;
+
+    private List<SnapshotHole> Holes(List<PrimaryPackage> packages, List<RepoFailure> failures)
+    {
+        if (failures.Count == 0)
+            return [];
+        ILookup<string, RepoFailure> reasons = failures.ToLookup(failure => failure.What);
+        return
+        [
+            .. packages.Where(package => SizeOf(package) is null)
+                .Select(package => new SnapshotHole(package.Nevra.ToString(), package.Location.Href, package.Checksum.ToString(), reasons[package.Nevra.ToString()].FirstOrDefault()?.Short ?? "could not be had"))
+                .OrderBy(hole => hole.Location, StringComparer.Ordinal).ThenBy(hole => hole.Checksum, StringComparer.Ordinal),
+        ];
+    }
+
+    private List<SnapshotExtra> FetchExtra(List<RepoFailure> failures)
+    {
+        List<SnapshotExtra> extra = [];
+        foreach (string path in _request.ExtraFiles.Order(StringComparer.Ordinal))
+        {
+            try
+            {
+                byte[] bytes = _downloads.Small(path, MaxExtra).Bytes;
+                extra.Add(new SnapshotExtra(path, Keep(bytes), bytes.Length));
+            }
+            catch (RepoFetchException e)
+            {
+                failures.Add(new RepoFailure(path, e.Message));
+            }
+        }
+        return extra;
+    }
+
+    private void FetchAll(string what, List<Wanted> all, List<RepoFailure> failures, Action<PlannedFetch>? plan = null)
     {
         List<Wanted> lacking = [];
         DeriveAliases(all);
@@ -134,14 +171,31 @@ public sealed class RepoSync
         {
             if (_store.Find(wanted.Checksum, wanted.Size) is not null)
                 _present++;
-            else if (wanted.Location.Place != RepoPlace.Inside)
-                failures.Add(new RepoFailure(wanted.Name, $"its location '{wanted.Location.Href}' is not inside of the repository, which is not supported"));
             else if (_store.Find(wanted.Checksum) is not null)
-                failures.Add(new RepoFailure(wanted.Name, string.Create(CultureInfo.InvariantCulture, $"{_request.Url.Below(wanted.Location.Path)}: the metadata says {wanted.Size} bytes, the file of that checksum has others")));
+                failures.Add(new RepoFailure(wanted.Name, string.Create(CultureInfo.InvariantCulture, $"the metadata says {wanted.Size} bytes, the file of that checksum has others")));
+            else if (Fault(wanted) is { } fault)
+                failures.Add(new RepoFailure(wanted.Name, fault) { Short = fault });
             else
                 lacking.Add(wanted);
         }
-        _downloads.All(what, lacking, failures);
+        if (plan is not null)
+            lacking.ForEach(wanted => plan(new PlannedFetch(wanted.Name, _downloads.Mirrors[0].Locate(wanted.Location), wanted.Size)));
+        else
+            _downloads.All(what, lacking, failures);
+    }
+
+    /// <summary>Why a file's location is none that may be asked for.</summary>
+    private string? Fault(Wanted wanted)
+    {
+        try
+        {
+            _downloads.Mirrors[0].Locate(wanted.Location);
+            return null;
+        }
+        catch (FormatException e)
+        {
+            return e.Message;
+        }
     }
 
     /// <summary>
@@ -172,11 +226,11 @@ public sealed class RepoSync
         return writer.Finish(null)!;
     }
 
-    private bool HasChanged(byte[] repomd)
+    private bool HasChanged(AcceptedRepomd repomd)
     {
         try
         {
-            return !_downloads.Small(RepomdPath, MaxRepomd).Bytes.AsSpan().SequenceEqual(repomd);
+            return !_downloads.Small(repomd.Mirror.Below(RepomdSource.RepomdPath), RepomdSource.MaxRepomd).Bytes.AsSpan().SequenceEqual(repomd.Bytes);
         }
         catch (RepoFetchException)
         {

@@ -7,7 +7,7 @@ namespace Layerbox.RpmSnapshot;
 /// <param name="Host">Null of directories.</param>
 /// <param name="Port">Of the server.</param>
 /// <param name="Path">Of a directory: its path, as bytes in UTF-8. Of a server: what is asked for, ready for a request.</param>
-public sealed record RepoUrl(string? Host, int Port, string Path)
+public sealed partial record RepoUrl(string? Host, int Port, string Path)
 {
     private const int HttpPort = 80;
     private const string FileScheme = "file:", HttpScheme = "http://";

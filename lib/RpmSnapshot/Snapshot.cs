@@ -37,9 +37,6 @@ public sealed record SnapshotRepo(string Name, string? Revision, string Repomd, 
     /// <summary>The sha256 of repomd.xml.asc, the signature of repomd.xml; null when there is none.</summary>
     public string? RepomdSignature { get; init; }
 
-    /// <summary>The sha256 of repomd.xml.key, the key that the repository itself offers; null when there is none.</summary>
-    public string? RepomdKey { get; init; }
-
     /// <summary>The public keys that signatures are to be checked with, as objects, in the order in which they were given.</summary>
     public IReadOnlyList<string> Keys { get; init; } = [];
 
@@ -51,13 +48,12 @@ public sealed record SnapshotRepo(string Name, string? Revision, string Repomd, 
 
     /// <summary>The objects that are named here; its packages are named by its primary.xml.</summary>
     public IEnumerable<string> Objects =>
-        [Repomd, .. Files.Select(file => file.Object), .. new[] { RepomdSignature, RepomdKey }.OfType<string>(), .. Keys, .. Extra.Select(file => file.Object)];
+        [Repomd, .. Files.Select(file => file.Object), .. new[] { RepomdSignature }.OfType<string>(), .. Keys, .. Extra.Select(file => file.Object)];
 
     /// <summary>What an object is in this repository, for people.</summary>
     internal string NameOf(string digest) =>
         digest == Repomd ? "repomd.xml"
         : digest == RepomdSignature ? "repomd.xml.asc"
-        : digest == RepomdKey ? "repomd.xml.key"
         : Files.FirstOrDefault(file => file.Object == digest)?.Location ?? Extra.FirstOrDefault(file => file.Object == digest)?.Path ?? "a public key";
 }
 

@@ -39,7 +39,6 @@ internal static class SnapshotJson
         WriteText(json, "revision", repo.Revision);
         json.WriteString("repomd", repo.Repomd);
         WriteText(json, "repomd_signature", repo.RepomdSignature);
-        WriteText(json, "repomd_key", repo.RepomdKey);
         if (repo.Keys.Count > 0)
         {
             json.WriteStartArray("keys");
@@ -123,7 +122,6 @@ internal static class SnapshotJson
     {
         Universe = OptionalText(json, "universe"),
         RepomdSignature = OptionalDigest(json, "repomd_signature"),
-        RepomdKey = OptionalDigest(json, "repomd_key"),
         Keys = OptionalList(json, "keys", Digest),
         Extra = OptionalList(json, "extra", file => new SnapshotExtra(Text(file, "path"), Digest(file, "object"), file.GetProperty("size").GetInt64())),
         Missing = OptionalList(json, "missing", hole => new SnapshotHole(Text(hole, "nevra"), Text(hole, "location"), Text(hole, "checksum"), Text(hole, "reason"))),

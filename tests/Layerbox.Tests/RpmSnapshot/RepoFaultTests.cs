@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 
 namespace Layerbox.Tests.RpmSnapshot;
 
@@ -49,11 +50,39 @@ public class RepoFaultTests
     }
 
     [Fact]
-    public void Locations_that_leave_the_repository_are_refused()
+    public void Locations_that_leave_the_repository_are_followed()
     {
+        using PythonServer server = new(RepoFixture.Folder);
+        using StoreFixture files = new(), web = new();
+        JsonElement local = files.Sync($"file://{RepoFixture.PathOf("outside")}"), remote = web.Sync($"{server.Url}/outside");
+        Assert.Equal(local.GetProperty("snapshot").GetString(), remote.GetProperty("snapshot").GetString());
+        Assert.All(RepoFixture.PackageDigests("t0"), digest => Assert.True(File.Exists(web.ObjectPath(digest))));
+        web.AssertClean();
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:9/r/", "file", "is on a server, and the repository is a directory")]
+    [InlineData("ftp://127.0.0.1/r/", "http", "is neither a file: nor an http")]
+    [InlineData("file:///etc/", "http", "is no URL of http, https or ftp")]
+    public void Nobody_sends_us_where_we_must_not_go(string newBase, string scheme, string expected)
+    {
+        using TempFolder folder = new();
+        Programs.Shell($"cp -r {RepoFixture.PathOf("t0")} {folder.Path}/r && rm -r {folder.Path}/r/repodata && createrepo_c --quiet --baseurl {newBase} {folder.Path}/r");
+        using PythonServer server = new(folder.Path);
         using StoreFixture store = new();
-        Tools.Result result = store.AssertFails($"file://{RepoFixture.PathOf("outside")}", $"apple-1-1.noarch: its location '../t0/{Apple}' is not inside of the repository");
-        Assert.Equal(5, result.Err.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        store.AssertFails(scheme == "file" ? $"file://{folder.Path}/r" : $"{server.Url}/r", expected);
+    }
+
+    [Fact]
+    public void Packages_at_a_url_of_their_own_are_fetched_from_there()
+    {
+        using TempFolder folder = new();
+        using PythonServer packages = new(RepoFixture.Folder), server = new(folder.Path);
+        Programs.Shell($"cp -r {RepoFixture.PathOf("t0")} {folder.Path}/r && rm -r {folder.Path}/r/repodata && createrepo_c --quiet --baseurl {packages.Url}/t0/ {folder.Path}/r && rm {folder.Path}/r/*.rpm");
+        using StoreFixture store = new();
+        store.Sync($"{server.Url}/r");
+        Assert.All(RepoFixture.PackageDigests("t0"), digest => Assert.True(File.Exists(store.ObjectPath(digest))));
+        store.AssertClean();
     }
 
     [Theory]
