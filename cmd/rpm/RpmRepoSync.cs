@@ -65,6 +65,8 @@ internal static class RpmRepoSync
             Shard = shard,
             Cancellation = io.Cancellation,
         };
+        foreach (RepoRequest request in requests.Where(request => !request.Connection.VerifiesTls))
+            io.Err.WriteLine($"{Name}: {request.Name}: warning: tls_verify is off: anyone may answer in its servers' place");
         using SnapshotStore store = SnapshotStore.OpenForWriting(at.Path, at.Wait, create: true);
         List<RepoResult> results = [];
         using (Progress progress = Progress.Start(io, isQuiet ? "none" : args.GetValue(options.Progress)))

@@ -1,14 +1,16 @@
 using System.Globalization;
 using Layerbox.Rpm;
+using Layerbox.RpmSnapshot.Http;
 
 namespace Layerbox.RpmSnapshot;
 
 /// <summary>Fetches files of one repository, several at a time.</summary>
-internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSyncOptions options)
+internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSyncOptions options) : IDisposable
 {
     private const long MaxUnsaid = 16L << 30; // bytes of a file whose size the metadata does not say
     private static readonly TimeSpan[] s_pauses = [TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1)];
 
+    private readonly Connector _connector = new(request.Connection, options.Transport, options.Cancellation);
     private long _count, _bytes;
 
     /// <summary>Base URLs, which all have the same files; the first is asked first. Not to be changed while files are fetched.</summary>
@@ -60,9 +62,11 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
         }
     }
 
+    public void Dispose() => _connector.Dispose();
+
     private SmallFile Get(RepoUrl url, int limit)
     {
-        using RepoConnection connection = RepoConnection.Open(url, options.Cancellation);
+        using RepoConnection connection = RepoConnection.Open(url, _connector);
         return Patiently(() =>
         {
             using Stream body = connection.Get(url, out long? length);
@@ -103,7 +107,7 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
 
         void Work()
         {
-            using RepoConnection connection = RepoConnection.Open(Mirrors[0], options.Cancellation);
+            using RepoConnection connection = RepoConnection.Open(Mirrors[0], _connector);
             byte[] buffer = new byte[128 * 1024];
             try
             {

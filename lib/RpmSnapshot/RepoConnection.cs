@@ -1,4 +1,5 @@
 using Layerbox.Posix;
+using Layerbox.RpmSnapshot.Http;
 using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.RpmSnapshot;
@@ -13,7 +14,7 @@ public sealed class RepoFetchException(string message, bool isPassing = false, E
 /// <summary>A way to a repository's files, for one thread.</summary>
 internal abstract class RepoConnection : IDisposable
 {
-    public static RepoConnection Open(RepoUrl url, CancellationToken cancellation) => url.IsDirectory ? new DirectoryConnection() : new HttpConnection(cancellation);
+    public static RepoConnection Open(RepoUrl url, Connector connector) => url.IsDirectory ? new DirectoryConnection() : new HttpConnection(connector);
 
     /// <summary>Starts to read a file. Its stream is to be disposed before the next one is asked for.</summary>
     /// <param name="url">Its URL.</param>

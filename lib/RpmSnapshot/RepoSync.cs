@@ -22,6 +22,9 @@ public sealed record RepoSyncOptions
     /// <summary>Is told what would be fetched, instead of the packages being fetched; null for fetching them. The metadata is fetched.</summary>
     public Action<PlannedFetch>? Plan { get; init; }
 
+    /// <summary>What the connections of all repositories share.</summary>
+    public Transport Transport { get; init; } = new();
+
     /// <summary>Stops it; what was fetched whole is found by the next one.</summary>
     public CancellationToken Cancellation { get; init; }
 
@@ -62,7 +65,12 @@ public sealed class RepoSync
     /// <exception cref="OperationCanceledException">As asked.</exception>
     /// <exception cref="InvalidDataException">A signature is to be checked, and there is no gpgv.</exception>
     /// <exception cref="Posix.PosixException">The store cannot be written.</exception>
-    public static RepoResult Run(SnapshotStore store, RepoRequest request, RepoSyncOptions options) => new RepoSync(store, request, options).Run();
+    public static RepoResult Run(SnapshotStore store, RepoRequest request, RepoSyncOptions options)
+    {
+        RepoSync sync = new(store, request, options);
+        using (sync._downloads)
+            return sync.Run();
+    }
 
     private RepoResult Run()
     {

@@ -3,14 +3,15 @@ using System.Text;
 
 namespace Layerbox.RpmSnapshot;
 
-/// <summary>Where a repository is: a directory of this machine (file:) or a server (http:).</summary>
+/// <summary>Where a repository is: a directory of this machine (file:) or a server (http:, https:).</summary>
 /// <param name="Host">Null of directories.</param>
 /// <param name="Port">Of the server.</param>
 /// <param name="Path">Of a directory: its path, as bytes in UTF-8. Of a server: what is asked for, ready for a request.</param>
-public sealed partial record RepoUrl(string? Host, int Port, string Path)
+/// <param name="IsTls">Of https.</param>
+public sealed partial record RepoUrl(string? Host, int Port, string Path, bool IsTls = false)
 {
-    private const int HttpPort = 80;
-    private const string FileScheme = "file:", HttpScheme = "http://";
+    private const int HttpPort = 80, HttpsPort = 443;
+    private const string FileScheme = "file:", HttpScheme = "http://", HttpsScheme = "https://";
 
     /// <exception cref="FormatException">It is no URL of a repository, or one of a kind that is not known.</exception>
     public static RepoUrl Parse(string text)
@@ -23,14 +24,16 @@ public sealed partial record RepoUrl(string? Host, int Port, string Path)
             path = path.StartsWith("//", StringComparison.Ordinal) ? path[2..] : path;
             return path.StartsWith('/') ? new RepoUrl(null, 0, Uri.UnescapeDataString(path)) : throw new FormatException($"'{text}': file: needs an absolute path, such as file:///srv/repo");
         }
-        if (!text.StartsWith(HttpScheme, StringComparison.OrdinalIgnoreCase))
-            throw new FormatException($"'{text}' is neither a file: nor an http:// URL{(text.StartsWith("https://", StringComparison.OrdinalIgnoreCase) ? "; https is not supported yet" : "")}");
-        string rest = text[HttpScheme.Length..].Split('#')[0];
+        bool isTls = text.StartsWith(HttpsScheme, StringComparison.OrdinalIgnoreCase);
+        if (!isTls && !text.StartsWith(HttpScheme, StringComparison.OrdinalIgnoreCase))
+            throw new FormatException($"'{text}' is neither a file: nor an http:// or https:// URL");
+        string scheme = isTls ? HttpsScheme : HttpScheme;
+        string rest = text[scheme.Length..].Split('#')[0];
         int slash = rest.AsSpan().IndexOfAny('/', '?');
         (string server, string asked) = slash < 0 ? (rest, "/") : (rest[..slash], rest[slash] == '?' ? "/" + rest[slash..] : rest[slash..]);
         if (server.Contains('@', StringComparison.Ordinal))
-            throw new FormatException($"'{HttpScheme}{server.Split('@')[^1]}…': a user name in a URL is not supported");
-        int port = HttpPort;
+            throw new FormatException($"'{scheme}{server.Split('@')[^1]}…': a user name in a URL is not supported; docs/rpm.md says how credentials are given");
+        int port = isTls ? HttpsPort : HttpPort;
         int colon = server.LastIndexOf(':');
         if (colon > server.LastIndexOf(']'))
         {
@@ -38,7 +41,7 @@ public sealed partial record RepoUrl(string? Host, int Port, string Path)
                 throw new FormatException($"'{text}': the port is no number from 1 to 65535");
             server = server[..colon];
         }
-        return server.Length > 0 ? new RepoUrl(server, port, asked) : throw new FormatException($"'{text}' names no server");
+        return server.Length > 0 ? new RepoUrl(server, port, asked, isTls) : throw new FormatException($"'{text}' names no server");
     }
 
     public bool IsDirectory => Host is null;
@@ -47,21 +50,33 @@ public sealed partial record RepoUrl(string? Host, int Port, string Path)
     public RepoUrl Below(string path) => this with { Path = (Path.EndsWith('/') ? Path : Path + "/") + (IsDirectory ? Uri.UnescapeDataString(path) : Escape(path)) };
 
     /// <summary>What a redirect leads to.</summary>
-    /// <exception cref="FormatException">It is not of http.</exception>
+    /// <exception cref="FormatException">It is not of http, or leads from https to http.</exception>
     public RepoUrl Redirect(string location)
     {
         if (location.StartsWith("//", StringComparison.Ordinal))
-            location = $"http:{location}";
+            location = (IsTls ? "https:" : "http:") + location;
         int colon = location.AsSpan().IndexOfAny(':', '/');
-        if (colon > 0 && location[colon] == ':')
-            return Parse(location) is { IsDirectory: false } url ? url : throw new FormatException($"'{location}' is not of http");
-        return Parse(HttpScheme + Server + (location.StartsWith('/') ? location : Path[..(Path.Split('?')[0].LastIndexOf('/') + 1)] + location));
+        if (colon <= 0 || location[colon] != ':')
+            return Parse(Origin + (location.StartsWith('/') ? location : Path[..(Path.Split('?')[0].LastIndexOf('/') + 1)] + location));
+        RepoUrl url = Parse(location);
+        return url.IsDirectory ? throw new FormatException($"'{location}' is not of http")
+            : IsTls && !url.IsTls ? throw new FormatException($"'{location}' is not of https, as the first URL is")
+            : url;
     }
 
     /// <summary>Host and port as the header Host has them.</summary>
-    internal string Server => Port == HttpPort ? Host! : string.Create(CultureInfo.InvariantCulture, $"{Host}:{Port}");
+    internal string Server => Port == (IsTls ? HttpsPort : HttpPort) ? Host! : ServerWithPort;
 
-    public override string ToString() => IsDirectory ? $"file://{Path}" : $"{HttpScheme}{Server}{Path}";
+    /// <summary>Host and port, whatever that is.</summary>
+    internal string ServerWithPort => string.Create(CultureInfo.InvariantCulture, $"{Host}:{Port}");
+
+    /// <summary>Scheme, host and port.</summary>
+    internal string Origin => (IsTls ? HttpsScheme : HttpScheme) + Server;
+
+    /// <summary>The host without the brackets of an IPv6 address.</summary>
+    internal string HostName => Host!.Trim('[', ']');
+
+    public override string ToString() => IsDirectory ? $"file://{Path}" : $"{Origin}{Path}";
 
     /// <summary>Only what cannot stand in a request is escaped: servers do not all take "%2B" for "+". What is escaped already stays.</summary>
     private static string Escape(string path)

@@ -94,7 +94,8 @@ public class RepoFaultTests
     [InlineData("403 Forbidden", "the server says 403 Forbidden")]
     [InlineData("503 Later", "the server says 503 Later")]
     [InlineData("302 Found\r\nLocation: file:///etc/passwd", "is not of http")]
-    [InlineData("302 Found\r\nLocation: https://127.0.0.1/", "https is not supported yet")]
+    [InlineData("302 Found\r\nLocation: https://127.0.0.1:1/", "connection refused")]
+    [InlineData("302 Found\r\nLocation: ftp://127.0.0.1/", "neither a file: nor an http:// or https:// URL")]
     [InlineData("302 Found\r\nLocation: /t0/apple-1-1.noarch.rpm", "redirected more than 5 times")]
     [InlineData("not http", "is not HTTP")]
     public void Bad_answers_are_told(string head, string expected)

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using Layerbox.Tests.Rpm;
 
@@ -118,77 +116,5 @@ internal sealed class PythonServer : IDisposable
         _process.Kill();
         _process.WaitForExit();
         _process.Dispose();
-    }
-}
-
-/// <summary>A server on the fixture's folder that goes wrong as a test wishes: what it answers is written as it stands.</summary>
-internal sealed class FaultyServer : IDisposable
-{
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly Dictionary<string, int> _asked = [];
-    private readonly Func<string, int, byte[]?> _answer;
-
-    /// <param name="answer">Is given the path and how often it was asked for before; null for the file that is there.</param>
-    public FaultyServer(Func<string, int, byte[]?> answer)
-    {
-        _answer = answer;
-        _listener.Start();
-        new Thread(Accept) { IsBackground = true }.Start();
-    }
-
-    public string Url => $"http://{_listener.LocalEndpoint}";
-
-    public static byte[] Answer(string head, byte[] body) => [.. System.Text.Encoding.ASCII.GetBytes($"HTTP/1.1 {head}\r\n\r\n"), .. body];
-
-    public static byte[] File(string path) => System.IO.File.ReadAllBytes(RepoFixture.PathOf(Uri.UnescapeDataString(path).TrimStart('/')));
-
-    public static byte[] Whole(byte[] body) => Answer($"200 OK\r\nContent-Length: {body.Length}", body);
-
-    public void Dispose() => _listener.Stop();
-
-    private void Accept()
-    {
-        try
-        {
-            while (true)
-            {
-                TcpClient client = _listener.AcceptTcpClient();
-                new Thread(() => Serve(client)) { IsBackground = true }.Start();
-            }
-        }
-        catch (SocketException)
-        {
-        }
-    }
-
-    private void Serve(TcpClient client)
-    {
-        using (client)
-        {
-            NetworkStream stream = client.GetStream();
-            using StreamReader reader = new(stream);
-            try
-            {
-                while (reader.ReadLine() is { } request)
-                {
-                    while (reader.ReadLine() is { Length: > 0 })
-                    {
-                    }
-                    string path = request.Split(' ')[1];
-                    int before;
-                    lock (_asked)
-                        _asked[path] = (before = _asked.GetValueOrDefault(path)) + 1;
-                    if (_answer(path, before) is { } own)
-                    {
-                        stream.Write(own);
-                        return;
-                    }
-                    stream.Write(Whole(File(path)));
-                }
-            }
-            catch (IOException)
-            {
-            }
-        }
     }
 }

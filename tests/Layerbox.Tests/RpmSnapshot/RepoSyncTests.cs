@@ -101,8 +101,8 @@ public class RepoSyncTests
     }
 
     [Theory]
-    [InlineData("x=https://example.org/", "https is not supported yet")]
-    [InlineData("x=ftp://example.org/", "neither a file: nor an http:// URL")]
+    [InlineData("x=ftp://example.org/", "neither a file: nor an http:// or https:// URL")]
+    [InlineData("x=https://user:secret@example.org/", "a user name in a URL is not supported")]
     [InlineData("x=file:relative", "needs an absolute path")]
     [InlineData("x=http://user:secret@example.org/", "a user name in a URL is not supported")]
     [InlineData("x=http://example.org:0/", "the port is no number")]

@@ -1,12 +1,12 @@
 using System.Globalization;
 using Layerbox.Compression;
 
-namespace Layerbox.RpmSnapshot;
+namespace Layerbox.RpmSnapshot.Http;
 
 /// <summary>The body of an answer: as long as it said, in chunks, or up to the connection's end.</summary>
-internal sealed class HttpBody(HttpConnection connection, HttpConnection.Response response) : ReadOnlyStream
+internal sealed class HttpBody(ServerConnection connection, HttpHead head) : ReadOnlyStream
 {
-    private long _rest = response.IsChunked ? 0 : response.Length ?? long.MaxValue;
+    private long _rest = head.IsChunked || head.HasNoBody ? 0 : head.Length ?? long.MaxValue;
     private long _read;
     private bool _isStarted, _isDone;
 
@@ -15,32 +15,45 @@ internal sealed class HttpBody(HttpConnection connection, HttpConnection.Respons
     {
         if (buffer.IsEmpty || _isDone)
             return 0;
-        if (_rest == 0 && (!response.IsChunked || !NextChunk()))
+        if (_rest == 0 && (!head.IsChunked || !NextChunk()))
         {
-            End(response.IsKept);
+            End(head.IsKept);
             return 0;
         }
         int count = connection.Read(buffer.Length > _rest ? buffer[..(int)_rest] : buffer);
-        if (count == 0 && !response.IsChunked && response.Length is null)
+        if (count == 0 && !head.IsChunked && head.Length is null)
         {
             End(isKept: false);
             return 0;
         }
         if (count == 0)
             throw new RepoFetchException(
-                response.Length is { } all && !response.IsChunked ? string.Create(CultureInfo.InvariantCulture, $"the connection ended after {_read} of {all} bytes") : "the connection ended amid the file",
+                head.Length is { } all ? string.Create(CultureInfo.InvariantCulture, $"the connection ended after {_read} of {all} bytes") : "the connection ended amid the file",
                 isPassing: true);
         _read += count;
         _rest -= count;
         return count;
     }
 
+    /// <summary>What was not read of it costs the connection, unless it is little.</summary>
     protected override void Dispose(bool disposing)
     {
         if (!_isDone)
-            connection.Close();
+            connection.End(isKept: false);
         _isDone = true;
         base.Dispose(disposing);
+    }
+
+    /// <summary>Reads a small rest of no interest, so that the connection can be kept.</summary>
+    public void Skip()
+    {
+        const int Most = 16 * 1024;
+        Span<byte> rest = stackalloc byte[4096];
+        if (head is { IsChunked: false, Length: null or > Most, HasNoBody: false })
+            return;
+        for (int skipped = 0; skipped < Most && Read(rest) is var count and > 0; skipped += count)
+        {
+        }
     }
 
     private bool NextChunk()
@@ -63,6 +76,6 @@ internal sealed class HttpBody(HttpConnection connection, HttpConnection.Respons
     private void End(bool isKept)
     {
         _isDone = true;
-        connection.Done(isKept);
+        connection.End(isKept);
     }
 }
