@@ -71,16 +71,20 @@ public class MultiCallTests
     public void Starts_at_once()
     {
         Executable.PublishedOrSkip();
-        double median = Enumerable.Range(0, 21).Select(_ => MillisecondsOfOneRun()).Order().ElementAt(10);
-        TestContext.Current.TestOutputHelper?.WriteLine($"median of 21 starts: {median:0.0} ms");
-        // The goal is 5 ms, measured by scripts/bench on a machine at rest; here others use the machine too.
-        Assert.InRange(median, 0, 100);
+        const int Starts = 21;
+        double[] own = new double[Starts], bash = new double[Starts];
+        for (int i = 0; i < Starts; i++)
+            (own[i], bash[i]) = (MillisecondsOfOneRun(Executable.Path, "--help"), MillisecondsOfOneRun("bash", "-c", ":"));
+        (double median, double other) = (own.Order().ElementAt(Starts / 2), bash.Order().ElementAt(Starts / 2));
+        TestContext.Current.TestOutputHelper?.WriteLine($"median of {Starts} starts: {median:0.0} ms, of bash {other:0.0} ms");
+        // The goal is 5 ms, measured by scripts/bench on a machine at rest. Here others use the machine too, from whom bash suffers as much.
+        Assert.InRange(median, 0, 10 * other);
     }
 
-    private static double MillisecondsOfOneRun()
+    private static double MillisecondsOfOneRun(string program, params string[] arguments)
     {
         long start = Stopwatch.GetTimestamp();
-        using Process process = Process.Start(new ProcessStartInfo(Executable.Path, ["--help"]) { RedirectStandardOutput = true })!;
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
         process.WaitForExit();
         return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
     }

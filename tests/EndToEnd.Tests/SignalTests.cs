@@ -20,7 +20,9 @@ public class SignalTests
             exec 3> in
             tar --create --file - /usr/bin/env 2> /dev/null >&3
             until ls '{{volume.Path}}'/tmp/* > /dev/null 2>&1 || ! kill -0 $pid; do sleep 0.02; done
-            kill -{{signal}} $pid; sleep 0.3; exec 3>&-; wait $pid; echo $?
+            kill -{{signal}} $pid
+            # Its input ends only after the signal has done what it does.
+            {{(said.Length > 0 ? "sleep 0.3" : "for ((i = 0; i < 6000; i++)); do kill -0 $pid 2> /dev/null || break; sleep 0.02; done")}}; exec 3>&-; wait $pid; echo $?
             find '{{volume.Path}}/tmp' '{{volume.Path}}/layers' -mindepth 1
             cut -c 1-14 said
             """, folder.Path).Out;

@@ -100,11 +100,7 @@ internal sealed class Workbench : IDisposable
     // What a killed tool had started ends soon after it, not at once.
     private void AssertNobodyIsLeft()
     {
-        long start = Stopwatch.GetTimestamp();
-        List<string> left;
-        while ((left = Workers()).Count > 0 && Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(20))
-            Thread.Sleep(20);
-        Assert.Empty(left);
+        Patience.Until(() => Workers().Count == 0, "the end of all that works on the volume");
     }
 
     /// <summary>Processes that have the volume in their arguments, or one of its subvolumes as their root.</summary>

@@ -123,7 +123,7 @@ internal sealed class BootListener(SafeFileHandle? console) : IDisposable
             for (int i = 0; i < length; i++)
                 bytes[i] = _kept[(_written - length + i) % ConsoleKept];
         }
-        return [.. PathText.FromBytes(bytes).Split('\n').Select(ConsoleText.Clean).Where(line => line.Length > 0).TakeLast(count)];
+        return [.. ConsoleText.Lines(PathText.FromBytes(bytes)).TakeLast(count)];
     }
 
     public void Dispose()

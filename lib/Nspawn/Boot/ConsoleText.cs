@@ -8,6 +8,26 @@ internal static class ConsoleText
 {
     private const char Escape = '\x1B', Bell = '\a';
 
+    // RI of ECMA-48: up a line, to write it anew.
+    private const string LineUp = "\x1BM";
+
+    /// <summary>
+    /// The lines that are left of a text, without the empty ones. systemd shows what it waits for in one line that it overwrites twice a second, which
+    /// would soon be all that there is.
+    /// </summary>
+    public static List<string> Lines(string text)
+    {
+        List<string> lines = [];
+        foreach (string line in text.Split('\n'))
+        {
+            if (line.StartsWith(LineUp, StringComparison.Ordinal) && lines.Count > 0)
+                lines.RemoveAt(lines.Count - 1);
+            if (Clean(line) is { Length: > 0 } clean)
+                lines.Add(clean);
+        }
+        return lines;
+    }
+
     /// <summary>The line without colours, titles and other sequences (ECMA-48), and without control characters.</summary>
     public static string Clean(string line)
     {

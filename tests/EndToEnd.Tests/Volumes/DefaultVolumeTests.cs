@@ -126,9 +126,7 @@ public sealed class DefaultVolumeTests : IDisposable
     private void Unmount()
     {
         Programs.Run("umount", MountPoint);
-        for (int i = 0; LoopDevices().Length > 0 && i < 200; i++)
-            Thread.Sleep(50);
-        Assert.Empty(LoopDevices());
+        Patience.Until(() => LoopDevices().Length == 0, "the loop device to go");
     }
 
     private bool IsMounted() => File.ReadLines("/proc/self/mountinfo").Any(line => line.Split(' ')[4] == MountPoint);

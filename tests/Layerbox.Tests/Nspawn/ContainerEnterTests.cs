@@ -76,10 +76,7 @@ public class ContainerEnterTests
             Assert.Equal("1001", Enter(running, "--", "sh", "-c", "grep -a -h -o 1001 /proc/[1-9]*/cmdline | head -n 1").OutputText.Trim()[..4]);
             entered.Process.Kill(Signal.SIGKILL);
         }
-        string after = "";
-        for (int i = 0; i < 100 && (after = Enter(running, "--", "sh", "-c", "grep -a -l '^sleep.1001' /proc/[1-9]*/cmdline").OutputText).Length > 0; i++)
-            Thread.Sleep(20);
-        Assert.Equal("", after);
+        Patience.Until(() => Enter(running, "--", "sh", "-c", "grep -a -l '^sleep.1001' /proc/[1-9]*/cmdline").OutputText.Length == 0, "the end of the command");
 
         using RunningTool last = RunningTool.Run([Published.OrSkip(), "container-enter", running.Name, "--", "sh", "-c", "echo ready; exec sleep 1002"], running.Name);
         last.ReadTo("ready");

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Layerbox.Posix;
@@ -130,12 +129,10 @@ public class ContainerRunTests
         (SafeFileHandle read, SafeFileHandle write) = Pipes.Make();
         using (read)
         {
-            ChildProcess tool = ChildProcess.Start(new ProgramStart(Published.OrSkip(), "container-run", root.Path, "--engine", engine, "--pid-file", pidFile, "--json-status", status, "--", "sh", "-c", "echo ready; trap 'exit 7' TERM; while :; do sleep 0.05; done") { Output = write });
+            ChildProcess tool = ChildProcess.Start(new ProgramStart(Published.OrSkip(), "container-run", root.Path, "--engine", engine, "--pid-file", pidFile, "--json-status", status, "--", "sh", "-c", "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done") { Output = write });
             write.Dispose();
             Assert.Equal(6, Files.Read(read, new byte[6]));
-            Stopwatch waited = Stopwatch.StartNew();
-            while (!System.IO.File.Exists(pidFile) && waited.Elapsed < TimeSpan.FromSeconds(20))
-                Thread.Sleep(10);
+            Patience.Until(() => System.IO.File.Exists(pidFile), "the file with the number");
             string pid = System.IO.File.ReadAllText(pidFile).Trim();
             Assert.EndsWith("\t1\n", Programs.Run("grep", "NSpid", $"/proc/{pid}/status"));
             Assert.Equal("\"layerbox\"\n", Programs.Run("nsenter", "-t", pid, "-u", "-m", "--", "sh", "-c", "echo \\\"$(hostname)\\\""));
@@ -280,10 +277,7 @@ public class ContainerRunTests
         Assert.NotEmpty(ProcessesWith(mark));
         tool.Kill(Signal.SIGKILL);
         Assert.Equal(Signal.SIGKILL, tool.Wait().Signal);
-        Stopwatch waited = Stopwatch.StartNew();
-        while (ProcessesWith(mark).Length > 0 && waited.Elapsed < TimeSpan.FromSeconds(20))
-            Thread.Sleep(20);
-        Assert.Empty(ProcessesWith(mark));
+        Patience.Until(() => ProcessesWith(mark).Length == 0, "the end of all processes");
         // The snapshot is for the collector.
         Assert.NotEmpty(System.IO.Directory.EnumerateFileSystemEntries(volume / "tmp"));
         Tools.Run("subvol-gc", "--volume", volume.Path, "--grace", "0s").AssertSucceeded();

@@ -70,9 +70,8 @@ public class ContainerTerminalTests
         session.Await("more\r\nmore\r\n");
         session.Type("\x04");
         session.Await("> ");
-        session.Type("sleep 1000; echo status $?\r");
-        session.Await("$?\r\n");
-        Thread.Sleep(100);
+        session.Type("sh -c 'echo begun; exec sleep 1000'; echo status $?\r");
+        session.Await("begun\r\n");
         session.Type("\x03");
         session.Await("> ");
         session.Type("exit 5\r");
@@ -151,7 +150,7 @@ public class ContainerTerminalTests
         session.Await("ready");
         session.AwaitMode(raw: true);
         session.Process.Kill(Signal.SIGTSTP);
-        TerminalSession.Await(() => session.State == 'T', "stop");
+        Patience.Until(() => session.State == 'T', "stop");
         Assert.Equal(session.Cooked, session.Mode);
         session.Resize(new TerminalSize(40, 90));
         session.Process.Kill(Signal.SIGCONT);
@@ -159,7 +158,7 @@ public class ContainerTerminalTests
         session.Type("x\r");
         session.Await("x\r\nx\r\n");
         session.Process.Kill(Signal.SIGSTOP);
-        TerminalSession.Await(() => session.State == 'T', "stop");
+        Patience.Until(() => session.State == 'T', "stop");
         session.Process.Kill(Signal.SIGCONT);
         session.Type("y\r\x04");
         Assert.Equal(0, session.End());
@@ -236,10 +235,9 @@ public class ContainerTerminalTests
         using TerminalSession session = TerminalSession.Of(new ProgramStart(Published.OrSkip(), "container-run", root.Path, "--bind", $"{shared}:/shared", "--",
             "sh", "-c", "trap 'touch /shared/interrupted; exit 5' INT; while :; do echo 0123456789012345678901234567890123456789; done"), reads: false);
         session.AwaitMode(raw: true);
-        // Long enough to fill everything on the way.
-        Thread.Sleep(500);
+        session.AwaitFull();
         session.Type("\x03");
-        TerminalSession.Await(() => System.IO.File.Exists($"{shared}/interrupted"), "^C to get in");
+        Patience.Until(() => System.IO.File.Exists($"{shared}/interrupted"), "^C to get in");
         session.Read();
         Assert.Equal(5, session.End());
     }

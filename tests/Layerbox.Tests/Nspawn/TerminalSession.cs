@@ -9,8 +9,6 @@ namespace Layerbox.Tests.Nspawn;
 /// <summary>A program on a real terminal of which this is the person: types, reads, looks at the mode. Kills the program when disposed.</summary>
 internal sealed class TerminalSession : IDisposable
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
     private static readonly TerminalSize Size = new(30, 100);
 
     private readonly SafeFileHandle _master, _slave;
@@ -100,31 +98,25 @@ internal sealed class TerminalSession : IDisposable
                     _found += at + text.Length;
                     return rest[..at];
                 }
-                Assert.True(waited.Elapsed < Patience && Monitor.Wait(_seen, Patience - waited.Elapsed), $"waited for '{text}', saw '{rest}'");
+                Assert.True(waited.Elapsed < Patience.Limit && Monitor.Wait(_seen, Patience.Limit - waited.Elapsed), $"waited for '{text}', saw '{rest}'");
             }
         }
     }
 
     /// <summary>Waits until so many bytes were written.</summary>
-    public void AwaitSeen(int length) => Await(() => Seen.Length >= length, $"{length} bytes");
+    public void AwaitSeen(int length) => Patience.Until(() => Seen.Length >= length, $"{length} bytes");
 
     /// <summary>Waits until the terminal is in a mode.</summary>
-    public void AwaitMode(bool raw) => Await(() => Mode.IsRaw == raw, $"raw: {raw}");
+    public void AwaitMode(bool raw) => Patience.Until(() => Mode.IsRaw == raw, $"raw: {raw}");
 
-    public static void Await(Func<bool> condition, string what)
-    {
-        Stopwatch waited = Stopwatch.StartNew();
-        while (!condition())
-        {
-            Assert.True(waited.Elapsed < Patience, $"waited for {what}");
-            Thread.Sleep(5);
-        }
-    }
+    /// <summary>Waits until the program has to wait itself, to write what nobody reads.</summary>
+    public void AwaitFull() => Patience.Until(
+        () => System.IO.Directory.EnumerateDirectories($"/proc/{Process.Id}/task").Any(thread => System.IO.File.ReadAllText($"{thread}/syscall").StartsWith("1 0x1 ", StringComparison.Ordinal)), "a full terminal");
 
     /// <summary>Waits for the end of the program and for all that it wrote; returns its status as a shell gives it.</summary>
     public int End()
     {
-        ProcessExit exit = Process.Wait(Patience) ?? throw new TimeoutException($"still runs; saw '{Encoding.Latin1.GetString(Seen)}'");
+        ProcessExit exit = Process.Wait(Patience.Limit) ?? throw new TimeoutException($"still runs; saw '{Encoding.Latin1.GetString(Seen)}'");
         return exit.ShellStatus;
     }
 
