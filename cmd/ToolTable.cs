@@ -17,6 +17,7 @@ internal static class ToolTable
         ["layer-import"] = Layers.LayerImport.Declare,
         ["layer-show"] = Layers.LayerShow.Declare,
         ["rpm-extract"] = Rpms.RpmExtract.Declare,
+        ["rpm-repo-serve"] = Rpms.RpmRepoServe.Declare,
         ["rpm-repo-snapshot"] = Rpms.RpmRepoSnapshot.Declare,
         ["rpm-show"] = Rpms.RpmShow.Declare,
         ["rpm-verify"] = Rpms.RpmVerify.Declare,

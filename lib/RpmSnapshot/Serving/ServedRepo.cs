@@ -1,0 +1,114 @@
+namespace Layerbox.RpmSnapshot.Serving;
+
+/// <summary>A repository that is served. What it has is read when it is first asked for. For the loop's thread alone.</summary>
+internal sealed class ServedRepo(SnapshotStore store, SnapshotRepo repo, ServerWork work, Action<string> complain)
+{
+    private List<Action>? _waiting;
+
+    public SnapshotRepo Repo => repo;
+
+    /// <summary>What it has; null until it is known.</summary>
+    public RepoFiles? Files { get; private set; }
+
+    /// <summary>Why it cannot be known.</summary>
+    public string? Problem { get; private set; }
+
+    /// <summary>Reads what it has.</summary>
+    /// <param name="then">Called later, on the loop: one of <see cref="Files"/> and <see cref="Problem"/> is there.</param>
+    public void Read(Action then)
+    {
+        if (_waiting is not null)
+        {
+            _waiting.Add(then);
+            return;
+        }
+        _waiting = [then];
+        work.Start(() =>
+        {
+            RepoFiles? files = null;
+            string? problem = null;
+            try
+            {
+                files = RepoFiles.Read(store, repo);
+            }
+            catch (Exception e) when (e is IOException or InvalidDataException)
+            {
+                problem = e.Message;
+            }
+            return () => Finish(files, problem);
+        });
+    }
+
+    private void Finish(RepoFiles? files, string? problem)
+    {
+        (Files, Problem) = (files, problem);
+        if (problem is not null)
+            complain(problem);
+        List<Action> waiting = _waiting!;
+        _waiting = null;
+        waiting.ForEach(then => then());
+    }
+}
+
+/// <summary>The repositories that are served, by the paths of requests.</summary>
+internal sealed class ServedRepos
+{
+    private readonly Dictionary<string, Dictionary<string, ServedRepo>> _repos = new(StringComparer.Ordinal);
+
+    /// <summary>Adds a repository.</summary>
+    /// <param name="snapshot">What its snapshot is called.</param>
+    /// <param name="repo">What it is.</param>
+    public void Add(string snapshot, ServedRepo repo)
+    {
+        if (!_repos.TryGetValue(snapshot, out Dictionary<string, ServedRepo>? repos))
+            _repos[snapshot] = repos = new(StringComparer.Ordinal);
+        repos[repo.Repo.Name] = repo;
+    }
+
+    /// <summary>
+    /// What a request's path leads to. Dots and double slashes in it are resolved as a client would, percent signs too; the outcome is only compared with
+    /// names that are known.
+    /// </summary>
+    /// <param name="target">The path, with percent signs.</param>
+    /// <param name="raw">The rest of it, below the repository.</param>
+    /// <param name="decoded">The same without percent signs.</param>
+    /// <returns>Null: to nothing.</returns>
+    /// <exception cref="FormatException">It is no path, or leads above the root.</exception>
+    public ServedRepo? Find(string target, out string raw, out string decoded)
+    {
+        List<string> parts = Resolve(target);
+        raw = decoded = "";
+        if (parts.Count < 3 || !_repos.TryGetValue(Decode(parts[0]), out Dictionary<string, ServedRepo>? repos) || !repos.TryGetValue(Decode(parts[1]), out ServedRepo? repo))
+            return null;
+        raw = parts.Count == 3 ? parts[2] : string.Join('/', parts[2..]);
+        decoded = Decode(raw);
+        return repo;
+    }
+
+    private static List<string> Resolve(string target)
+    {
+        if (!target.StartsWith('/'))
+            throw new FormatException("what is asked for is no path");
+        List<string> parts = [];
+        foreach (Range range in target.AsSpan().Split('/'))
+        {
+            string part = target[range];
+            switch (Decode(part))
+            {
+                case "" or ".":
+                    break;
+                case "..":
+                    if (parts.Count == 0)
+                        throw new FormatException("the path leads above the root");
+                    parts.RemoveAt(parts.Count - 1);
+                    break;
+                case var decoded:
+                    parts.Add(decoded.Contains('\0', StringComparison.Ordinal) ? throw new FormatException("the path has a NUL in it") : part);
+                    break;
+            }
+        }
+        return parts;
+    }
+
+    private static string Decode(string text) => text.Contains('%', StringComparison.Ordinal) ? Uri.UnescapeDataString(text) : text;
+}
