@@ -14,7 +14,14 @@ internal static class RpmRepoSnapshot
     private static readonly JsonEncodedText s_modified = JsonEncodedText.Encode("time");
 
     /// <summary>The commands that have a file of their own.</summary>
-    private static readonly Func<RepoCommand>[] s_more = [RpmRepoSync.Declare, RpmRepoGc.Declare, RpmRepoPin.DeclarePin, RpmRepoPin.DeclareUnpin];
+    private static readonly Func<RepoCommand>[] s_more =
+    [
+        RpmRepoSync.Declare,
+        RpmRepoView.Declare,
+        RpmRepoGc.Declare,
+        RpmRepoPin.DeclarePin,
+        RpmRepoPin.DeclareUnpin,
+    ];
 
     private sealed record Options(
         Option<string> Store, Option<bool> LockWait, Option<string> Progress, Argument<string> Snapshot, Argument<string> Other, Argument<string> TagName);
@@ -106,6 +113,8 @@ internal static class RpmRepoSnapshot
             lines.Json.WriteString("snapshot", id);
             lines.Json.WriteString(s_modified, DateTimeOffset.FromUnixTimeSeconds(store.TimeOf(id).Seconds).UtcDateTime);
             WriteNames(lines.Json, "tags", tags[id]);
+            WriteText(lines.Json, "view_of", snapshot.ViewOf);
+            WriteText(lines.Json, "policy", snapshot.Policy);
             WriteText(lines.Json, "pinned", pins.GetValueOrDefault(id));
             WriteNames(lines.Json, "repos", snapshot.Repos.Select(repo => repo.Name));
             lines.Json.WriteNumber("packages", snapshot.Repos.Sum(repo => repo.Packages));
