@@ -166,6 +166,9 @@ internal static class RpmRepoSnapshot
             WriteText(lines.Json, "arch", change.Arch);
             WriteText(lines.Json, "from", change.From);
             WriteText(lines.Json, "to", change.To);
+            WriteText(lines.Json, "type", change.Advisory?.Type);
+            WriteText(lines.Json, "severity", change.Advisory?.Severity);
+            WriteText(lines.Json, "title", change.Advisory?.Title);
             lines.EndLine();
         }
         return status;

@@ -3,19 +3,23 @@ using Layerbox.Rpm;
 namespace Layerbox.RpmSnapshot;
 
 /// <summary>How two snapshots differ in one thing.</summary>
-/// <param name="Kind">repo_added, repo_removed, metadata, added, removed, upgraded, downgraded or mutated.</param>
+/// <param name="Kind">repo_added, repo_removed, metadata, advisory_added, advisory_removed, added, removed, upgraded, downgraded or mutated.</param>
 /// <param name="Repo">The repository.</param>
-/// <param name="Name">Of the package, or the type of the file of metadata.</param>
+/// <param name="Name">Of the package, the advisory's id, or the type of the file of metadata.</param>
 /// <param name="Arch">Of the package.</param>
 /// <param name="From">What was there: a version, or a digest.</param>
 /// <param name="To">What is there.</param>
-public sealed record SnapshotChange(string Kind, string Repo, string? Name = null, string? Arch = null, string? From = null, string? To = null);
+public sealed record SnapshotChange(string Kind, string Repo, string? Name = null, string? Arch = null, string? From = null, string? To = null)
+{
+    /// <summary>What is known of the advisory.</summary>
+    public Advisory? Advisory { get; init; }
+}
 
 /// <summary>Compares snapshots, repository by repository.</summary>
 public static class SnapshotDiff
 {
     /// <summary>
-    /// All changes, sorted by repository, then metadata, then packages by name and architecture. A package is upgraded or downgraded when the newest of its name and
+    /// All changes, sorted by repository, then metadata, then advisories by id, then packages by name and architecture. A package is upgraded or downgraded when the newest of its name and
     /// architecture has another version; versions that come and go besides are added and removed; the same version with other bytes is mutated.
     /// </summary>
     public static IEnumerable<SnapshotChange> Compare(SnapshotStore store, Snapshot from, Snapshot to)
@@ -29,7 +33,7 @@ public static class SnapshotDiff
                 yield return new SnapshotChange("repo_removed", name);
             if (old?.Repomd == now?.Repomd)
                 continue;
-            foreach (SnapshotChange change in Metadata(name, old, now).Concat(Packages(store, name, old, now)))
+            foreach (SnapshotChange change in Metadata(name, old, now).Concat(Advisories(store, name, old, now)).Concat(Packages(store, name, old, now)))
                 yield return change;
         }
     }
@@ -46,6 +50,22 @@ public static class SnapshotDiff
         }
 
         static string? Object(SnapshotRepo repo, string type) => repo.Files.FirstOrDefault(file => file.Type == type) is { } file ? $"sha256:{file.Object}" : null;
+    }
+
+    private static IEnumerable<SnapshotChange> Advisories(SnapshotStore store, string repo, SnapshotRepo? old, SnapshotRepo? now)
+    {
+        Dictionary<string, Advisory> before = ById(store, old), after = ById(store, now);
+        foreach (string id in before.Keys.Concat(after.Keys).Distinct().Order(StringComparer.Ordinal))
+            if (!before.ContainsKey(id) || !after.ContainsKey(id))
+                yield return new SnapshotChange(after.ContainsKey(id) ? "advisory_added" : "advisory_removed", repo, id) { Advisory = after.GetValueOrDefault(id) ?? before[id] };
+
+        static Dictionary<string, Advisory> ById(SnapshotStore store, SnapshotRepo? repo)
+        {
+            Dictionary<string, Advisory> advisories = [];
+            foreach (Advisory advisory in repo is null ? [] : SnapshotAdvisories.Read(store, repo))
+                advisories.TryAdd(advisory.Id, advisory);
+            return advisories;
+        }
     }
 
     private static IEnumerable<SnapshotChange> Packages(SnapshotStore store, string repo, SnapshotRepo? old, SnapshotRepo? now)

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Security.Cryptography;
 using Layerbox.Compression;
 using Layerbox.Rpm;
 
@@ -8,8 +6,8 @@ namespace Layerbox.RpmSnapshot;
 /// <summary>The packages of a repository in the store, read from its primary.xml.</summary>
 public static class SnapshotPackages
 {
-    /// <summary>More bytes of a decompressed primary.xml than any repository has.</summary>
-    private const long MaxPrimary = 8L << 30;
+    /// <summary>More bytes of a decompressed file of metadata than any repository has.</summary>
+    internal const long MaxOpen = 8L << 30;
 
     /// <summary>All packages, in the order of the metadata.</summary>
     /// <exception cref="InvalidDataException">The metadata is malformed; says the repository.</exception>
@@ -26,7 +24,7 @@ public static class SnapshotPackages
             using Stream packed = store.OpenObject(digest);
             using Stream open = Decompression.Open(packed, out CompressionKind kind, leaveOpen: true);
             RpmChecksum? expected = kind == CompressionKind.None ? null : data?.OpenChecksum;
-            using CountedStream counted = new(open, Math.Min(data?.OpenSize ?? MaxPrimary, MaxPrimary), expected?.Algorithm);
+            using CountedStream counted = new(open, Math.Min(data?.OpenSize ?? MaxOpen, MaxOpen), expected?.Algorithm);
             List<PrimaryPackage> packages = [.. PrimaryReader.Read(counted)];
             counted.CopyTo(Stream.Null);
             if (expected is { } checksum && counted.Digest() is var found && found != checksum.Digits)
@@ -36,32 +34,6 @@ public static class SnapshotPackages
         catch (InvalidDataException e)
         {
             throw new InvalidDataException($"{shown}: {e.Message}", e);
-        }
-    }
-
-    /// <summary>Bytes up to a limit, with their digest.</summary>
-    private sealed class CountedStream(Stream source, long limit, RpmDigestAlgorithm? algorithm) : ReadOnlyStream
-    {
-        private readonly IncrementalHash? _hash = algorithm is { } known
-            ? RpmDigest.Start(known) ?? throw new InvalidDataException($"checksums of type {RpmDigest.NameOf(known)} cannot be computed") : null;
-
-        private long _count;
-
-        public override int Read(Span<byte> buffer)
-        {
-            int count = source.Read(buffer);
-            if ((_count += count) > limit)
-                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"decompressed it has more than {limit} bytes"));
-            _hash?.AppendData(buffer[..count]);
-            return count;
-        }
-
-        public string Digest() => Convert.ToHexStringLower(_hash!.GetHashAndReset());
-
-        protected override void Dispose(bool disposing)
-        {
-            _hash?.Dispose();
-            base.Dispose(disposing);
         }
     }
 }
