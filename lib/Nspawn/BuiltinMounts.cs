@@ -54,7 +54,8 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
     {
         // Nothing that we mount reaches the host, and nothing of the host's comes here any more.
         steps.Do(new StepLabel("make private", "/"), mount, 0, plan.Text("/"), 0, MS_REC | MS_PRIVATE, 0);
-        Register[] sources = [.. spec.Binds.Select(OpenSource)], nodes = spec.Users is null && ContainerCapabilities.IsHeld(ContainerCapabilities.MakeNodes) ? [] : [.. Devices.Select(OpenNode)];
+        Register?[] sources = [.. spec.Binds.Select(bind => bind.IsInner ? null : (Register?)OpenSource(bind))];
+        Register[] nodes = spec.Users is null && ContainerCapabilities.IsHeld(ContainerCapabilities.MakeNodes) ? [] : [.. Devices.Select(OpenNode)];
         _root = spec.Ephemeral ? Overlay() : InPlace();
         steps.Know(_root, spec.Ephemeral ? "overlay" : "bind", spec.Root, MOUNT_ATTR_NODEV);
         steps.KnowMounted("/", _root);
@@ -68,8 +69,8 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         steps.Close(steps.Mount("/tmp", steps.NewFilesystem("/tmp", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "1777")), OpenOwn("/tmp")));
         foreach (string path in spec.Tmpfs)
             steps.Close(steps.Mount(path, steps.NewFilesystem(path, "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), OpenAsked(path, isFolder: true)));
-        foreach ((ContainerBind bind, Register source) in spec.Binds.Zip(sources))
-            steps.Close(steps.Mount(bind.Destination, source, OpenAsked(bind.Destination, IsFolder(bind))));
+        foreach ((ContainerBind bind, Register? source) in spec.Binds.Zip(sources))
+            steps.Close(source is { } outer ? steps.Mount(bind.Destination, outer, OpenAsked(bind.Destination, IsFolder(bind))) : MountInner(bind));
         new MaskSteps(steps, _root, dev).Add(spec);
         steps.Close(dev);
     }
@@ -118,6 +119,22 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         if (attributes != 0)
             steps.SetAttributes(At("mount", bind.Source), source, attributes, recursive: true);
         return source;
+    }
+
+    // Both ends as the container will see them.
+    private Register MountInner(ContainerBind bind)
+    {
+        StepLabel label = At("open", bind.Source);
+        Register source = Open(label, bind.Source);
+        Register copy = steps.Get(label, open_tree, source, plan.Text(""), OPEN_TREE_CLONE | AT_EMPTY_PATH | (bind.IsRecursive ? AT_RECURSIVE : 0) | CloseOnExec);
+        steps.Know(copy, "bind", bind.Source, 0, (bind.IsRecursive ? "rbind" : "bind", null));
+        steps.Close(source);
+        if (bind.ReadOnly)
+            steps.SetAttributes(At("mount", bind.Source), copy, MOUNT_ATTR_RDONLY, recursive: true);
+        return steps.Mount(bind.Destination, copy, Open(At("open mount point", bind.Destination), bind.Destination));
+
+        Register Open(StepLabel at, string path) =>
+            steps.Get(at, openat2, _root, plan.Text(path.Trim('/')), steps.How(PathOnly, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), OpenHowSize);
     }
 
     private Register InPlace()

@@ -27,6 +27,12 @@ public sealed record ContainerBind(string Source, string Destination, bool ReadO
     /// <summary>What is mounted below <see cref="Source"/> is seen too, and as read-only as the bind itself.</summary>
     public bool IsRecursive { get; init; } = true;
 
+    /// <summary>
+    /// <see cref="Source"/> is a path of the container itself, as it is seen there once all before it is mounted; <see cref="Destination"/> must exist. For a root
+    /// within the container, which shall have the same devices and processes. Only the built-in engine can do so.
+    /// </summary>
+    public bool IsInner { get; init; }
+
     /// <summary>It is a device that may be used.</summary>
     internal bool IsDevice { get; init; }
 
@@ -154,7 +160,7 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
             return this;
         return this with
         {
-            Binds = [.. Binds.Where(bind => !bind.IsOptional || IsThere(bind.Source)), .. Devices.Select(DeviceBind)],
+            Binds = [.. Binds.Where(bind => !bind.IsOptional || bind.IsInner || IsThere(bind.Source)), .. Devices.Select(DeviceBind)],
             Devices = [],
         };
     }
@@ -217,7 +223,7 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     {
         if (Command is [] or ["", ..])
             throw new ContainerException("no command to run");
-        foreach (string inside in (string[])[WorkingDirectory, .. Tmpfs, .. Binds.Select(bind => bind.Destination), .. Devices, .. Masks, .. ReadOnlyPaths])
+        foreach (string inside in (string[])[WorkingDirectory, .. Tmpfs, .. Binds.Select(bind => bind.Destination), .. Binds.Where(bind => bind.IsInner).Select(bind => bind.Source), .. Devices, .. Masks, .. ReadOnlyPaths])
         {
             if (!inside.StartsWith('/') || inside.Split('/').Contains(".."))
                 throw new ContainerException($"'{inside}': a path inside the container has to be absolute and without '..'");

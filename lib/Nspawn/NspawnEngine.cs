@@ -25,7 +25,7 @@ public sealed class NspawnEngine : ContainerEngine
     public override ContainerOutline Outline(ContainerSpec spec)
     {
         spec = spec.Resolve();
-        RefuseLimits(spec);
+        RefuseWhatIsBuiltIn(spec);
         List<PlannedMount> mounts =
         [
             .. spec.Tmpfs.Select(path => new PlannedMount(path, "tmpfs", null, [])),
@@ -59,15 +59,17 @@ public sealed class NspawnEngine : ContainerEngine
         return new NspawnContainer(spec, program, executable);
     }
 
-    private static void RefuseLimits(ContainerSpec spec)
+    private static void RefuseWhatIsBuiltIn(ContainerSpec spec)
     {
         if (!spec.Limits.IsNone)
             throw new ContainerException("limits of memory, processes, processors and disks are kept by the built-in engine only");
+        if (spec.Binds.FirstOrDefault(bind => bind.IsInner) is { } inner)
+            throw new ContainerException($"{inner.Destination}: binds of the container's own paths are made by the built-in engine only");
     }
 
     private (string Nspawn, string Executable) Programs(ContainerSpec spec)
     {
-        RefuseLimits(spec);
+        RefuseWhatIsBuiltIn(spec);
         if (ProcessOwner.EffectiveUid != 0)
             throw new ContainerException($"{Program} needs root: run this with sudo");
         string program = ProgramStart.TryFind(Program)
