@@ -19,6 +19,7 @@ internal static class ToolTable
         ["rpm-extract"] = Rpms.RpmExtract.Declare,
         ["rpm-repo-serve"] = Rpms.RpmRepoServe.Declare,
         ["rpm-repo-snapshot"] = Rpms.RpmRepoSnapshot.Declare,
+        ["rpm-resolve"] = Rpms.RpmResolve.Declare,
         ["rpm-show"] = Rpms.RpmShow.Declare,
         ["rpm-verify"] = Rpms.RpmVerify.Declare,
         ["sendstream-apply"] = SendstreamApply.Declare,

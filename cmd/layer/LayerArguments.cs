@@ -59,7 +59,7 @@ internal static class LayerArguments
         NoCache = noCache,
         SourceDateEpoch = SourceDateEpoch(),
         ToolVersion = Versions.Own,
-        Progress = (what, done, total) => progress.Report(what, done, total, what == "reading" ? "bytes" : "inodes"),
+        Progress = (what, done, total) => progress.Report(what, done, total, what switch { "reading" => "bytes", "installing packages" => "packages", _ => "inodes" }),
         Cancellation = io.Cancellation,
     };
 }

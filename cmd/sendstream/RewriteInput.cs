@@ -47,14 +47,7 @@ internal sealed class RewriteInput
         if (_isJoined)
         {
             using PartsInput parts = new(_files[0]);
-            try
-            {
-                read(new SendStreamReader(parts, _reading.Limits), report);
-            }
-            catch (SendStreamException e)
-            {
-                throw _reading.Error(_files[0], e);
-            }
+            read(new SendStreamReader(parts, _reading.Limits), report);
             return;
         }
         foreach (string file in _files)

@@ -82,11 +82,7 @@ internal static class SendstreamCheck
             {
                 using Progress progress = shown = Progress.Start(io, progressMode);
                 using StreamInput input = StreamInput.Open(file, io, reading with { Progress = progress, Verb = "checking" });
-                input.Read(() =>
-                {
-                    check.Check(input.NewReader());
-                    return true;
-                });
+                check.Check(input.NewReader());
             }
             catch (EnoughException)
             {

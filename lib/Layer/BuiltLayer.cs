@@ -32,6 +32,9 @@ public sealed class BuiltLayer : IDisposable
     /// <exception cref="LayerException">It is not the state that the handle names.</exception>
     public Tree Tree => _tree ??= ReadTree();
 
+    /// <summary>What its rpm database lists, with the digests of the package files; null when no list was kept.</summary>
+    public IReadOnlyList<RpmRecord>? Packages => RpmRecord.Read(_stored.Directory);
+
     /// <exception cref="LayerException">One sentence for each thing that can be wrong with a handle.</exception>
     public static BuiltLayer Open(LayerHandle handle, Volume volume, string place)
     {

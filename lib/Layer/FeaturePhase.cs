@@ -20,6 +20,9 @@ public static class FeaturePhase
         return removals;
     }
 
+    /// <summary>What concerns packages, in an order that does not depend on that of the specification; what is said twice is said once.</summary>
+    internal static IReadOnlyList<RpmItem> Rpms(IEnumerable<Item> items) => [.. items.OfType<RpmItem>().DistinctBy(item => item.Text).OrderBy(item => item.Text, StringComparer.Ordinal)];
+
     /// <summary>Commands in the order of the specification; the same command twice is run once.</summary>
     internal static IReadOnlyList<RunItem> Runs(IEnumerable<Item> items) => [.. items.OfType<RunItem>().DistinctBy(item => item.Text)];
 

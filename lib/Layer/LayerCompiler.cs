@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Layerbox.Btrfs;
 using Layerbox.FileTree;
+using Layerbox.Layer.Rpms;
 using Layerbox.Posix;
 using Layerbox.Rootfs;
 
@@ -52,10 +53,11 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
             Timestamp epoch = spec.SourceDateEpoch ?? options.SourceDateEpoch ?? default;
             BuiltLayer? parent = spec.Parent is null ? null : Open(spec.Parent);
             DigestInputs(spec);
-            string recipe = Recipe(spec, parent, epoch);
+            RpmTransaction? rpms = Transaction(spec, epoch);
+            string recipe = Recipe(spec, parent, epoch, rpms);
             if (!options.NoCache && LayerSeal.FindCached(volume, spec.Name, recipe) is { } cached)
                 return new CompileResult(cached, WasCached: true);
-            return new CompileResult(Build(spec, parent, epoch, recipe), WasCached: false);
+            return new CompileResult(Build(spec, parent, epoch, recipe, rpms), WasCached: false);
         }
         finally
         {
@@ -76,7 +78,7 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
             using StagedContentStore store = new(temporary.Directory);
             LayerDraft draft = new(parent?.Tree.Copy() ?? NewTree(epoch), epoch, store, layer => Open(layer).Tree);
             FeaturePhase.Remove(draft, spec.Items);
-            return [.. FeaturePhase.Removals(spec.Items), .. FeaturePhase.Runs(spec.Items), .. FeaturePhase.Apply(draft, spec.Items)];
+            return [.. FeaturePhase.Rpms(spec.Items), .. FeaturePhase.Removals(spec.Items), .. FeaturePhase.Runs(spec.Items), .. FeaturePhase.Apply(draft, spec.Items)];
         }
         finally
         {
@@ -108,7 +110,7 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
         }
     }
 
-    private string Recipe(LayerSpec spec, BuiltLayer? parent, Timestamp epoch)
+    private string Recipe(LayerSpec spec, BuiltLayer? parent, Timestamp epoch, RpmTransaction? rpms)
     {
         StringBuilder text = new();
         text.Append("layerbox recipe ").Append(RecipeVersion).Append('\n')
@@ -117,8 +119,10 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
             .Append("parent ").Append(parent?.Handle.Digest ?? "none").Append('\n')
             .Append("epoch ").Append(epoch.Seconds).Append('\n')
             .Append("self_contained ").Append(spec.SelfContained).Append('\n');
+        if (rpms is not null)
+            text.Append(rpms.Text).Append('\n');
         // Removals and runs as often and in the order as they would run; of all other items equal ones are one, and the order means nothing.
-        IEnumerable<Item> first = [.. FeaturePhase.Removals(spec.Items), .. FeaturePhase.Runs(spec.Items)];
+        IEnumerable<Item> first = [.. FeaturePhase.Rpms(spec.Items), .. FeaturePhase.Removals(spec.Items), .. FeaturePhase.Runs(spec.Items)];
         foreach (string item in first.Select(i => i.Text))
             text.Append(item).Append('\n');
         foreach (string item in spec.Items.Where(i => i.Phase == Phase.Features).Select(i => i.Text).Distinct().Order(StringComparer.Ordinal))
@@ -126,14 +130,14 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
         return LayerSeal.Sha256(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
 
-    private BuiltLayer Build(LayerSpec spec, BuiltLayer? parent, Timestamp epoch, string recipe)
+    private BuiltLayer Build(LayerSpec spec, BuiltLayer? parent, Timestamp epoch, string recipe, RpmTransaction? rpms)
     {
         LayerBuild build = volume.Layers.Begin(LayerSeal.Digits(recipe));
         try
         {
             volume.MakeRoom(spec.Items.SelectMany(item => item.Inputs).Distinct().Sum(input => input.Size));
-            Tree tree = Make(build.SubvolumePath, spec, parent, epoch);
-            return LayerSeal.Seal(volume, build, new Sealed(spec.Name, tree, parent?.Handle.Digest, epoch, recipe), options);
+            (Tree tree, IReadOnlyList<RpmRecord>? packages) = Make(build.SubvolumePath, spec, parent, epoch, rpms);
+            return LayerSeal.Seal(volume, build, new Sealed(spec.Name, tree, parent?.Handle.Digest, epoch, recipe, packages), options);
         }
         catch (Exception e)
         {
@@ -143,7 +147,7 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
         }
     }
 
-    private Tree Make(string path, LayerSpec spec, BuiltLayer? parent, Timestamp epoch)
+    private (Tree Tree, IReadOnlyList<RpmRecord>? Packages) Make(string path, LayerSpec spec, BuiltLayer? parent, Timestamp epoch, RpmTransaction? rpms)
     {
         if (parent is null)
             Subvolume.Create(path);
@@ -152,6 +156,13 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
 
         Tree onDisk = parent?.Tree ?? LayerSeal.EmptySubvolume();
         Tree tree = parent?.Tree.Copy() ?? NewTree(epoch);
+        IReadOnlyList<RpmRecord>? packages = parent?.Packages;
+        if (rpms is not null)
+        {
+            RpmPhase phase = new(path, options) { Volume = volume };
+            (onDisk, tree, packages) = phase.Run(rpms, FeaturePhase.Rpms(spec.Items), new LayerDraft(tree, epoch, new MemoryContentStore()), onDisk, spec.Name, packages ?? []);
+        }
+        FileContent? described = RpmPhase.DatabaseIn(tree);
         LayerDraft draft = new(tree, epoch, new MemoryContentStore(), layer => Open(layer).Tree);
         FeaturePhase.Remove(draft, spec.Items);
         IReadOnlyList<RunItem> runs = FeaturePhase.Runs(spec.Items);
@@ -167,7 +178,29 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
                 throw new LayerException($"{spec.Name}: the layer is declared self-contained, but {mount.MountPoint} is a mount from the host");
             RootfsWriter.Apply(path, onDisk, tree, new RootfsWriteOptions { Progress = Report });
         }
-        return tree;
+        // A command, or a removal, may have changed the database: then nobody knows what it lists.
+        bool isDescribed = described is not null && RpmPhase.DatabaseIn(tree) is { } database && database.Digest.AsSpan().SequenceEqual(described.Digest);
+        return (tree, isDescribed ? packages : null);
+    }
+
+    /// <summary>What happens to packages; null when the layer says nothing of them.</summary>
+    private RpmTransaction? Transaction(LayerSpec spec, Timestamp epoch)
+    {
+        IReadOnlyList<RpmItem> items = FeaturePhase.Rpms(spec.Items);
+        if (items.Count == 0)
+            return null;
+        RpmSource source = spec.Rpms ?? new RpmSource(spec.Name);
+        if (source.StorePath is null && items.OfType<RpmsInstallItem>().FirstOrDefault(item => item.File is null) is { } homeless)
+            throw homeless.Error("the layer has no 'rpm_snapshot' that says from which snapshot packages come");
+        return new RpmTransaction(source, source.Appliance is { } appliance ? Open(appliance).Path : null)
+        {
+            Epoch = epoch,
+            Install = [.. items.OfType<RpmsInstallItem>().SelectMany(item => item.Names).Distinct().Order(StringComparer.Ordinal)],
+            Files = [.. items.OfType<RpmsInstallItem>().Select(item => item.File).OfType<BlobInput>()],
+            Remove = [.. items.OfType<RpmsRemoveItem>().SelectMany(item => item.Names.Select(name => (name, item.MustExist)))],
+            Locks = [.. items.OfType<RpmsInstallItem>().Select(item => item.LockFile).OfType<BlobInput>().Select(file => (file.Name, RpmLock.Read(file)))],
+            Progress = options.Progress,
+        };
     }
 
     internal static Tree NewTree(Timestamp epoch) => new(Inodes.Directory(InodeMode.Directory, 0, 0, epoch));

@@ -6,7 +6,8 @@ using Layerbox.Rootfs;
 namespace Layerbox.Layer;
 
 /// <summary>What is known of a subvolume that is complete: whose state it has, and of what recipe it is.</summary>
-internal sealed record Sealed(string Name, Tree Tree, string? ParentDigest, Timestamp Epoch, string Recipe);
+/// <param name="Packages">What its rpm database lists; null when it has none, or nobody knows.</param>
+internal sealed record Sealed(string Name, Tree Tree, string? ParentDigest, Timestamp Epoch, string Recipe, IReadOnlyList<RpmRecord>? Packages = null);
 
 /// <summary>The end of every build, whether compiled or imported: digest, read-only, facts, and the step that makes it a layer.</summary>
 internal static class LayerSeal
@@ -34,6 +35,8 @@ internal static class LayerSeal
         Subvolume.SetReadOnly(build.SubvolumePath, true);
         SubvolumeInfo info = Subvolume.Info(build.SubvolumePath);
         new LayerFacts(made.Name, info.Uuid.ToString("D"), info.Changed.Transid, digest, made.Recipe, made.ParentDigest, made.Epoch.Seconds).Write(build.FactsPath, made.Tree);
+        if (made.Packages is not null)
+            RpmRecord.Write(build.Directory, made.Packages);
         StoredLayer stored = build.Commit();
         return BuiltLayer.OfBuild(HandleOf(volume, stored, made.Name, digest, made.Recipe), stored, build, info.Changed.Transid, made.Tree);
     }

@@ -6,6 +6,7 @@ namespace Layerbox.Layer;
 /// <summary>When an item runs. What cannot be foreseen runs first, in this order; then the tree is looked at; then all others run, sorted.</summary>
 public enum Phase
 {
+    Rpms,
     RemovePaths,
     Run,
     Features,
@@ -13,7 +14,7 @@ public enum Phase
 
 /// <summary>
 /// One entry of a layer's features. It says what it reads (inputs), what it provides and requires, and changes the tree in
-/// memory; nothing of it touches the disk of the layer, except what a run item does in its phase.
+/// memory; nothing of it touches the disk of the layer, except what packages and run items do in their phases.
 /// </summary>
 public abstract class Item
 {

@@ -24,6 +24,8 @@ public sealed class LayerSpec
         ["mount"] = MountItem.Parse,
         ["remove"] = RemoveItem.Parse,
         ["requires"] = RequiresItem.Parse,
+        ["rpms_install"] = RpmsInstallItem.Parse,
+        ["rpms_remove"] = RpmsRemoveItem.Parse,
         ["run"] = RunItem.Parse,
         ["symlink"] = SymlinkItem.Parse,
         ["systemd_unit"] = SystemdUnitItem.Parse,
@@ -44,6 +46,9 @@ public sealed class LayerSpec
 
     /// <summary>All items, those of included features too, in the order of reading. The order means nothing.</summary>
     public required IReadOnlyList<Item> Items { get; init; }
+
+    /// <summary>Where packages come from; null when it does not say.</summary>
+    public RpmSource? Rpms { get; init; }
 
     /// <summary>From the specification; null when it does not say.</summary>
     public Timestamp? SourceDateEpoch { get; init; }
@@ -71,6 +76,7 @@ public sealed class LayerSpec
             Name = name,
             Parent = spec.OptionalText("parent") is { } parent ? sources.Layer(parent, $"{path}: parent") : null,
             SourceDateEpoch = spec.OptionalNumber("source_date_epoch", long.MinValue, long.MaxValue) is { } epoch ? new Timestamp(epoch) : null,
+            Rpms = spec.OptionalObject("rpm_snapshot") is { } rpms ? RpmSource.Parse(rpms, sources) : null,
             SelfContained = spec.Flag("self_contained", false),
             Items = [.. ReadItems(spec, context, [RealPath.Textually(path)], [])],
         };

@@ -216,6 +216,8 @@ public sealed class SpecObject
         return result;
     }
 
+    public SpecObject? OptionalObject(string name) => Take(name) is { } value ? new SpecObject(value, $"{Place}: {name}") : null;
+
     public IReadOnlyList<SpecObject>? OptionalObjects(string name) =>
         OptionalList(name)?.Select((value, i) => new SpecObject(value, $"{Place}: {name}[{i}]")).ToList();
 

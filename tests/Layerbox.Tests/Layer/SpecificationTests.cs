@@ -25,7 +25,7 @@ public class SpecificationTests
     [InlineData("""{"name": "a", "name": "b"}""", "member 'name' is given twice")]
     [InlineData("""{"name": "a", "parent": "b", "parent": "c"}""", "member 'parent' is given twice")]
     [InlineData("""{"name": "a", "parent": ["b", "c"]}""", "member 'parent': a string is expected, not a list")]
-    [InlineData("""{"name": "a", "nome": "b"}""", "unknown member 'nome'; known are allow_host_mounts, features, name, parent, self_contained, source_date_epoch")]
+    [InlineData("""{"name": "a", "nome": "b"}""", "unknown member 'nome'; known are allow_host_mounts, features, name, parent, rpm_snapshot, self_contained, source_date_epoch")]
     [InlineData("""{"name": "\ud800"}""", "member 'name': half a surrogate pair; use 'name_b64' for bytes that are not UTF-8")]
     [InlineData("""{"name": "a", "source_date_epoch": "now"}""", "member 'source_date_epoch': a whole number is expected, not a string")]
     [InlineData("""{"name": "a", "source_date_epoch": 1.5}""", "member 'source_date_epoch': a whole number is expected, not the number 1.5")]
@@ -37,7 +37,7 @@ public class SpecificationTests
 
     [Theory]
     [InlineData("""{}""", "member 'item' is missing")]
-    [InlineData("""{"item":"instal"}""", "unknown item 'instal'; known are clone, config, ensure_dirs, extract, group_add, hardlink, include, install, mknod, mount, remove, requires, run, symlink, systemd_unit, tarball, text, user_add")]
+    [InlineData("""{"item":"instal"}""", "unknown item 'instal'; known are clone, config, ensure_dirs, extract, group_add, hardlink, include, install, mknod, mount, remove, requires, rpms_install, rpms_remove, run, symlink, systemd_unit, tarball, text, user_add")]
     [InlineData("""{"item":"text","text":"x"}""", "member 'dest' is missing")]
     [InlineData("""{"item":"text","dest":"/x"}""", "member 'text' is missing")]
     [InlineData("""{"item":"text","dest":"/x","text":["x"]}""", "member 'text': a string is expected, not a list")]

@@ -1,0 +1,94 @@
+using Layerbox.Layer;
+
+namespace Layerbox.Tests.Layer.Rpms;
+
+/// <summary>What is installed is pinned: by a lock file, by digests, by keys.</summary>
+public sealed class RpmLockTests(MadeRpms made) : IClassFixture<MadeRpms>
+{
+    private string File(string name) => Path.Combine(made.Folder, name);
+
+    private Tools.Result Compile(string name, string features, string tag = "one", string more = "") => made.Compile(name, features, MadeRpms.Source(tag, more), "--volume", made.Volume);
+
+    private Tools.Result Resolve(params string[] args) => Tools.Run(["rpm-resolve", "--store", made.Store, "--progress", "none", .. args]);
+
+    [Fact]
+    public void A_lock_file_installs_what_the_names_did_also_when_there_is_something_newer()
+    {
+        Published.OrSkip();
+        Tools.Result resolved = Resolve("--snapshot", "one", "needy", "manual").AssertSucceeded();
+        System.IO.File.WriteAllBytes(File("a.lock.json"), resolved.Bytes);
+        RpmLock file = RpmLock.Parse(resolved.Bytes, "lock");
+        Assert.Equal(
+            ["engine-2-1.noarch dependency", "filesystem-1-1.noarch dependency", "manual-2-1.noarch user", "needy-2-1.noarch user", "tool-2-1.noarch dependency"],
+            file.Packages.Select(package => $"{package.Nevra} {package.Reason}"));
+        Assert.All(file.Packages, package => Assert.Equal(Sum(package.Location), package.Digest));
+        string names = LayerHandle.Parse(Compile("by-names", """{ "item": "rpms_install", "names": ["needy", "manual"] }""").AssertSucceeded().Bytes, "handle").Digest;
+        const string locked = """{ "item": "rpms_install", "lock": "a.lock.json" }""";
+        Assert.Equal(names, LayerHandle.Parse(Compile("by-lock", locked).AssertSucceeded().Bytes, "handle").Digest);
+        Assert.Equal(names, LayerHandle.Parse(Compile("by-lock-later", locked, "two").AssertSucceeded().Bytes, "handle").Digest);
+    }
+
+    [Theory]
+    [InlineData("engine-2", "engine-9", "engine-9-1.noarch of the lock file is not in the snapshot (made: engine-9-1.noarch.rpm)")]
+    [InlineData("{\"nevra\":\"engine-2[^}]*},", "", "engine-2-1.noarch would be installed, which is not in the lock file")]
+    [InlineData("\"sha256:....", "\"sha256:0123", "the lock file says sha256:0123")]
+    public void A_lock_file_is_kept_to_the_letter(string pattern, string replacement, string reason)
+    {
+        Published.OrSkip();
+        string text = Resolve("--snapshot", "one", "needy").AssertSucceeded().Out;
+        int packages = text.IndexOf("\"packages\"", StringComparison.Ordinal);
+        text = text[..packages] + System.Text.RegularExpressions.Regex.Replace(text[packages..], pattern, replacement).Replace(",\n  ]", "\n  ]", StringComparison.Ordinal);
+        System.IO.File.WriteAllText(File("bad.lock.json"), text);
+        Tools.Result result = Compile("bad", """{ "item": "rpms_install", "lock": "bad.lock.json" }""");
+        Assert.Equal(2, result.Status);
+        Assert.Contains(reason, result.FirstErrorLine, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_package_of_ones_own_is_known_by_its_digest()
+    {
+        Published.OrSkip();
+        System.IO.File.Copy(Repository.PathOf("artifacts", "made-rpms", "one", "tool-1-1.noarch.rpm"), File("own.rpm"), overwrite: true);
+        string own = Sum("tool-1-1.noarch.rpm");
+        Tools.Result wrong = Compile("own", $$"""{ "item": "rpms_install", "source": "own.rpm", "sha256": "{{Sum("tool-2-1.noarch.rpm")}}" }""");
+        Assert.Equal($"layer-compile: {File("own.layer.json")}: features[0]: rpms_install own.rpm: its digest is {own}, not {Sum("tool-2-1.noarch.rpm")}", wrong.FirstErrorLine);
+        Compile("own", $$"""{ "item": "rpms_install", "source": "own.rpm", "sha256": "{{own}}" }""").AssertSucceeded();
+        string shown = Tools.Run("layer-show", made.Handle("own"), "--format", "packages", "--volume", made.Volume).AssertSucceeded().Out;
+        Assert.Contains($$"""{"nevra":"tool-1-1.noarch","digest":"{{own}}",""", shown, StringComparison.Ordinal);
+        // With another in its place, of which the version says that it is newer.
+        made.Compile("newer", """{ "item": "rpms_install", "names": ["tool"] }""", """ "parent": "own.layer", """ + MadeRpms.Source("two"), "--volume", made.Volume).AssertSucceeded();
+        made.Compile("older", """{ "item": "rpms_install", "source": "own.rpm" }""", """ "parent": "newer.layer", """ + MadeRpms.Source("two"), "--volume", made.Volume).AssertSucceeded();
+        Assert.Contains("\"tool-1-1.noarch\"", Tools.Run("layer-show", made.Handle("older"), "--format", "packages", "--volume", made.Volume).Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void With_keys_only_what_they_signed_is_installed()
+    {
+        Published.OrSkip();
+        Programs.Shell($$"""
+            export HOME={{made.Folder}}/home GNUPGHOME={{made.Folder}}/home; mkdir -m 700 $HOME; mkdir {{made.Folder}}/signed
+            trap 'gpgconf --kill gpg-agent' EXIT
+            gpg --batch --quiet --pinentry-mode loopback --passphrase '' --quick-gen-key 'Test <test@test.invalid>' rsa2048 sign never 2>/dev/null
+            gpg --armor --export test@test.invalid > {{made.Folder}}/key
+            cp {{Repository.PathOf("artifacts", "made-rpms", "one")}}/{filesystem-1,manual-1,engine-1}-*.rpm {{made.Folder}}/signed
+            rpmsign --define "__gpg $(command -v gpg)" --define '_gpg_name test@test.invalid' --addsign {{made.Folder}}/signed/{filesystem,manual}-*.rpm >/dev/null 2>&1
+            createrepo_c --quiet {{made.Folder}}/signed
+            """);
+        Tools.Run("rpm-repo-snapshot", "sync", "--store", made.Store, "--repo", $"signed=file://{made.Folder}/signed", "--tag", "signed").AssertSucceeded();
+        const string keys = """, "keys": ["key"] """;
+        Compile("signed", """{ "item": "rpms_install", "names": ["manual"] }""", "signed", keys).AssertSucceeded();
+        Tools.Result unsigned = Compile("unsigned", """{ "item": "rpms_install", "names": ["engine"] }""", "signed", keys);
+        Assert.Equal($"layer-compile: {File("unsigned.layer.json")}: features[0]: rpms_install engine: engine-1-1.noarch: is not signed", unsigned.FirstErrorLine);
+    }
+
+    [Fact]
+    public void Documentation_stays_away_when_it_is_not_wanted_and_weak_dependencies_come_when_they_are()
+    {
+        Published.OrSkip();
+        Compile("docs", """{ "item": "rpms_install", "names": ["needy", "manual"] }""", "one", """, "docs": false, "weak_deps": true """).AssertSucceeded();
+        string path = Path.Combine(made.Volume, LayerHandle.Read(made.Handle("docs")).Subvolume, "usr/share");
+        Assert.Equal((false, true), (System.IO.File.Exists(Path.Combine(path, "manual/README")), System.IO.File.Exists(Path.Combine(path, "extra/version"))));
+    }
+
+    private static string Sum(string package) => $"sha256:{Programs.Run("sha256sum", Repository.PathOf("artifacts", "made-rpms", "one", package)).Split(' ')[0]}";
+}
