@@ -13,6 +13,7 @@ internal sealed class Progress : IDisposable
     private static readonly TimeSpan BarPeriod = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan JsonPeriod = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PlainPeriod = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RatePeriod = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
     private readonly Streams _io;
@@ -20,6 +21,9 @@ internal sealed class Progress : IDisposable
     private readonly TimeSpan _period;
     private long _shown;
     private ProgressLine? _unsaid;
+    private string? _rateOf;
+    private double? _rate;
+    private (long Time, long Done) _rateFrom;
 
     private Progress(Streams io, Form form)
     {
@@ -48,24 +52,26 @@ internal sealed class Progress : IDisposable
         return option;
     }
 
-    public static Progress Start(Streams io, string? mode) => new(io, mode switch
+    /// <param name="onTerminalOnly">Says nothing elsewhere, unless JSON is asked for: for jobs that run at night.</param>
+    public static Progress Start(Streams io, string? mode, bool onTerminalOnly = false) => new(io, mode switch
     {
         "json" => Form.Json,
         "none" => Form.None,
-        _ => io.ErrColumns is null ? Form.Plain : Form.Bar,
+        _ => io.ErrColumns is not null ? Form.Bar : onTerminalOnly ? Form.None : Form.Plain,
     });
 
     /// <param name="what">What is being done, such as "import": one or two words.</param>
     /// <param name="done">How many units are done.</param>
     /// <param name="total">Of how many; null when nobody knows.</param>
     /// <param name="unit">What is counted, in the plural: "bytes" are shown as KiB and MiB.</param>
-    public void Report(string what, long done, long? total = null, string unit = "bytes")
+    /// <param name="files">Of bytes that come from elsewhere: files that are done, and of how many. The rate is shown, too.</param>
+    public void Report(string what, long done, long? total = null, string unit = "bytes", (long Done, long Total)? files = null)
     {
         if (_form == Form.None)
             return;
         lock (_lock)
         {
-            _unsaid = new ProgressLine(what, done, total, unit);
+            _unsaid = new ProgressLine(what, done, total, unit) { Files = files?.Done, TotalFiles = files?.Total };
             if (_io.Clock.GetElapsedTime(_shown) >= _period)
                 Show();
         }
@@ -107,7 +113,7 @@ internal sealed class Progress : IDisposable
         switch (_form)
         {
             case Form.Bar:
-                _io.Err.Write($"\r{Bar(line, _io.ErrColumns ?? 80)}\x1b[K");
+                _io.Err.Write($"\r{Bar(line, _io.ErrColumns ?? 80, line.Files is null ? "" : Transfer(line))}\x1b[K");
                 _io.Err.Flush();
                 break;
             case Form.Json:
@@ -119,11 +125,23 @@ internal sealed class Progress : IDisposable
         }
     }
 
-    private static string Bar(ProgressLine line, int columns)
+    /// <summary>Files, and the rate of the last seconds.</summary>
+    private string Transfer(ProgressLine line)
+    {
+        long now = _io.Clock.GetTimestamp();
+        if (_rateOf != line.Progress || line.Done < _rateFrom.Done)
+            (_rateOf, _rate, _rateFrom) = (line.Progress, null, (now, line.Done));
+        else if (_io.Clock.GetElapsedTime(_rateFrom.Time, now) is var passed && passed >= RatePeriod)
+            (_rate, _rateFrom) = ((line.Done - _rateFrom.Done) / passed.TotalSeconds, (now, line.Done));
+        string rate = _rate is { } bytes ? $", {Bytes((long)bytes)}/s" : "";
+        return string.Create(CultureInfo.InvariantCulture, $", {line.Files} of {line.TotalFiles} files{rate}");
+    }
+
+    private static string Bar(ProgressLine line, int columns, string more)
     {
         const int Width = 24;
         string bar = line.Fraction is { } fraction ? $"[{new string('#', (int)(fraction * Width)),-Width}] " : "";
-        string text = $"{line.Progress} {bar}{Amount(line)}";
+        string text = $"{line.Progress} {bar}{Amount(line)}{more}";
         return text.Length < columns ? text : text[..Math.Max(columns - 1, 0)];
     }
 
@@ -150,6 +168,11 @@ internal sealed class Progress : IDisposable
 /// <summary>A progress report as --progress json prints it.</summary>
 internal sealed record ProgressLine(string Progress, long Done, long? Total, string Unit)
 {
+    /// <summary>Files that are done, of transfers.</summary>
+    public long? Files { get; init; }
+
+    public long? TotalFiles { get; init; }
+
     [System.Text.Json.Serialization.JsonIgnore]
     public double? Fraction => Total is > 0 ? Math.Clamp((double)Done / Total.Value, 0, 1) : null;
 }

@@ -18,7 +18,7 @@ internal static class RpmRepoSync
 
     private sealed record Arguments(
         Option<string> Config, Option<string[]> Repos, Option<string> Tag, Option<int> Connections, Option<bool> Plan, Option<bool> Quiet, Option<bool> ChangedExit, Option<bool> AllowOlder, Option<bool> AllowMissing,
-        Option<bool> RefuseMutated, Option<string> Shard, Option<string> Progress);
+        Option<bool> RefuseMutated, Option<string> Shard, TransportOptions Transport, Option<string> Progress);
 
     public static RepoCommand Declare()
     {
@@ -34,12 +34,14 @@ internal static class RpmRepoSync
             new("--allow-missing") { Description = "Make a snapshot although packages could not be had; it says which. They are told, and the exit status is 0." },
             new("--refuse-mutated") { Description = "Fail when a package has other bytes than it had under the same name and version." },
             new("--shard") { Description = "Fetch this part of the packages only, and make no snapshot: for several machines, 1/3, 2/3 and 3/3. A sync with all their objects then makes it.", HelpName = "I/N" },
+            new TransportOptions(),
             Cmd.Progress.Option());
         Command command = new("sync", "Fetch what the repositories are now into a snapshot. What the store has is not fetched again. When anything cannot be had, all of that is told, "
             + "the exit status is 1 and there is no snapshot; what was fetched serves the next try.")
         {
             options.Config, options.Repos, options.Tag, options.Connections, options.Plan, options.Quiet, options.ChangedExit, options.AllowOlder, options.AllowMissing, options.RefuseMutated, options.Shard, options.Progress,
         };
+        options.Transport.AddTo(command);
         return new RepoCommand(command, (args, at, io) => Run(args, options, at, io));
     }
 
@@ -60,6 +62,7 @@ internal static class RpmRepoSync
         RepoSyncOptions how = new()
         {
             Connections = connections,
+            Transport = options.Transport.Read(args),
             AllowsOlder = args.GetValue(options.AllowOlder),
             AllowsMissing = args.GetValue(options.AllowMissing),
             Shard = shard,
@@ -69,12 +72,12 @@ internal static class RpmRepoSync
             io.Err.WriteLine($"{Name}: {request.Name}: warning: tls_verify is off: anyone may answer in its servers' place");
         using SnapshotStore store = SnapshotStore.OpenForWriting(at.Path, at.Wait, create: true);
         List<RepoResult> results = [];
-        using (Progress progress = Progress.Start(io, isQuiet ? "none" : args.GetValue(options.Progress)))
+        using (Progress progress = Progress.Start(io, isQuiet ? "none" : args.GetValue(options.Progress), onTerminalOnly: true))
             foreach (RepoRequest request in requests)
                 results.Add(RepoSync.Run(store, request, how with
                 {
                     Plan = isPlan ? fetch => TellPlanned(request, fetch, lines) : null,
-                    Progress = (what, done, total) => progress.Report($"{request.Name}: {what}", done, total),
+                    Progress = done => progress.Report($"{request.Name}: {done.What}", done.Bytes, done.AllBytes, files: (done.Files, done.AllFiles)),
                 }));
         store.PutInPlace();
         lines.Flush();

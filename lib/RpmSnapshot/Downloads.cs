@@ -1,5 +1,5 @@
 using System.Globalization;
-using Layerbox.Rpm;
+using System.Security.Cryptography;
 using Layerbox.RpmSnapshot.Http;
 
 namespace Layerbox.RpmSnapshot;
@@ -7,11 +7,12 @@ namespace Layerbox.RpmSnapshot;
 /// <summary>Fetches files of one repository, several at a time.</summary>
 internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSyncOptions options) : IDisposable
 {
-    private const long MaxUnsaid = 16L << 30; // bytes of a file whose size the metadata does not say
-    private static readonly TimeSpan[] s_pauses = [TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1)];
+    /// <summary>So many files in a row that could not be had for a reason that might have passed: then no other is asked for.</summary>
+    private const int MaxLost = 16;
 
     private readonly Connector _connector = new(request.Connection, options.Transport, options.Cancellation);
     private long _count, _bytes;
+    private int _lost;
 
     /// <summary>Base URLs, which all have the same files; the first is asked first. Not to be changed while files are fetched.</summary>
     public IReadOnlyList<RepoUrl> Mirrors { get; set; } = request.Mirrors;
@@ -19,7 +20,7 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
     /// <summary>Files fetched.</summary>
     public long Count => _count;
 
-    /// <summary>Their bytes.</summary>
+    /// <summary>The bytes that came.</summary>
     public long Bytes => _bytes;
 
     /// <summary>A small file of the repository, from the first mirror that has an acceptable one.</summary>
@@ -29,58 +30,33 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
     /// <exception cref="RepoFetchException">No mirror has it; the message names each, and the reason.</exception>
     public SmallFile Small(string path, int limit, Func<SmallFile, string?>? refuse = null)
     {
-        List<string> reasons = [];
-        foreach (RepoUrl mirror in Mirrors)
+        SmallFile? file = null;
+        Inquiry inquiry = Inquiry(Mirrors);
+        bool isThere = inquiry.Ask(mirror => mirror.Below(path), (mirror, url) =>
         {
-            RepoUrl url = mirror.Below(path);
-            try
-            {
-                SmallFile file = Get(url, limit) with { Mirror = mirror, PassedOver = reasons };
-                if (refuse?.Invoke(file) is not { } reason)
-                    return file;
-                reasons.Add($"{url}: {reason}");
-            }
-            catch (RepoFetchException e)
-            {
-                reasons.Add($"{url}: {e.Message}");
-            }
-        }
-        throw new RepoFetchException(string.Join("; ", reasons));
+            file = Get(url, limit) with { Mirror = mirror };
+            return refuse?.Invoke(file);
+        });
+        if (!isThere)
+            throw new RepoFetchException(string.Join("; ", inquiry.Reasons), inquiry.MayPass);
+        return file! with { PassedOver = inquiry.Reasons };
     }
 
     /// <summary>A small file that need not be below a base URL, such as a list of mirrors.</summary>
     /// <exception cref="RepoFetchException">It cannot be had, or is larger than that; the message names the URL.</exception>
     public SmallFile Small(RepoUrl url, int limit)
     {
-        try
+        SmallFile? file = null;
+        Inquiry inquiry = Inquiry([url]);
+        inquiry.Ask(url => url, (_, url) =>
         {
-            return Get(url, limit);
-        }
-        catch (RepoFetchException e)
-        {
-            throw new RepoFetchException($"{url}: {e.Message}", e.IsPassing, e);
-        }
+            file = Get(url, limit);
+            return null;
+        });
+        return file ?? throw new RepoFetchException(string.Join("; ", inquiry.Reasons), inquiry.MayPass);
     }
 
     public void Dispose() => _connector.Dispose();
-
-    private SmallFile Get(RepoUrl url, int limit)
-    {
-        using RepoConnection connection = RepoConnection.Open(url, _connector);
-        return Patiently(() =>
-        {
-            using Stream body = connection.Get(url, out long? length);
-            using MemoryStream bytes = new();
-            byte[] buffer = new byte[64 * 1024];
-            while (body.Read(buffer) is var count and > 0)
-            {
-                bytes.Write(buffer, 0, count);
-                if (bytes.Length > limit)
-                    throw new RepoFetchException(string.Create(CultureInfo.InvariantCulture, $"has more than {limit} bytes"));
-            }
-            return new SmallFile(url, bytes.ToArray());
-        });
-    }
 
     /// <summary>Fetches all of these into the store.</summary>
     /// <param name="what">What they are, for progress.</param>
@@ -91,9 +67,10 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
         if (lacking.Count == 0)
             return;
         // Sizes are what strangers say: their sum may be more than there are numbers.
-        long total = lacking.Aggregate(0L, (sum, item) => sum + Math.Min(item.Size ?? 0, long.MaxValue - sum)), done = 0;
+        long total = lacking.Aggregate(0L, (sum, item) => sum + Math.Min(item.Size ?? 0, long.MaxValue - sum)), bytes = 0, files = 0;
         // The largest first: then no connection has a large one left when the others are done.
         List<Wanted> queue = [.. lacking.OrderByDescending(item => item.Size ?? 0)];
+        MirrorOrder mirrors = new(Mirrors);
         int next = -1;
         Exception? fault = null;
         Thread[] threads = [.. Enumerable.Range(0, Math.Min(options.Connections, queue.Count)).Select(_ => new Thread(Work) { IsBackground = true })];
@@ -107,23 +84,15 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
 
         void Work()
         {
-            using RepoConnection connection = RepoConnection.Open(Mirrors[0], _connector);
-            byte[] buffer = new byte[128 * 1024];
             try
             {
+                using FileDownload download = new(store, _connector, options.Transport.Throttle, count => Tell(Interlocked.Read(ref files), Interlocked.Add(ref bytes, count), count));
                 while (fault is null && Interlocked.Increment(ref next) is var at && at < queue.Count)
                 {
-                    Wanted wanted = queue[at];
-                    try
-                    {
-                        Patiently(() => Fetch(connection, wanted, buffer));
-                        options.Progress?.Invoke(what, Interlocked.Add(ref done, wanted.Size ?? 0), total);
-                    }
-                    catch (RepoFetchException e)
-                    {
+                    if (Fetch(download, queue[at], mirrors) is { } failure)
                         lock (failures)
-                            failures.Add(new RepoFailure(wanted.Name, $"{UrlOf(wanted)}: {e.Message}") { Short = e.Message });
-                    }
+                            failures.Add(failure);
+                    Tell(Interlocked.Increment(ref files), Interlocked.Read(ref bytes), 0);
                 }
             }
             // All else is the store's, and then there is no use in going on.
@@ -132,46 +101,56 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
                 Interlocked.CompareExchange(ref fault, e, null);
             }
         }
+
+        void Tell(long doneFiles, long doneBytes, int more)
+        {
+            Interlocked.Add(ref _bytes, more);
+            options.Progress?.Invoke(new TransferProgress(what, doneFiles, queue.Count, doneBytes, total));
+        }
     }
 
-    private RepoUrl UrlOf(Wanted wanted) => Mirrors[0].Locate(wanted.Location);
-
-    private bool Fetch(RepoConnection connection, Wanted wanted, byte[] buffer)
+    private RepoFailure? Fetch(FileDownload download, Wanted wanted, MirrorOrder mirrors)
     {
-        using Stream body = connection.Get(UrlOf(wanted), out long? length);
-        if (length is { } said && wanted.Size is { } size && said != size)
-            throw new RepoFetchException(string.Create(CultureInfo.InvariantCulture, $"has {said} bytes, which should be {size}"));
-        using ObjectWriter writer = store.NewObject(wanted.Checksum.Algorithm);
+        if (Volatile.Read(ref _lost) >= MaxLost)
+        {
+            string given = string.Create(CultureInfo.InvariantCulture, $"not asked for, as {MaxLost} others in a row could not be had");
+            return new RepoFailure(wanted.Name, $"{mirrors.Now[0].Locate(wanted.Location)}: {given}") { Short = given };
+        }
+        Inquiry inquiry = new(mirrors, options.Transport, options.Cancellation);
+        if (download.Fetch(wanted, inquiry))
+        {
+            Interlocked.Increment(ref _count);
+            Volatile.Write(ref _lost, 0);
+            return null;
+        }
+        if (inquiry.MayPass)
+            Interlocked.Increment(ref _lost);
+        return new RepoFailure(wanted.Name, string.Join("; ", inquiry.Reasons)) { Short = inquiry.ShortReason };
+    }
+
+    private Inquiry Inquiry(IReadOnlyList<RepoUrl> mirrors) => new(new MirrorOrder(mirrors), options.Transport, options.Cancellation);
+
+    /// <summary>A small file, in one try. If the server says that it is the one that is in the store, that one.</summary>
+    private SmallFile Get(RepoUrl url, int limit)
+    {
+        using RepoConnection connection = new(_connector);
+        FileVersion? known = store.Versions.Find(url) is { } version && store.SizeOf(version.Object) <= limit ? version : null;
+        using RepoAnswer answer = connection.Ask(new RepoAsk(url) { IfNoneMatch = known?.ETag, IfModifiedSince = known?.LastModified });
+        using Stream body = answer.IsUnchanged ? store.OpenObject(known!.Object) : answer.Body;
+        using MemoryStream bytes = new();
+        byte[] buffer = new byte[64 * 1024];
         while (body.Read(buffer) is var count and > 0)
         {
-            if (writer.Size + count > (wanted.Size ?? MaxUnsaid))
-                throw new RepoFetchException(string.Create(CultureInfo.InvariantCulture, $"has more than {wanted.Size ?? MaxUnsaid} bytes"));
-            writer.Write(buffer.AsSpan(0, count));
-            options.Cancellation.ThrowIfCancellationRequested();
+            bytes.Write(buffer, 0, count);
+            if (bytes.Length > limit)
+                throw new RepoFetchException(string.Create(CultureInfo.InvariantCulture, $"has more than {limit} bytes"));
         }
-        if (wanted.Size is { } all && writer.Size != all)
-            throw new RepoFetchException(string.Create(CultureInfo.InvariantCulture, $"has {writer.Size} bytes, which should be {all}"));
-        if (writer.Finish(wanted.Checksum) is null)
-            throw new RepoFetchException(writer.Found is { } found ? $"is {found}, which should be {wanted.Checksum}" : $"a checksum of type {RpmDigest.NameOf(wanted.Checksum.Algorithm)} cannot be computed");
-        Interlocked.Increment(ref _count);
-        Interlocked.Add(ref _bytes, writer.Size);
-        return true;
-    }
-
-    private T Patiently<T>(Func<T> fetch)
-    {
-        for (int failed = 0; ; failed++)
-        {
-            try
-            {
-                return fetch();
-            }
-            catch (RepoFetchException e) when (e.IsPassing && failed < s_pauses.Length)
-            {
-                options.Cancellation.WaitHandle.WaitOne(s_pauses[failed]);
-                options.Cancellation.ThrowIfCancellationRequested();
-            }
-        }
+        string digest = Convert.ToHexStringLower(SHA256.HashData(bytes.GetBuffer().AsSpan(0, (int)bytes.Length)));
+        if (answer.IsUnchanged && digest != known!.Object)
+            throw new InvalidDataException($"{store.PathOf(known.Object)}: is damaged: verify tells more");
+        if (!answer.IsUnchanged)
+            store.Versions.Put(url, new FileVersion(answer.ETag, answer.LastModified, digest));
+        return new SmallFile(url, bytes.ToArray());
     }
 }
 

@@ -28,8 +28,8 @@ public sealed record RepoSyncOptions
     /// <summary>Stops it; what was fetched whole is found by the next one.</summary>
     public CancellationToken Cancellation { get; init; }
 
-    /// <summary>Told what is done, the bytes so far, and of how many.</summary>
-    public Action<string, long, long?>? Progress { get; init; }
+    /// <summary>Told how far it is, from several threads.</summary>
+    public Action<TransferProgress>? Progress { get; init; }
 }
 
 /// <summary>

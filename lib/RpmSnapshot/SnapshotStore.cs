@@ -13,6 +13,7 @@ namespace Layerbox.RpmSnapshot;
 /// refs/tags/NAME           a name of a snapshot
 /// refs/pins/ID             a snapshot that is to be kept, and why
 /// aliases                  objects by their other digests; can be made anew
+/// versions                 what servers call the files that we have; may be lost
 /// tmp/                     what a sync fetched and has not yet put in place
 /// lock                     held by the one who writes
 /// </code>
@@ -21,23 +22,31 @@ namespace Layerbox.RpmSnapshot;
 /// </summary>
 public sealed partial class SnapshotStore : IDisposable
 {
-    private const uint ReadForAll = 0x124; // 0444
+    internal const uint ReadForAll = 0x124; // 0444
+    private const uint WriteForOwner = 0x1A4; // 0644
+    private static readonly TimeSpan s_partsStay = TimeSpan.FromDays(14);
+    private const string PartSuffix = ".part";
     private const int DigestLength = 64;
     private const int MaxTagLength = 200;
 
     private readonly SafeFileHandle? _lock;
+    private readonly HashSet<string> _open = [];
     private long _parts;
 
     private SnapshotStore(string path, SafeFileHandle? held)
     {
         (Path, _lock) = (path, held);
         Aliases = AliasTable.Read(Below("aliases"));
+        Versions = VersionTable.Read(Below("versions"));
     }
 
     public string Path { get; }
 
     /// <summary>Objects by digests other than sha256.</summary>
     public AliasTable Aliases { get; private set; }
+
+    /// <summary>What servers call the files that we have.</summary>
+    internal VersionTable Versions { get; }
 
     /// <summary>Opens a store for reading, which nobody needs to wait for.</summary>
     /// <exception cref="PosixException">There is none.</exception>
@@ -133,14 +142,33 @@ public sealed partial class SnapshotStore : IDisposable
     /// <param name="also">A digest that is computed beside.</param>
     public ObjectWriter NewObject(RpmDigestAlgorithm? also = null)
     {
-        string part = Below(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"tmp/{Interlocked.Increment(ref _parts)}.part"));
+        string part = Below(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"tmp/{Interlocked.Increment(ref _parts)}{PartSuffix}"));
         SafeFileHandle file = Files.Open(part, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.NoFollow, ReadForAll);
-        return new ObjectWriter(file, part, also, (digest, alias) =>
+        return new ObjectWriter(file, part, also, (digest, alias) => Stage(part, digest, alias));
+    }
+
+    /// <summary>Starts an object that is to have a checksum, or goes on with what another writer has of it, who was stopped or killed. What is not finished stays.</summary>
+    public ObjectWriter NewObject(RpmChecksum expected)
+    {
+        string part = Below($"tmp/{RpmDigest.NameOf(expected.Algorithm)}-{expected.Digits}{PartSuffix}");
+        lock (_open)
         {
-            Files.Rename(part, StagedPath(digest), replace: true);
-            if (alias is { } known)
-                Aliases.Add(known, digest);
-        });
+            // Someone else in this process is at it, for another repository.
+            if (!_open.Add(part))
+                return NewObject(expected.Algorithm);
+        }
+        SafeFileHandle file = Files.Open(part, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Append | OpenFlags.NoFollow, WriteForOwner);
+        ObjectWriter writer = new(file, part, expected.Algorithm, (digest, alias) => Stage(part, digest, alias))
+        {
+            IsResumable = true,
+            Closed = () =>
+            {
+                lock (_open)
+                    _open.Remove(part);
+            },
+        };
+        writer.Resume();
+        return writer;
     }
 
     /// <summary>Puts what was written in place, once it is on the disk; then the aliases.</summary>
@@ -160,6 +188,7 @@ public sealed partial class SnapshotStore : IDisposable
             Files.SyncFilesystem(folder);
         }
         Aliases.Save(Below("aliases"));
+        Versions.Save(Below("versions"), digest => SizeOf(digest) is not null);
     }
 
     /// <summary>Writes a snapshot, unless it is there. All objects must be in place.</summary>
@@ -275,7 +304,17 @@ public sealed partial class SnapshotStore : IDisposable
         return IsDigest(id) ? id : throw new InvalidDataException($"{TagPath(name)}: holds no id of a snapshot");
     }
 
-    /// <summary>What a killed writer fetched whole has the name of its digest, but may have lost its bytes in a power cut.</summary>
+    private void Stage(string part, string digest, RpmChecksum? alias)
+    {
+        Files.Rename(part, StagedPath(digest), replace: true);
+        if (alias is { } known)
+            Aliases.Add(known, digest);
+    }
+
+    /// <summary>
+    /// What a killed writer fetched whole has the name of its digest, but may have lost its bytes in a power cut. What it has parts of has the name of what it is
+    /// to be, and stays for some time: it may be wanted again.
+    /// </summary>
     private void Recover()
     {
         foreach (string name in Names(Below("tmp")))
@@ -285,11 +324,15 @@ public sealed partial class SnapshotStore : IDisposable
             if (IsDigest(name) && Files.Status(path).IsRegular)
                 using (SafeFileHandle file = Files.Open(path, OpenFlags.ReadOnly | OpenFlags.NoFollow))
                     isWhole = ObjectDigests.Of(file, path, [RpmDigestAlgorithm.Sha256])[0] == name;
-            if (!isWhole)
+            if (!isWhole && !IsPart(name, path))
                 Directories.RemoveAll(path);
         }
         PutInPlace();
     }
+
+    private static bool IsPart(string name, string path) =>
+        name.EndsWith(PartSuffix, StringComparison.Ordinal) && name.Contains('-', StringComparison.Ordinal) && Files.Status(path) is { IsRegular: true } status
+        && DateTimeOffset.UtcNow - DateTimeOffset.FromUnixTimeSeconds(status.ModificationSeconds) < s_partsStay;
 
     private static List<string> Names(string folder)
     {

@@ -17,23 +17,32 @@ internal sealed class Connector(ConnectionSettings settings, Transport transport
     public CancellationToken Cancellation { get; } = cancellation;
 
     /// <summary>Connects to the server of a URL, or to the proxy that it is asked through.</summary>
+    /// <param name="beforeWaiting">Called when there are as many connections to that server as there may be: closes those that are not in use.</param>
     /// <exception cref="RepoFetchException">It cannot be reached, or is not the one it should be.</exception>
     /// <exception cref="IOException">The settings cannot be used.</exception>
-    public ServerConnection Connect(RepoUrl url)
+    public ServerConnection Connect(RepoUrl url, Action beforeWaiting)
     {
         Proxy? proxy = Proxy.For(url, Settings);
         TlsContext? tls = url.IsTls ? Tls() : null;
-        SafeFileHandle socket = ConnectTcp(proxy?.Url ?? url);
-        if (tls is null)
-            return new ServerConnection(new Channel(socket, transport.Patience), url.Origin, Cancellation);
-        if (proxy is not null)
-            Tunnel(socket, url, proxy);
-        return new ServerConnection(new TlsChannel(socket, tls, url.HostName, transport.Patience), url.Origin, Cancellation);
+        Action leave = transport.Places.Take(url.Origin, beforeWaiting, Cancellation);
+        try
+        {
+            SafeFileHandle socket = ConnectTcp(proxy?.Url ?? url);
+            if (tls is not null && proxy is not null)
+                Tunnel(socket, url, proxy);
+            Channel channel = tls is null ? new Channel(socket, transport.Patience) : new TlsChannel(socket, tls, url.HostName, transport.Patience);
+            return new ServerConnection(channel, url.Origin, Cancellation) { Closed = leave };
+        }
+        catch
+        {
+            leave();
+            throw;
+        }
     }
 
-    /// <summary>The header line for the user of a server or a proxy; empty when there is none.</summary>
-    public static string Authorization(string header, Credentials? credentials) =>
-        credentials is null ? "" : $"{header}: Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credentials.User}:{credentials.Password}"))}\r\n";
+    /// <summary>A user as a header names it; null when there is none.</summary>
+    public static string? Basic(Credentials? credentials) =>
+        credentials is null ? null : $"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credentials.User}:{credentials.Password}"))}";
 
     public void Dispose() => _tls?.Dispose();
 
@@ -78,11 +87,12 @@ internal sealed class Connector(ConnectionSettings settings, Transport transport
     /// <summary>Asks a proxy to pass on bytes to the server.</summary>
     private void Tunnel(SafeFileHandle socket, RepoUrl url, Proxy proxy)
     {
-        // It is closed only when this fails: else the socket goes on as the server's.
+        string line = Basic(proxy.Credentials) is { } user ? $"Proxy-Authorization: {user}\r\n" : "";
+        // The socket goes on as the server's, unless this fails.
         ServerConnection connection = new(new Channel(socket, transport.Patience), proxy.Url.Origin, Cancellation);
         try
         {
-            HttpHead head = connection.Ask($"CONNECT {url.ServerWithPort} HTTP/1.1\r\nHost: {url.ServerWithPort}\r\nUser-Agent: {Settings.UserAgent}\r\n{Authorization("Proxy-Authorization", proxy.Credentials)}\r\n");
+            HttpHead head = connection.Ask($"CONNECT {url.ServerWithPort} HTTP/1.1\r\nHost: {url.ServerWithPort}\r\nUser-Agent: {Settings.UserAgent}\r\n{line}\r\n");
             if (head.Status is < 200 or > 299)
                 throw new RepoFetchException($"the proxy says {head.Status} {head.Reason}".TrimEnd(), HttpConnection.IsPassing(head.Status));
         }

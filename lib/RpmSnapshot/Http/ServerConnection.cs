@@ -51,7 +51,7 @@ internal sealed class ServerConnection(Channel channel, string server, Cancellat
         while (true)
         {
             if (_start == _end && Fill() == 0)
-                throw new RepoFetchException("the server closed the connection", isPassing: true);
+                throw new RepoFetchException("the server closed the connection", isPassing: true) { IsBreak = true };
             ReadOnlySpan<byte> there = _buffer.AsSpan(_start, _end - _start);
             int newline = there.IndexOf((byte)'\n');
             ReadOnlySpan<byte> part = newline < 0 ? there : there[..newline];

@@ -15,6 +15,7 @@ internal sealed class FaultyServer : IDisposable
     private readonly Dictionary<string, int> _before = [];
     private readonly ConcurrentBag<TcpClient> _clients = [];
     private readonly Func<Request, byte[]?> _answer;
+    private int _now, _most;
 
     /// <param name="answer">Is given the path and how often it was asked for before; null for the file that is there.</param>
     public FaultyServer(Func<string, int, byte[]?> answer) : this(request => answer(request.Path, request.Before))
@@ -50,6 +51,9 @@ internal sealed class FaultyServer : IDisposable
     /// <summary>After an answer of the test's own the connection is broken instead of closed.</summary>
     public bool Resets { get; init; }
 
+    /// <summary>Where the files are.</summary>
+    public string Root { get; init; } = RepoFixture.Folder;
+
     /// <summary>Given with the files that are there.</summary>
     public string? ETag { get; init; }
 
@@ -57,8 +61,8 @@ internal sealed class FaultyServer : IDisposable
 
     public ConcurrentQueue<Request> Asked { get; } = [];
 
-    /// <summary>Connections there were.</summary>
-    public int Connections => _clients.Count;
+    /// <summary>The most connections that there were at the same time.</summary>
+    public int MostConnections => _most;
 
     public static byte[] Answer(string head, byte[] body) => [.. Encoding.ASCII.GetBytes($"HTTP/1.1 {head}\r\n\r\n"), .. body];
 
@@ -91,10 +95,16 @@ internal sealed class FaultyServer : IDisposable
 
     private void Serve(TcpClient client)
     {
+        int now = Interlocked.Increment(ref _now);
+        while (_most is var most && now > most && Interlocked.CompareExchange(ref _most, now, most) != most)
+        {
+        }
         try
         {
-            if (!Talk(client, Open(client)))
-                client.Dispose();
+            if (Talk(client, Open(client)))
+                return;
+            Interlocked.Decrement(ref _now);
+            client.Dispose();
         }
         catch (Exception e) when (e is IOException or AuthenticationException or ObjectDisposedException or InvalidOperationException or SocketException)
         {
@@ -137,7 +147,7 @@ internal sealed class FaultyServer : IDisposable
                 stream.Write(own);
                 stream.Flush();
                 if (Resets)
-                    client.LingerState = new LingerOption(true, 0);
+                    client.Client.Close(0); // TcpClient would end it politely first
                 return Stalls;
             }
             stream.Write(TheFile(request));
@@ -148,7 +158,8 @@ internal sealed class FaultyServer : IDisposable
 
     private byte[] TheFile(Request request)
     {
-        byte[] file = File(request.Path);
+        string path = request.Path.StartsWith("http", StringComparison.Ordinal) ? new Uri(request.Path).AbsolutePath : request.Path; // as proxies are asked
+        byte[] file = System.IO.File.ReadAllBytes(Path.Combine(Root, Uri.UnescapeDataString(path).TrimStart('/')));
         string tag = ETag is null ? "" : $"\r\nETag: {ETag}";
         if (ETag is not null && request.Header("If-None-Match") == ETag)
             return Answer($"304 Not Modified{tag}", []);

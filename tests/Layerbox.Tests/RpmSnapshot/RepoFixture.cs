@@ -52,9 +52,9 @@ internal static class RepoFixture
 }
 
 /// <summary>A store of its own for a test, and rpm-repo-snapshot on it.</summary>
-internal sealed class StoreFixture : IDisposable
+internal sealed class StoreFixture(bool isInMemory = false) : IDisposable
 {
-    private readonly TempFolder _folder = new();
+    private readonly TempFolder _folder = new(isInMemory);
 
     public string Path => _folder / "store";
 
@@ -76,7 +76,7 @@ internal sealed class StoreFixture : IDisposable
     /// <summary>A sync that fails leaves a store without a snapshot that is whole, and what failed is told.</summary>
     public Tools.Result AssertFails(string url, params string[] expected)
     {
-        Tools.Result result = Run("sync", "--repo", $"x={url}");
+        Tools.Result result = Run("sync", "--repo", $"x={url}", "--retries", "1");
         Assert.True(result.Status == 1, $"exit status {result.Status}: {result.Err}");
         Assert.Equal("", result.Out);
         Assert.All(expected, text => Assert.Contains(text, result.Err, StringComparison.Ordinal));
@@ -96,20 +96,38 @@ internal sealed class StoreFixture : IDisposable
 internal sealed class PythonServer : IDisposable
 {
     private readonly Process _process;
-    private int _requests;
+    private int _requests, _asked;
+    private volatile string _last = "";
 
     public PythonServer(string folder)
     {
         _process = Process.Start(new ProcessStartInfo("python3", ["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", folder]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         string line = _process.StandardOutput.ReadLine()!; // "Serving HTTP on 127.0.0.1 port 12345 (…"
         Url = $"http://127.0.0.1:{line.Split(" port ")[1].Split(' ')[0]}";
-        _process.ErrorDataReceived += (_, line) => _requests += line.Data?.Contains("\"GET ", StringComparison.Ordinal) == true ? 1 : 0;
+        _process.ErrorDataReceived += (_, line) =>
+        {
+            if (line.Data?.Contains("\"GET ", StringComparison.Ordinal) == true)
+                _requests++;
+            else if (line.Data?.Contains("\"HEAD ", StringComparison.Ordinal) == true)
+                _last = line.Data.Split("\"HEAD ")[1].Split(' ')[0];
+        };
         _process.BeginErrorReadLine();
     }
 
     public string Url { get; }
 
-    public int Requests => _requests;
+    /// <summary>Requests so far. It logs behind our back: when it has told of one more, it has told of all before.</summary>
+    public int Requests
+    {
+        get
+        {
+            string last = $"/nothing-{++_asked}";
+            using (HttpClient client = new())
+                client.Send(new HttpRequestMessage(HttpMethod.Head, Url + last)).Dispose();
+            Assert.True(SpinWait.SpinUntil(() => _last == last, 60_000), "python3 does not log");
+            return _requests;
+        }
+    }
 
     public void Dispose()
     {

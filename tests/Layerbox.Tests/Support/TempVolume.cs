@@ -50,7 +50,14 @@ internal static class Privileged
 /// <summary>A temporary folder, removed with all that is in it.</summary>
 internal sealed class TempFolder : IDisposable
 {
-    public string Path { get; } = System.IO.Directory.CreateTempSubdirectory("layerbox-test-").FullName;
+    private const string Memory = "/dev/shm";
+
+    /// <param name="isInMemory">Where there is such a place: for what is synced often.</param>
+    public TempFolder(bool isInMemory = false) => Path = isInMemory && System.IO.Directory.Exists(Memory)
+        ? System.IO.Directory.CreateDirectory($"{Memory}/layerbox-test-{System.IO.Path.GetRandomFileName()}").FullName
+        : System.IO.Directory.CreateTempSubdirectory("layerbox-test-").FullName;
+
+    public string Path { get; }
 
     public static string operator /(TempFolder folder, string name) => System.IO.Path.Combine(folder.Path, name);
 
