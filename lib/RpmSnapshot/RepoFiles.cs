@@ -1,4 +1,6 @@
+using System.Globalization;
 using Layerbox.Rpm;
+using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.RpmSnapshot;
 
@@ -10,55 +12,114 @@ public sealed record RepoFile(string Path, RpmChecksum Checksum, long? Size)
 {
     /// <summary>Why the snapshot lacks it; null when it has it.</summary>
     public string? Missing { get; init; }
+
+    /// <summary>The file itself, when it is none of the store's: metadata that had to be rewritten.</summary>
+    internal SafeFileHandle? Made { get; init; }
 }
 
 /// <summary>
 /// All files of a repository as a snapshot has it, by their paths: what a server may be asked for, and what a copy of the repository is made of. A path is only
-/// ever looked up here, and never becomes one of this machine.
+/// ever looked up here, and never becomes one of this machine. Files that a repository has outside of itself are inside, and its metadata says so.
 /// </summary>
-public sealed class RepoFiles
+public sealed class RepoFiles : IDisposable
 {
-    private readonly Dictionary<string, RepoFile> _files = new(StringComparer.Ordinal);
+    internal const string RepomdPath = "repodata/repomd.xml";
 
-    private const string RepomdPath = "repodata/repomd.xml";
+    private readonly Dictionary<string, RepoFile> _files = new(StringComparer.Ordinal);
+    private readonly List<RepoFile> _all = [];
 
     private RepoFiles()
     {
     }
 
+    /// <summary>All of them, the metadata first.</summary>
+    public IReadOnlyList<RepoFile> All => _all;
+
+    /// <summary>
+    /// Whether the metadata is not the repository's own, since it has files outside of itself. Then it has no signature, and what is served is not what was signed.
+    /// </summary>
+    public bool IsRewritten { get; private set; }
+
+    /// <summary>Where one of the repository's public keys is: it has no place of its own in there.</summary>
+    /// <param name="index">Which of them, from 0.</param>
+    public static string KeyPath(int index) => string.Create(CultureInfo.InvariantCulture, $".keys/{index}");
+
     /// <summary>Reads what a repository has.</summary>
-    /// <exception cref="InvalidDataException">Its metadata cannot be read.</exception>
+    /// <exception cref="InvalidDataException">Its metadata cannot be read, or cannot be rewritten where that must be.</exception>
     public static RepoFiles Read(SnapshotStore store, SnapshotRepo repo)
     {
         RepoFiles files = new();
-        files.Add(new RepoFile(RepomdPath, Sha256(repo.Repomd), null));
-        if (repo.RepomdSignature is { } signature)
-            files.Add(new RepoFile($"{RepomdPath}.asc", Sha256(signature), null));
-        foreach (SnapshotFile file in repo.Files)
-            files.Add(new RepoFile(file.Location, Sha256(file.Object), file.Size));
+        OutsideFiles outside = new();
+        bool isOutside = false;
+        List<RepoFile> metadata = [];
+        foreach ((SnapshotFile file, RepoLocation location) in Located(store, repo))
+        {
+            isOutside |= location.Place != RepoPlace.Inside;
+            metadata.Add(new RepoFile(outside.PlaceOf(location) ?? location.Path, Sha256(file.Object), file.Size));
+        }
+        Dictionary<string, string> missing = [];
+        foreach (SnapshotHole hole in repo.Missing)
+            missing[hole.Checksum] = hole.Reason;
+        List<RepoFile> packages = [];
+        bool arePackagesOutside = false;
+        foreach (PrimaryPackage package in SnapshotPackages.Read(store, repo))
+        {
+            arePackagesOutside |= package.Location.Place != RepoPlace.Inside;
+            packages.Add(new RepoFile(outside.PlaceOf(package.Location) ?? package.Location.Path, package.Checksum, package.PackageSize)
+            {
+                Missing = missing.Count == 0 ? null : missing.GetValueOrDefault(package.Checksum.ToString()),
+            });
+        }
+        if (isOutside || arePackagesOutside)
+            files.AddRewritten(store, repo, outside, arePackagesOutside, metadata);
+        else
+        {
+            files.Add(new RepoFile(RepomdPath, Sha256(repo.Repomd), null));
+            if (repo.RepomdSignature is { } signature)
+                files.Add(new RepoFile($"{RepomdPath}.asc", Sha256(signature), null));
+            metadata.ForEach(files.Add);
+        }
         for (int i = 0; i < repo.Keys.Count; i++)
             files.Add(new RepoFile(KeyPath(i), Sha256(repo.Keys[i]), null));
         foreach (SnapshotExtra extra in repo.Extra)
             files.Add(new RepoFile(extra.Path, Sha256(extra.Object), extra.Size));
-        Dictionary<string, string> missing = [];
-        foreach (SnapshotHole hole in repo.Missing)
-            missing[hole.Checksum] = hole.Reason;
-        foreach (PrimaryPackage package in SnapshotPackages.Read(store, repo))
-            files.Add(new RepoFile(package.Location.Path, package.Checksum, package.PackageSize) { Missing = missing.Count == 0 ? null : missing.GetValueOrDefault(package.Checksum.ToString()) });
+        packages.ForEach(files.Add);
         return files;
     }
-
-    /// <summary>Where one of the repository's public keys is: it has no place of its own in there.</summary>
-    /// <param name="index">Which of them, from 0.</param>
-    public static string KeyPath(int index) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $".keys/{index}");
 
     /// <summary>A file by its path, with or without percent signs; null when there is none.</summary>
     public RepoFile? Find(string path) => _files.GetValueOrDefault(path);
 
+    public void Dispose() => _all.ForEach(file => file.Made?.Dispose());
+
+    private void AddRewritten(SnapshotStore store, SnapshotRepo repo, OutsideFiles outside, bool changesPrimary, List<RepoFile> metadata)
+    {
+        IsRewritten = true;
+        (RepoFile repomd, RepoFile? primary) = outside.Rewrite(store, repo, changesPrimary);
+        Add(repomd);
+        if (primary is not null)
+            Add(primary);
+        for (int i = 0; i < metadata.Count; i++)
+            if (!changesPrimary || !LocationRewriter.Derives(repo.Files[i].Type))
+                Add(metadata[i]);
+    }
+
+    // A snapshot says where a file of metadata is, and not whether repomd.xml calls that by another base.
+    private static IEnumerable<(SnapshotFile File, RepoLocation Location)> Located(SnapshotStore store, SnapshotRepo repo)
+    {
+        using Stream repomd = store.OpenObject(repo.Repomd);
+        IReadOnlyList<RepomdData> data = Repomd.Read(repomd).Data;
+        if (data.Count != repo.Files.Count)
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"{repo.Name}: its repomd.xml names {data.Count} files, and the snapshot has {repo.Files.Count}"));
+        return repo.Files.Zip(data, (file, named) => (file, named.Location));
+    }
+
     private void Add(RepoFile file)
     {
         // The first of several: metadata comes before packages, and packages of the same path are the same or wrong.
-        _files.TryAdd(file.Path, file);
+        if (!_files.TryAdd(file.Path, file))
+            return;
+        _all.Add(file);
         if (file.Path.Contains('%', StringComparison.Ordinal))
             _files.TryAdd(Uri.UnescapeDataString(file.Path), file);
     }

@@ -49,12 +49,13 @@ public sealed class RepoServer : IDisposable
 {
     private readonly ServerLoop _loop;
     private readonly Thread _thread;
+    private readonly List<SafeFileHandle> _held;
     private bool _isWhole;
     private bool _isStopped;
 
-    private RepoServer(ServerLoop loop, string address, IReadOnlyList<ServedSnapshot> snapshots)
+    private RepoServer(ServerLoop loop, string address, IReadOnlyList<ServedSnapshot> snapshots, List<SafeFileHandle> held)
     {
-        (_loop, Address, Snapshots) = (loop, address, snapshots);
+        (_loop, Address, Snapshots, _held) = (loop, address, snapshots, held);
         _thread = new Thread(() => _isWhole = _loop.Run()) { IsBackground = true, Name = "serve" };
         _thread.Start();
     }
@@ -64,18 +65,20 @@ public sealed class RepoServer : IDisposable
 
     public IReadOnlyList<ServedSnapshot> Snapshots { get; }
 
-    /// <summary>Starts to serve, on a thread of its own.</summary>
+    /// <summary>Starts to serve, on a thread of its own. What is served is not collected meanwhile.</summary>
     /// <param name="store">Where the objects are.</param>
     /// <param name="snapshots">What is served.</param>
     /// <param name="listener">A socket that listens; it is the server's from now on.</param>
     /// <param name="options">How.</param>
+    /// <exception cref="PosixException">A snapshot is not there any more.</exception>
     public static RepoServer Start(SnapshotStore store, IReadOnlyList<ServedSnapshot> snapshots, SafeFileHandle listener, RepoServerOptions? options = null)
     {
         RepoServerOptions chosen = options ?? new RepoServerOptions();
         string address = StreamSockets.AddressOf(listener);
         byte[] listing = Listing(snapshots);
+        List<SafeFileHandle> held = [.. snapshots.Select(served => store.Serve(served.Snapshot.Id))];
         ServerLoop loop = new(listener, chosen, (wake, resume) => new ServerAnswers(store, snapshots, listing, chosen, wake, resume));
-        return new RepoServer(loop, address.Contains(':', StringComparison.Ordinal) && !address.StartsWith('/') ? $"http://{address}" : $"unix:{address}", snapshots);
+        return new RepoServer(loop, address.Contains(':', StringComparison.Ordinal) && !address.StartsWith('/') ? $"http://{address}" : $"unix:{address}", snapshots, held);
     }
 
     /// <summary>Where a repository is: its base URL. Of a socket with a path the host is "localhost".</summary>
@@ -92,6 +95,7 @@ public sealed class RepoServer : IDisposable
         _loop.Stop((long)grace.TotalMilliseconds);
         _thread.Join();
         _loop.Dispose();
+        _held.ForEach(file => file.Dispose());
         return _isWhole;
     }
 

@@ -1,7 +1,7 @@
 namespace Layerbox.RpmSnapshot.Serving;
 
 /// <summary>A repository that is served. What it has is read when it is first asked for. For the loop's thread alone.</summary>
-internal sealed class ServedRepo(SnapshotStore store, SnapshotRepo repo, ServerWork work, Action<string> complain)
+internal sealed class ServedRepo(SnapshotStore store, SnapshotRepo repo, ServerWork work, Action<string> complain) : IDisposable
 {
     private List<Action>? _waiting;
 
@@ -39,6 +39,8 @@ internal sealed class ServedRepo(SnapshotStore store, SnapshotRepo repo, ServerW
         });
     }
 
+    public void Dispose() => Files?.Dispose();
+
     private void Finish(RepoFiles? files, string? problem)
     {
         (Files, Problem) = (files, problem);
@@ -51,7 +53,7 @@ internal sealed class ServedRepo(SnapshotStore store, SnapshotRepo repo, ServerW
 }
 
 /// <summary>The repositories that are served, by the paths of requests.</summary>
-internal sealed class ServedRepos
+internal sealed class ServedRepos : IDisposable
 {
     private readonly Dictionary<string, Dictionary<string, ServedRepo>> _repos = new(StringComparer.Ordinal);
 
@@ -83,6 +85,12 @@ internal sealed class ServedRepos
         raw = parts.Count == 3 ? parts[2] : string.Join('/', parts[2..]);
         decoded = Decode(raw);
         return repo;
+    }
+
+    public void Dispose()
+    {
+        foreach (ServedRepo repo in _repos.Values.SelectMany(repos => repos.Values))
+            repo.Dispose();
     }
 
     private static List<string> Resolve(string target)

@@ -57,6 +57,7 @@ internal sealed class ServerAnswers : IDisposable
     {
         _work.Dispose();
         _objects.Dispose();
+        _repos.Dispose();
     }
 
     /// <summary>To somebody for whom there is no room.</summary>
@@ -126,6 +127,11 @@ internal sealed class ServerAnswers : IDisposable
         if (file.Missing is { } missing)
         {
             Say(connection, 503, $"the snapshot lacks this file: {missing}");
+            return;
+        }
+        if (file.Made is { } made)
+        {
+            Send(connection, request, file, new ServedObject(file.Checksum.Digits, new SafeFileHandle(made.DangerousGetHandle(), ownsHandle: false)), file.Size!.Value);
             return;
         }
         string? digest = file.Checksum.Algorithm == RpmDigestAlgorithm.Sha256 ? file.Checksum.Digits : _store.Find(file.Checksum, file.Size);
