@@ -17,6 +17,8 @@ internal static class RpmRepoSnapshot
     private static readonly Func<RepoCommand>[] s_more =
     [
         RpmRepoSync.Declare,
+        RpmRepoExport.Declare,
+        RpmRepoImport.Declare,
         RpmRepoView.Declare,
         RpmRepoGc.Declare,
         RpmRepoPin.DeclarePin,

@@ -55,13 +55,14 @@ public static unsafe class StreamSockets
         SafeFileHandle socket = Make(AF_UNIX);
         try
         {
-            int bound = Libc.bind(socket, address, length);
-            if (bound < 0 && PosixException.Last == Errno.EADDRINUSE && IsAbandoned(path, address, length))
+            if (Libc.bind(socket, address, length) < 0)
             {
+                Errno errno = PosixException.Last;
+                if (errno != Errno.EADDRINUSE || !IsAbandoned(path, address, length))
+                    throw new PosixException("bind", errno, path);
                 Files.Remove(path);
-                bound = Libc.bind(socket, address, length);
+                PosixException.Check(Libc.bind(socket, address, length), "bind", path);
             }
-            PosixException.Check(bound, "bind", path);
             PosixException.Check(Libc.listen(socket, Backlog), "listen", path);
             return socket;
         }

@@ -23,7 +23,8 @@ public sealed record RepoFile(string Path, RpmChecksum Checksum, long? Size)
 /// </summary>
 public sealed class RepoFiles : IDisposable
 {
-    internal const string RepomdPath = "repodata/repomd.xml";
+    /// <summary>Where every repository has its repomd.xml.</summary>
+    public const string RepomdPath = "repodata/repomd.xml";
 
     private readonly Dictionary<string, RepoFile> _files = new(StringComparer.Ordinal);
     private readonly List<RepoFile> _all = [];

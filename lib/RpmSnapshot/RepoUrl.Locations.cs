@@ -5,6 +5,10 @@ namespace Layerbox.RpmSnapshot;
 /// <summary>Where the files are that metadata names.</summary>
 public sealed partial record RepoUrl
 {
+    /// <summary>A directory of this machine.</summary>
+    /// <param name="path">Absolute.</param>
+    public static RepoUrl OfDirectory(string path) => new(null, 0, path);
+
     /// <summary>Where this repository has a file.</summary>
     /// <param name="location">As its metadata says.</param>
     /// <exception cref="FormatException">At a place where it may not send us: a server may name other servers, and never files of this machine; a directory of this machine no server.</exception>

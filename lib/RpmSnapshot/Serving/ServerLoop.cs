@@ -94,6 +94,8 @@ internal sealed class ServerLoop : IDisposable
         {
             _isStopping = true;
             Listen(false);
+            // One that was handed to us stays as it is: the next server may take it.
+            _listener.Dispose();
             foreach (ServerConnection? connection in _connections)
             {
                 if (connection is { State: ConnectionState.Reading })

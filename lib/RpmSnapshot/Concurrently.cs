@@ -1,0 +1,20 @@
+using System.Runtime.ExceptionServices;
+
+namespace Layerbox.RpmSnapshot;
+
+/// <summary>Work on many files by several threads.</summary>
+internal static class Concurrently
+{
+    /// <summary>Does the same for each; the first failure ends it, and is thrown as it is.</summary>
+    public static void ForEach<T>(IEnumerable<T> items, CancellationToken cancellation, Action<T> act)
+    {
+        try
+        {
+            Parallel.ForEach(items, new ParallelOptions { CancellationToken = cancellation }, act);
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
+    }
+}
