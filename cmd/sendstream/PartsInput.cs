@@ -98,7 +98,7 @@ internal sealed class PartsInput : ReadOnlyStream
         {
             try
             {
-                parts.Add(JsonSerializer.Deserialize(line, PartsOutput.PartsJson.Default.StreamPart)!);
+                parts.Add(JsonSerializer.Deserialize(line, PartsOutput.PartsJson.Default.StreamPart) ?? throw new JsonException());
             }
             catch (JsonException e)
             {

@@ -17,6 +17,7 @@ internal sealed partial class PartsOutput(string prefix, long size) : Stream
     private readonly List<StreamPart> _parts = [];
     private readonly IncrementalHash _digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly IncrementalHash _wholeDigest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly OutputFile _list = OutputFile.Create(ListOf(prefix), replace: false); // before anything else: whether there is one is known at once
     private OutputFile? _file;
     private long _offset; // of the current part
     private long _length;
@@ -48,11 +49,10 @@ internal sealed partial class PartsOutput(string prefix, long size) : Stream
     public void Complete()
     {
         EndPart();
-        using OutputFile list = OutputFile.Create(ListOf(prefix), replace: false);
         foreach (StreamPart part in _parts)
-            WriteLine(list.Stream, part);
-        WriteLine(list.Stream, new StreamPart(null, null, null, null, _parts.Sum(part => part.Size), Digest(_wholeDigest), _parts.Count));
-        list.Commit();
+            WriteLine(_list.Stream, part);
+        WriteLine(_list.Stream, new StreamPart(null, null, null, null, _parts.Sum(part => part.Size), Digest(_wholeDigest), _parts.Count));
+        _list.Commit();
         _isComplete = true;
     }
 
@@ -67,6 +67,7 @@ internal sealed partial class PartsOutput(string prefix, long size) : Stream
         if (disposing)
         {
             _file?.Dispose();
+            _list.Dispose();
             _digest.Dispose();
             _wholeDigest.Dispose();
             for (int i = 1; i <= _parts.Count && !_isComplete; i++)

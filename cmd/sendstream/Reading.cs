@@ -29,8 +29,15 @@ internal sealed record Reading
     /// <summary>What it means that a path is not there, or is, when the state that the stream builds upon was taken on trust.</summary>
     public string? StateAdvice { get; init; }
 
+    /// <summary>What is wrong with an input, after its name and with advice.</summary>
+    public InvalidDataException Error(string input, Exception e)
+    {
+        string? advice = e is SendStreamException { Fault: var fault } ? AdviceOn(fault) : null;
+        return new InvalidDataException($"{input}: {e.Message}{(advice is null ? "" : ": " + advice)}", e);
+    }
+
     /// <summary>What to do about a fault, where that is not obvious; null where there is nothing to say.</summary>
-    public string? AdviceOn(SendStreamFault fault) => fault switch
+    private string? AdviceOn(SendStreamFault fault) => fault switch
     {
         SendStreamFault.CommandTooLong when HasLimitOptions => "--max-command accepts longer ones",
         SendStreamFault.CommandUnknown or SendStreamFault.AttributeUnknown or SendStreamFault.CommandOfNewerVersion when HasLimitOptions => "--allow-unknown accepts it",

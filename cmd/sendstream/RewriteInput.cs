@@ -47,7 +47,14 @@ internal sealed class RewriteInput
         if (_isJoined)
         {
             using PartsInput parts = new(_files[0]);
-            read(new SendStreamReader(parts, _reading.Limits), report);
+            try
+            {
+                read(new SendStreamReader(parts, _reading.Limits), report);
+            }
+            catch (SendStreamException e)
+            {
+                throw _reading.Error(_files[0], e);
+            }
             return;
         }
         foreach (string file in _files)

@@ -71,17 +71,14 @@ internal static class SendstreamApply
         if (request.NoOwner)
             foreach (ReceivedSubvolume received in chain.Set.Subvolumes)
                 GiveToCaller(received.Tree);
-        Tree? from = Start(request, target, chain, subvolume);
-        if (request.DryRun)
-        {
-            foreach (TreeChange change in Difference.Between(from ?? new Tree(), subvolume.Tree, progress))
-                io.WriteLine(TreeDifferenceText.Line(change));
-            return ExitStatus.Success;
-        }
         CancellationToken cancellation = io.Cancellation;
         chain.Use(() =>
         {
-            if (from is null)
+            Tree? from = Start(request, target, chain, subvolume);
+            if (request.DryRun)
+                foreach (TreeChange change in Difference.Between(from ?? new Tree(), subvolume.Tree, progress))
+                    io.WriteLine(TreeDifferenceText.Line(change));
+            else if (from is null)
                 target.Fill(subvolume.Tree, chain.Set, request.AsSubvolume, Report);
             else
                 target.Change(from, subvolume.Tree, chain.Set, Report);

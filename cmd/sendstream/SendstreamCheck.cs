@@ -82,7 +82,11 @@ internal static class SendstreamCheck
             {
                 using Progress progress = shown = Progress.Start(io, progressMode);
                 using StreamInput input = StreamInput.Open(file, io, reading with { Progress = progress, Verb = "checking" });
-                check.Check(input.NewReader());
+                input.Read(() =>
+                {
+                    check.Check(input.NewReader());
+                    return true;
+                });
             }
             catch (EnoughException)
             {

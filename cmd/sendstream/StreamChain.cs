@@ -37,16 +37,19 @@ internal sealed class StreamChain(Streams io, Reading reading) : IDisposable
     /// <exception cref="InvalidDataException">A stream is malformed or impossible: input, offset, command and reason.</exception>
     public ReceivedSubvolume Receive(IReadOnlyList<string> files)
     {
-        _inputs.Add(ReceivedStreams.Open(files.Count == 0 ? [InputFile.StandardInput] : files, io, Set, HasContents, reading));
-        return Select(null);
+        if (files.Count == 0)
+            files = [InputFile.StandardInput];
+        int known = Set.Subvolumes.Count;
+        _inputs.Add(ReceivedStreams.Open(files, io, Set, HasContents, reading));
+        return Set.Subvolumes.Count > known ? Set.Subvolumes[^1] : throw new InvalidDataException($"{InputFile.NameOf(files[^1])}: describes no subvolume");
     }
 
     /// <summary>The subvolume that is meant: the last one, or that of a name or uuid.</summary>
-    /// <exception cref="InvalidDataException">There is none, or there are several of the name.</exception>
+    /// <exception cref="InvalidDataException">There is none of the name, or there are several.</exception>
     public ReceivedSubvolume Select(string? nameOrUuid)
     {
         if (nameOrUuid is null)
-            return Set.Subvolumes is [.., var last] ? last : throw new InvalidDataException("the input describes no subvolume");
+            return Set.Subvolumes[^1];
         byte[] name = PathText.ToBytes(nameOrUuid);
         List<ReceivedSubvolume> found = Guid.TryParseExact(nameOrUuid, "D", out Guid uuid) && Set.Find(uuid) is { } one
             ? [one]

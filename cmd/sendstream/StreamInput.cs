@@ -72,8 +72,7 @@ internal sealed class StreamInput : IDisposable
         }
         catch (Exception e) when (e is SendStreamException or InvalidDataException)
         {
-            string? advice = e is SendStreamException { Fault: var fault } ? _reading.AdviceOn(fault) : null;
-            throw new InvalidDataException($"{Name}: {e.Message}{(advice is null ? "" : ": " + advice)}", e);
+            throw _reading.Error(Name, e);
         }
     }
 

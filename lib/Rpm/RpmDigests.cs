@@ -18,12 +18,12 @@ internal sealed class RpmDigests : IDisposable
         _report = report;
         _isAll = checks == RpmChecks.All;
         _algorithm = (RpmDigestAlgorithm)(package.Header.Number(RpmTag.PayloadDigestAlgorithm) ?? (ulong)RpmDigestAlgorithm.Sha256);
-        bool hasPayloadDigest = package.Header.Count(RpmTag.PayloadDigest) > 0;
+        bool hasPayloadDigest = package.Header.Count(RpmTag.PayloadDigest) > 0, hasHeaderDigest = s_headerDigests.Any(digest => package.Signature.Has(digest.Tag));
         if ((checks & RpmChecks.Payload) != 0)
         {
             _payload = hasPayloadDigest ? Start() : null;
             _archive = _isAll && package.Header.Count(RpmTag.PayloadDigestAlt) > 0 ? Start() : null;
-            if ((_isAll || !hasPayloadDigest) && !package.Signature.Binary(RpmSignatureTag.Md5).IsEmpty)
+            if ((_isAll || !hasPayloadDigest || !hasHeaderDigest) && !package.Signature.Binary(RpmSignatureTag.Md5).IsEmpty)
             {
                 _md5 = RpmDigest.Start(RpmDigestAlgorithm.Md5);
                 package.AppendHeader(_md5!);

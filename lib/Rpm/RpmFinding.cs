@@ -53,7 +53,7 @@ public enum RpmChecks
     /// <summary>The digests of the header.</summary>
     Header = 1,
 
-    /// <summary>The digest of the payload as it is in the file; where a package has none, MD5 of header and payload.</summary>
+    /// <summary>The digest of the payload as it is in the file; where a package has none, or none of its header, MD5 of header and payload.</summary>
     Payload = 2,
 
     /// <summary>The digest of each file.</summary>

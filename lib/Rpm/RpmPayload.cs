@@ -152,11 +152,8 @@ public sealed class RpmPayload : IDisposable
     private void TakeFile(CpioReader cpio, CpioMember member, RpmFile file, ContentStore? store, Action<RpmFile, FileContent>? onContent)
     {
         // All names of a hard-linked file but the last have no bytes.
-        if (member.Size == 0 && file.Size > 0 && _links.IsOneOfMany(file))
-        {
-            _links.Wait(file);
+        if (member.Size == 0 && _links.MustWait(file))
             return;
-        }
         if (member.Size != file.Size)
         {
             Report(RpmFindingCodes.FileSize, file, string.Create(CultureInfo.InvariantCulture, $"it has {member.Size} bytes in the payload, expected {file.Size}"));

@@ -125,7 +125,7 @@ public sealed class RpmTree
     private Inode Parent(TreePath path, RpmFile file)
     {
         Inode at = Tree.Root;
-        TreePath real = Tree.Resolve(path.Parent, followLast: true);
+        TreePath real = Resolve(path.Parent, file);
         for (int i = 0; i < real.Depth; i++)
         {
             FileName name = real.Names[i];
@@ -140,6 +140,18 @@ public sealed class RpmTree
             at = next;
         }
         return at;
+    }
+
+    private TreePath Resolve(TreePath folder, RpmFile file)
+    {
+        try
+        {
+            return Tree.Resolve(folder, followLast: true);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Fault(file, e.Message);
+        }
     }
 
     /// <summary>Why a file of a package cannot be made, whatever else is there; null when it can.</summary>

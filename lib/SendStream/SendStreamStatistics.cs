@@ -18,6 +18,9 @@ public sealed class SendStreamStatistics(Stream output, int depth, int top) : Co
     /// <summary>More streams and subvolumes than this are counted only.</summary>
     private const int MaxListed = 1000;
 
+    /// <summary>Once there are so many, further numbers that do not exist are not counted.</summary>
+    private const int MaxCompressions = 16;
+
     private static readonly string[] s_compressions = ["none", "zlib", "zstd", "lzo_4k", "lzo_8k", "lzo_16k", "lzo_32k", "lzo_64k"];
 
     private readonly Count[] _byCommand = new Count[SendStreamFormat.CommandCount];
@@ -115,10 +118,12 @@ public sealed class SendStreamStatistics(Stream output, int depth, int top) : Co
     private void CountEncoded(SendCommand command)
     {
         uint compression = command.Has(A.Compression) ? command.UInt32(A.Compression) : 0;
-        if (_byCompression.Count > SendStreamFormat.CommandCount) // numbers that do not exist are not remembered without end
-            return;
         if (!_byCompression.TryGetValue(compression, out Encoded? encoded))
+        {
+            if (!EncodedData.IsKnown(compression) && _byCompression.Count >= MaxCompressions)
+                return;
             _byCompression.Add(compression, encoded = new Encoded());
+        }
         encoded.Commands++;
         encoded.EncodedBytes += (ulong)command.Bytes(A.Data).Length;
         encoded.DecodedBytes += command.UInt64(A.UnencodedLength);

@@ -123,7 +123,10 @@ public static class SubvolumeChanges
         foreach (StreamExtent part in Parts(content))
         {
             if (part.Source is UnknownBytes { IsOfAbsent: true })
-                same += part.Length;
+            {
+                same += part.Length; // of the old content it is not asked again: that may know no more
+                continue;
+            }
             for (; hasOld && old.Current.Offset + old.Current.Length <= part.Offset; hasOld = old.MoveNext()) { }
             while (hasOld && old.Current.Offset < part.Offset + part.Length)
             {

@@ -30,13 +30,14 @@ internal static class SendStreamAudit
 
         void Mode(ulong mode)
         {
-            // On directories setuid means nothing, setgid is inherited by what is made inside, and sticky makes "all may write" harmless.
+            // On directories setuid means nothing, setgid is inherited by what is made inside, and sticky makes "all may write" harmless;
+            // on files sticky means nothing.
             bool isDirectory = target == FileKind.Directory;
             if ((mode & S_ISUID) != 0 && !isDirectory)
                 Say(SendStreamRemark.Setuid, $"is given mode {Octal(mode)}: it runs as its owner");
             if ((mode & S_ISGID) != 0 && !isDirectory)
                 Say(SendStreamRemark.Setgid, $"is given mode {Octal(mode)}: it runs as its group");
-            if ((mode & S_IWOTH) != 0 && (mode & S_ISVTX) == 0 && target is null or FileKind.Directory or FileKind.File)
+            if ((mode & S_IWOTH) != 0 && ((mode & S_ISVTX) == 0 || !isDirectory) && target is null or FileKind.Directory or FileKind.File)
                 Say(SendStreamRemark.WorldWritable, $"is given mode {Octal(mode)}: all may write to it");
         }
 

@@ -41,7 +41,7 @@ internal sealed class CompressionBatch(Func<ExtentEncoder> newEncoder, uint comp
     public void Add(SendCommand command)
     {
         if (_bytes.Length - _length < command.PayloadLength)
-            Array.Resize(ref _bytes, (int)BitOperations.RoundUpToPowerOf2((uint)(_length + command.PayloadLength)));
+            Array.Resize(ref _bytes, (int)Math.Min(BitOperations.RoundUpToPowerOf2((uint)(_length + command.PayloadLength)), (uint)Array.MaxLength));
         command.Payload.CopyTo(_bytes.AsSpan(_length));
         _entries.Add(new Entry(command.Kind, command.Version, _length, command.PayloadLength, command.Offset, command.Index));
         _length += command.PayloadLength;

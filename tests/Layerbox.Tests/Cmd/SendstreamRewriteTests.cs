@@ -179,4 +179,28 @@ public class SendstreamRewriteTests
         Assert.EndsWith("web.parts: the list does not end as it should", Rewrite([], "--join", folder / "web.parts").FirstErrorLine, StringComparison.Ordinal);
         Assert.EndsWith("web.00003: line 1: no list of parts, which --split writes", Rewrite([], "--join", folder / "web.00003").FirstErrorLine, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("null", "line 1: no list of parts, which --split writes")]
+    [InlineData("""{"part":1,"path":"p","offset":0,"size":1}""" + "\nnull", "line 2: no list of parts, which --split writes")]
+    [InlineData("""{"part":1,"path":"p","offset":0,"size":4,"digest":"sha256:88d4266fd4e6338d13b845fcf289579d209c897823b9217da3e161936f031589"}"""
+        + "\n" + """{"size":4,"digest":"sha256:88d4266fd4e6338d13b845fcf289579d209c897823b9217da3e161936f031589","parts":1}""",
+        "offset 0: no send stream: 'abcd', expected 'btrfs-stream' and a NUL byte: btrfs send and sendstream-make write such")]
+    public void A_list_of_parts_that_is_none_is_told_with_its_path(string list, string error)
+    {
+        using TempFolder folder = new();
+        File.WriteAllText(folder / "p", "abcd");
+        File.WriteAllText(folder / "x.parts", list + "\n");
+        Tools.Result result = Rewrite([], "--join", folder / "x.parts");
+        Assert.Equal((2, $"sendstream-rewrite: {folder / "x.parts"}: {error}"), (result.Status, result.FirstErrorLine));
+    }
+
+    [Fact]
+    public void A_list_of_parts_that_is_there_is_told_before_anything_is_read()
+    {
+        using TempFolder folder = new();
+        File.WriteAllText(folder / "web.parts", "");
+        Assert.Equal($"sendstream-rewrite: {folder / "web.parts"}: create: File exists", Rewrite([1, 2, 3], "--split", "4M", "--output", folder / "web").FirstErrorLine);
+        Assert.Single(Directory.GetFiles(folder.Path));
+    }
 }

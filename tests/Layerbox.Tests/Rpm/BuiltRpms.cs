@@ -126,6 +126,8 @@ internal static class BuiltRpms
         echo hard > %buildroot/usr/share/full/h1
         ln %buildroot/usr/share/full/h1 %buildroot/usr/share/full/h2
         ln %buildroot/usr/share/full/h1 %buildroot/usr/share/full/h3
+        : > %buildroot/usr/share/full/hollow1
+        ln %buildroot/usr/share/full/hollow1 %buildroot/usr/share/full/hollow2
         ln -s /nowhere/at/all %buildroot/usr/share/full/absolute
         ln -s ../full %buildroot/usr/share/full/loop
         mkfifo %buildroot/usr/share/full/pipe

@@ -115,6 +115,38 @@ public class RpmExtractTests
     }
 
     [Fact]
+    public void Only_regular_files_are_hard_links_of_each_other_whatever_their_inodes()
+    {
+        byte[] package = RawRpm.Package(
+            new FileEntry("/d", Directory755) { Inode = 7 },
+            new FileEntry("/d/l", Link) { Inode = 7, Target = "there" },
+            new FileEntry("/d/a", File644, "x") { Inode = 7 },
+            new FileEntry("/d/b", File644, "x") { Inode = 7 });
+        Tools.Result result = Tools.RunWithInput(package, "rpm-extract", "--tar", "--no-owner", "-").AssertSucceeded();
+        Assert.Equal(["-rw-r--r-- d/a", "hrw-r--r-- d/a", "lrwxrwxrwx there"], Members(result.Bytes).Where(line => line[0] != 'd'));
+    }
+
+    [Fact]
+    public void A_loop_of_links_is_told_with_the_file_that_leads_into_it()
+    {
+        byte[] package = RawRpm.Package(new FileEntry("/a", Link) { Target = "a" }, new FileEntry("/a/x", File644, "x"));
+        Tools.Result result = Tools.RunWithInput(package, "rpm-extract", "--tar", "--no-owner", "-");
+        Assert.Equal(2, result.Status);
+        Assert.StartsWith("rpm-extract: standard input: '/a/x': ", result.FirstErrorLine, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_header_is_compared_with_whatever_digest_there_is()
+    {
+        FileEntry file = new("/x", File644, "x");
+        byte[] payload = Cpio(file), header = MainHeader(payload, [file]);
+        byte[] package = RawRpm.Package(Header(62, Bytes(1004, new byte[16])), header, payload);
+        Tools.Result result = Tools.RunWithInput(package, "rpm-extract", "--tar", "--no-owner", "-");
+        Assert.Equal(2, result.Status);
+        Assert.StartsWith("rpm-extract: standard input: md5: the digest of header and payload is ", result.FirstErrorLine, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_file_that_needs_more_than_32_bits_becomes_a_file_with_holes()
     {
         using TempFolder folder = new();

@@ -77,6 +77,7 @@ public partial class SendStreamCheckTests
     [InlineData("chmod d 6755", "")]
     [InlineData("chmod d 1777", "")]
     [InlineData("chmod d 777", "world_writable")]
+    [InlineData("chmod f 1666", "world_writable")] // the sticky bit protects what is in a directory, and no file
     [InlineData("chmod f 644", "")]
     [InlineData("mknod n 20600 259", "device_node")]
     [InlineData("mknod n 60600 259", "device_node")]

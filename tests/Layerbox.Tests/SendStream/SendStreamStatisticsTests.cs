@@ -38,6 +38,16 @@ public class SendStreamStatisticsTests
     }
 
     [Fact]
+    public void Compressions_that_do_not_exist_are_not_counted_without_end_and_hide_none_that_does()
+    {
+        string odd = string.Join(';', Enumerable.Range(100, 50).Select(compression => $"encoded_write f 0 1 20 5 {compression} xyz"));
+        JsonElement counted = Count(StreamScript.Make($"subvol b; encoded_write f 0 1 20 5 2 xyz; {odd}; encoded_write f 0 1 20 5 2 xyz; encoded_write f 0 1 20 5 1 xyz; end", version: 2));
+        JsonElement[] listed = [.. counted.GetProperty("encoded_writes").EnumerateArray()];
+        Assert.Equal(["zlib 1", "zstd 2"], listed[..2].Select(l => $"{l.GetProperty("compression")} {l.GetProperty("commands")}"));
+        Assert.InRange(listed.Length, 3, 40);
+    }
+
+    [Fact]
     public void Counts_by_the_beginnings_of_paths()
     {
         byte[] stream = StreamScript.Make("subvol a; mkfile o257-7-0; rename o258-7-0/x usr/x; write usr/bin/x 0 x*1000; write usr/bin/y 0 x*5000; write usr/bin/x 9 x*100; write usr/lib/z 0 x*900; write \u00ff 0 x*10; chmod - 755; end");

@@ -101,6 +101,19 @@ public sealed class SendstreamApplyTests : IDisposable
     }
 
     [Fact]
+    public void A_content_that_cannot_be_read_is_told_with_its_path_in_a_dry_run_too()
+    {
+        Apply("full").AssertSucceeded();
+        string corrupt = _files.Make("corrupt", "snapshot vol2 22 11; encoded_write d/a 0 3 3 0 1 garbage; end");
+        foreach (string[] options in (string[][])[[], ["--dry-run"]])
+        {
+            Tools.Result result = Tools.Run(["sendstream-apply", .. options, _files.Out, _files / "full", corrupt]);
+            Assert.Equal((2, "sendstream-apply: /d/a: offset 99: command 2: the zlib data is corrupt"), (result.Status, result.FirstErrorLine));
+        }
+        AssertState(Full);
+    }
+
+    [Fact]
     public void An_empty_directory_is_empty_again_when_something_fails()
     {
         string file = _files.Make("big-xattr", "subvol vol; mkfile a; mkdir b; mkfile c; set_xattr c no-namespace v; end");

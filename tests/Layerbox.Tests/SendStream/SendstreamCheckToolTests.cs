@@ -22,6 +22,21 @@ public sealed class SendstreamCheckToolTests : IDisposable
         Assert.Equal("", Tools.Run("sendstream-check", _files / "full.gz").AssertSucceeded().Out);
     }
 
+    [Theory]
+    [InlineData("gzip -c", "gz")]
+    [InlineData("zstd -qc", "zst")]
+    [InlineData("xz -c", "xz")]
+    [InlineData("bzip2 -c", "bz2")]
+    public void What_cannot_be_decompressed_is_told_with_its_path_and_the_next_is_checked(string compress, string suffix)
+    {
+        Programs.Shell($"{compress} {_files / "full"} > {_files / "whole"}; head -c 100 {_files / "whole"} > {_files / "cut"}.{suffix}");
+        File.WriteAllBytes(_files / "bad", Stream(1, Subvol, Mkfile("\xff"), End));
+        Tools.Result result = Tools.Run("sendstream-check", $"{_files / "cut"}.{suffix}", _files / "bad");
+        Assert.Equal(2, result.Status);
+        Assert.StartsWith($"sendstream-check: {_files / "cut"}.{suffix}: ", result.FirstErrorLine, StringComparison.Ordinal);
+        Assert.Contains("name_not_utf8", result.Out, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_finding_is_a_line_of_json_and_the_answer_no()
     {

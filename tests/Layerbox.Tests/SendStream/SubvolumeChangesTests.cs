@@ -105,6 +105,15 @@ public class SubvolumeChangesTests
     }
 
     [Fact]
+    public void Bytes_that_only_the_absent_parent_knows_are_not_new_however_long_the_chain()
+    {
+        SubvolumeSet set = new() { AllowUnknownParent = true, KeepOrigins = true };
+        set.Receive(new MemoryStream(StreamScript.Make("snapshot v2; write a 4096 x*4096; end")));
+        set.Receive(new MemoryStream(StreamScript.Make("snapshot v3 33 22; write a 8192 y*1000; write a 5000 z*10; end")));
+        Assert.Equal([4096, 1010], set.Subvolumes.Select(subvolume => Assert.Single(SubvolumeChanges.Of(subvolume)).Bytes));
+    }
+
+    [Fact]
     public void Of_a_chain_each_stream_tells_its_own_changes()
     {
         SubvolumeSet set = new() { AllowUnknownParent = true, KeepOrigins = true };
