@@ -9,7 +9,11 @@ internal sealed class DirectoryLevel
 {
     private const uint OwnerMayAll = 0x1C0, SetGidBit = 0x400;
 
+    /// <summary>How many levels are opened again together.</summary>
+    private const int Reopened = 32;
+
     private readonly List<(FileName Name, Inode? From, Inode To)> _directories = [];
+    private readonly int _depth;
     private int _next;
 
     /// <summary>The root of the walk.</summary>
@@ -20,6 +24,7 @@ internal sealed class DirectoryLevel
     private DirectoryLevel(DirectoryLevel? above, DiskDirectory place, Inode? from, Inode to)
     {
         (Above, Place, From, To) = (above, place, from, to);
+        _depth = above is null ? 0 : above._depth + 1;
         Gid = from?.Gid ?? above!.GidOfNew;
         GidOfNew = from is not null && (from.Mode & SetGidBit) != 0 ? from.Gid : Directories.EffectiveGid;
         HasDefaultAcl = from?.Xattrs.Find(InodeFacts.DefaultAcl) is not null;
@@ -53,10 +58,16 @@ internal sealed class DirectoryLevel
     public (FileName Name, Inode? From, Inode To)? NextDirectory() => _next < _directories.Count ? _directories[_next++] : null;
 
     /// <summary>The handle, opened if it is not.</summary>
-    public SafeFileHandle Open()
+    public SafeFileHandle Open() => Open(Reopened);
+
+    // On the way back up a very deep tree each level is wanted whose handle was closed on the way down: some of them are opened by their
+    // names, one by one, below a single long path, rather than each by a long path of its own.
+    private SafeFileHandle Open(int together)
     {
         if (Handle is not null)
             return Handle;
+        if (_depth > OpenLevels.MaxHandles && together > 0)
+            Above!.Open(together - 1);
         try
         {
             if (!Directories.IsRoot && From is not null && (From.Mode & OwnerMayAll) != OwnerMayAll && !ModeChanged)
@@ -88,7 +99,7 @@ internal sealed class DirectoryLevel
 /// <summary>The levels from the root to where a walk is. Of a very deep tree only the lowest ones keep their handles open.</summary>
 internal sealed class OpenLevels : IDisposable
 {
-    private const int MaxHandles = 64;
+    public const int MaxHandles = 64;
 
     private readonly List<DirectoryLevel> _levels = [];
 

@@ -23,16 +23,28 @@ public static class SubvolumeChanges
         public FileName Name => Path.Name;
     }
 
+    /// <summary>A name that is gone.</summary>
+    private sealed class Gone(TreePath path, Inode inode)
+    {
+        public TreePath Path => path;
+
+        public Inode Inode => inode;
+
+        /// <summary>Whether a new name of the inode was told to be this one's.</summary>
+        public bool IsRenamed { get; set; }
+    }
+
     private sealed class Finder(ReceivedSubvolume subvolume)
     {
         // By inodes of the tree before: where they are now, and which of their names are gone.
         private readonly Dictionary<Inode, Inode> _now = new(ReferenceEqualityComparer.Instance);
-        private readonly Dictionary<Inode, Queue<TreePath>> _lost = new(ReferenceEqualityComparer.Instance);
+        private readonly Dictionary<Inode, Queue<Gone>> _lost = new(ReferenceEqualityComparer.Instance);
+        private readonly List<Gone> _gone = []; // all of those, in canonical order
         private readonly Dictionary<Inode, List<TreePath>> _names = new(ReferenceEqualityComparer.Instance); // of hard-linked files
         private readonly Dictionary<Inode, Placeholder> _placeholders = new(ReferenceEqualityComparer.Instance); // by what they were
         private readonly HashSet<Inode> _told = new(ReferenceEqualityComparer.Instance);
 
-        public List<SubvolumeChange> Changes { get; } = [];
+        public List<SubvolumeChange> Changes { get; private set; } = [];
 
         public void Find()
         {
@@ -47,10 +59,24 @@ public static class SubvolumeChanges
                 FindLost(before);
             foreach (Entry entry in Walk(subvolume.Tree))
                 Visit(entry);
-            foreach ((Inode origin, Queue<TreePath> paths) in _lost)
-                foreach (TreePath path in paths)
-                    Changes.Add(new(path, PathChange.Deleted, origin, IsKindOfOriginKnown(origin)));
-            Changes.Sort((a, b) => a.Path.CompareTo(b.Path) is var order and not 0 ? order : a.Change.CompareTo(b.Change));
+            Changes = WithDeleted(Changes);
+        }
+
+        // Both walks go in canonical order, so nothing has to be sorted: to compare the paths of a deep tree takes long.
+        private List<SubvolumeChange> WithDeleted(List<SubvolumeChange> others)
+        {
+            List<SubvolumeChange> all = new(others.Count + _gone.Count);
+            int next = 0;
+            foreach (Gone gone in _gone)
+            {
+                if (gone.IsRenamed)
+                    continue;
+                while (next < others.Count && others[next].Path.CompareTo(gone.Path) < 0)
+                    all.Add(others[next++]);
+                all.Add(new(gone.Path, PathChange.Deleted, gone.Inode, IsKindOfOriginKnown(gone.Inode)));
+            }
+            all.AddRange(others.Skip(next));
+            return all;
         }
 
         private void FindLost(Tree before)
@@ -59,9 +85,11 @@ public static class SubvolumeChanges
             {
                 if (entry.Folder is null || (_now.TryGetValue(entry.Inode, out Inode? now) && _now.TryGetValue(entry.Folder, out Inode? folder) && folder.Child(entry.Name) == now))
                     continue;
-                if (!_lost.TryGetValue(entry.Inode, out Queue<TreePath>? paths))
-                    _lost.Add(entry.Inode, paths = new Queue<TreePath>());
-                paths.Enqueue(entry.Path);
+                if (!_lost.TryGetValue(entry.Inode, out Queue<Gone>? names))
+                    _lost.Add(entry.Inode, names = new Queue<Gone>());
+                Gone gone = new(entry.Path, entry.Inode);
+                names.Enqueue(gone);
+                _gone.Add(gone);
             }
         }
 
@@ -76,8 +104,11 @@ public static class SubvolumeChanges
             }
             bool isKindKnown = subvolume.PlaceholderOf(inode) is not { } placeholder || placeholder.Known.HasFlag(TreeAspects.Kind);
             bool isWhereItWas = entry.Folder is null || subvolume.OriginOf(entry.Folder)?.Child(entry.Name) == origin;
-            if (!isWhereItWas && _lost.TryGetValue(origin, out Queue<TreePath>? lost) && lost.TryDequeue(out TreePath? from))
-                Changes.Add(new(entry.Path, PathChange.Renamed, inode, isKindKnown, from));
+            if (!isWhereItWas && _lost.TryGetValue(origin, out Queue<Gone>? lost) && lost.TryDequeue(out Gone? gone))
+            {
+                gone.IsRenamed = true;
+                Changes.Add(new(entry.Path, PathChange.Renamed, inode, isKindKnown, gone.Path));
+            }
             else if (!isWhereItWas)
                 Changes.Add(new(entry.Path, PathChange.Linked, inode, isKindKnown, NamesOf(inode).Find(name => !name.Equals(entry.Path))));
             if (!isFirst)
