@@ -20,6 +20,7 @@ internal static class RpmRepoSnapshot
         RpmRepoExport.Declare,
         RpmRepoImport.Declare,
         RpmRepoView.Declare,
+        RpmRepoFind.Declare,
         RpmRepoGc.Declare,
         RpmRepoPin.DeclarePin,
         RpmRepoPin.DeclareUnpin,
@@ -48,7 +49,7 @@ internal static class RpmRepoSnapshot
             new Command("verify", "Compare every object with its digest, and look for everything that snapshots and tags name. Exit status 1 when something is wrong.") { options.Progress },
             new Command("tag", "Give a snapshot a name, which another may have had.") { options.Snapshot, options.TagName },
             new Command("untag", "Remove a name. The snapshot stays.") { options.TagName },
-            new Command("rebuild", "Compute anew what the store knows besides its objects and snapshots: the objects' other digests.") { options.Progress },
+            new Command("rebuild", "Compute anew what the store knows besides its objects and snapshots: the objects' other digests, and the index of packages.") { options.Progress },
         };
         List<RepoCommand> more = [];
         foreach (Func<RepoCommand> declare in s_more)
@@ -97,7 +98,7 @@ internal static class RpmRepoSnapshot
                 break;
             default:
                 using (Progress progress = Cmd.Progress.Start(io, args.GetValue(options.Progress)))
-                    store.RebuildAliases(done => progress.Report("rebuilding", done, unit: "objects"));
+                    store.Rebuild(done => progress.Report("rebuilding", done, unit: "objects"));
                 break;
         }
         lines.Flush();

@@ -17,6 +17,7 @@ internal static class Versions
         RuntimeInformation.FrameworkDescription,
         $"System.CommandLine {ThreeParts(typeof(Command).Assembly)}",
         .. Compression.Compressed.Versions(),
+        $"SQLite {Sqlite.SqliteDatabase.LibraryVersion / 1000000}.{Sqlite.SqliteDatabase.LibraryVersion / 1000 % 1000}.{Sqlite.SqliteDatabase.LibraryVersion % 1000}",
         $"OpenSSL {OpenSsl(SafeEvpPKeyHandle.OpenSslVersion)}",
         $"glibc {StandardStreams.LibcVersion}",
     ];

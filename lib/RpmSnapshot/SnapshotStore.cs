@@ -14,6 +14,7 @@ namespace Layerbox.RpmSnapshot;
 /// refs/pins/ID             a snapshot that is to be kept, and why
 /// aliases                  objects by their other digests; can be made anew
 /// versions                 what servers call the files that we have; may be lost
+/// index.sqlite             what the metadata says of packages; can be made anew
 /// tmp/                     what a sync fetched and has not yet put in place
 /// lock                     held by the one who writes
 /// </code>
@@ -38,6 +39,7 @@ public sealed partial class SnapshotStore : IDisposable
         (Path, _lock) = (path, held);
         Aliases = AliasTable.Read(Below("aliases"));
         Versions = VersionTable.Read(Below("versions"));
+        Index = new StoreIndex(Below("index.sqlite"), isWritable: held is not null);
     }
 
     public string Path { get; }
@@ -47,6 +49,9 @@ public sealed partial class SnapshotStore : IDisposable
 
     /// <summary>What servers call the files that we have.</summary>
     internal VersionTable Versions { get; }
+
+    /// <summary>What primary.xml files list.</summary>
+    internal StoreIndex Index { get; }
 
     /// <summary>Opens a store for reading, which nobody needs to wait for.</summary>
     /// <exception cref="PosixException">There is none.</exception>
@@ -85,7 +90,11 @@ public sealed partial class SnapshotStore : IDisposable
         }
     }
 
-    public void Dispose() => _lock?.Dispose();
+    public void Dispose()
+    {
+        Index.Dispose();
+        _lock?.Dispose();
+    }
 
     /// <summary>Where an object is, or would be.</summary>
     /// <param name="digest">Its sha256, in hexadecimal digits.</param>
@@ -196,10 +205,11 @@ public sealed partial class SnapshotStore : IDisposable
     public bool Add(Snapshot snapshot)
     {
         string path = SnapshotPath(snapshot.Id);
-        if (Files.Exists(path))
-            return false;
-        WholeFile.Write(path, snapshot.ToBytes());
-        return true;
+        bool isNew = !Files.Exists(path);
+        if (isNew)
+            WholeFile.Write(path, snapshot.ToBytes());
+        Index.AddNoted(snapshot);
+        return isNew;
     }
 
     /// <summary>The ids of all snapshots, the oldest first.</summary>
@@ -267,25 +277,6 @@ public sealed partial class SnapshotStore : IDisposable
     {
         if (!IsTag(name))
             throw new IOException($"tag '{name}': letters, digits and ._+@- only, the first a letter or digit, at most {MaxTagLength}, and not an id");
-    }
-
-    /// <summary>Makes the aliases anew, from the objects alone, of the types that the snapshots' repositories use.</summary>
-    /// <param name="progress">Told how many objects are done.</param>
-    /// <exception cref="InvalidDataException">A snapshot or its metadata is damaged.</exception>
-    public void RebuildAliases(Action<long>? progress = null)
-    {
-        HashSet<RpmDigestAlgorithm> algorithms = [];
-        foreach (SnapshotRepo repo in SnapshotIds().SelectMany(id => Load(id).Repos))
-        {
-            using (Stream repomd = OpenObject(repo.Repomd))
-                algorithms.UnionWith(Repomd.Read(repomd).Data.Select(data => data.Checksum.Algorithm));
-            algorithms.UnionWith(SnapshotPackages.Read(this, repo).Select(package => package.Checksum.Algorithm));
-        }
-        algorithms.Remove(RpmDigestAlgorithm.Sha256);
-        Aliases = AliasTable.Empty();
-        if (algorithms.Count > 0)
-            Aliases.Derive(this, [.. Objects()], algorithms, progress);
-        Aliases.Save(Below("aliases"));
     }
 
     internal static bool IsDigest(string text) => text.Length == DigestLength && text.All(char.IsAsciiHexDigitLower);

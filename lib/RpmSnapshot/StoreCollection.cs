@@ -43,6 +43,9 @@ public sealed class StoreCollection : IDisposable
     /// <summary>Files of snapshots that are to go, locked, so that nobody begins to serve one meanwhile.</summary>
     private readonly List<SafeFileHandle> _held = [];
 
+    /// <summary>The primary.xml files of what is kept.</summary>
+    private readonly HashSet<string> _lists = [];
+
     private StoreCollection(SnapshotStore store, CollectionPolicy policy) => (_store, _policy) = (store, policy);
 
     /// <summary>All snapshots, the oldest first.</summary>
@@ -104,6 +107,7 @@ public sealed class StoreCollection : IDisposable
             progress?.Invoke(++done);
         }
         _store.ForgetLostAliases();
+        _store.Index.Keep(_lists);
     }
 
     private List<CollectedSnapshot> Judge()
@@ -161,9 +165,8 @@ public sealed class StoreCollection : IDisposable
     private void FindObjects()
     {
         HashSet<string> needed = [];
-        HashSet<string> seen = [];
         foreach (CollectedSnapshot snapshot in Snapshots.Where(snapshot => snapshot.IsKept))
-            Mark(_store.Load(snapshot.Id), needed, seen);
+            Mark(_store.Load(snapshot.Id), needed);
         List<CollectedFile> objects = [];
         foreach (string digest in _store.Objects())
         {
@@ -182,17 +185,17 @@ public sealed class StoreCollection : IDisposable
         Objects = objects;
     }
 
-    private void Mark(Snapshot snapshot, HashSet<string> needed, HashSet<string> seen)
+    private void Mark(Snapshot snapshot, HashSet<string> needed)
     {
         needed.UnionWith(snapshot.Objects);
         foreach (SnapshotRepo repo in snapshot.Repos)
         {
             SnapshotFile? primary = repo.Files.FirstOrDefault(file => file.Type == "primary");
-            if (primary is null || !seen.Add(primary.Object))
+            if (primary is null || !_lists.Add(primary.Object))
                 continue;
             try
             {
-                foreach (PrimaryPackage package in SnapshotPackages.Read(_store, repo))
+                foreach (PrimaryPackage package in SnapshotPackages.Parse(_store, repo))
                     if (package.Checksum.Algorithm == RpmDigestAlgorithm.Sha256)
                         needed.Add(package.Checksum.Digits);
                     else if (_store.Aliases.Find(package.Checksum) is { } digest)

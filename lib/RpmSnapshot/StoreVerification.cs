@@ -66,7 +66,7 @@ public sealed record StoreVerification(IReadOnlyList<StoreFinding> Findings, lon
                     isWhole &= Check(digest, $"{repo.Name}: {repo.NameOf(digest)}");
                 if (!isWhole)
                     continue;
-                List<PrimaryPackage> packages = SnapshotPackages.Read(store, repo);
+                List<PrimaryPackage> packages = [.. SnapshotPackages.Parse(store, repo)];
                 if (packages.Count != repo.Packages)
                     findings.Add(new StoreFinding("snapshot_damaged", $"snapshots/{id}.json", string.Create(CultureInfo.InvariantCulture, $"{repo.Name}: {packages.Count} packages, not {repo.Packages}")));
                 HashSet<string> holes = [.. repo.Missing.Select(hole => hole.Checksum)];

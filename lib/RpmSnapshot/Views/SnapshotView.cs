@@ -30,7 +30,7 @@ public sealed record SnapshotView(IReadOnlyList<LeftOutPackage> LeftOut, IReadOn
     {
         VersionPolicy rules = VersionPolicy.Parse(policy);
         Snapshot snapshot = store.Load(origin);
-        Dictionary<string, List<PrimaryPackage>> packages = snapshot.Repos.ToDictionary(repo => repo.Name, repo => SnapshotPackages.Read(store, repo));
+        Dictionary<string, List<PrimaryPackage>> packages = snapshot.Repos.ToDictionary(repo => repo.Name, repo => (List<PrimaryPackage>)[.. SnapshotPackages.Parse(store, repo)]);
         PolicySelection selection = PolicySelection.Of(rules, [.. snapshot.Repos.SelectMany(repo => packages[repo.Name].Select((package, index) => PolicyPackage.Of(repo.Name, index, package)))]);
         List<LeftOutPackage> leftOut = [.. selection.LeftOut.OrderBy(pair => pair.Key.Repo, StringComparer.Ordinal).ThenBy(pair => pair.Key.Index)
             .Select(pair => new LeftOutPackage(pair.Key.Repo, packages[pair.Key.Repo][pair.Key.Index], pair.Value))];
@@ -68,6 +68,8 @@ public sealed record SnapshotView(IReadOnlyList<LeftOutPackage> LeftOut, IReadOn
                 : (_, tag) => !keptIds.Contains(Encoding.Latin1.GetString(MarkupPieces.Attribute(tag, "pkgid"u8)).Trim().ToLowerInvariant()), kept.Count);
             if (data.Type == "primary" && spliced.Elements != packages.Count)
                 throw new InvalidDataException($"{repo.Name}: {file.Location}: its packages cannot be told apart");
+            if (data.Type == "primary")
+                store.Index.Note(spliced.Digest, kept);
             files.Add(new SnapshotFile(data.Type, $"repodata/{spliced.Digest}-{data.Type}.xml.gz", spliced.Digest, spliced.Size));
             return Element(data, spliced, files[^1].Location);
         });

@@ -59,7 +59,7 @@ public class HostileRepoTests
         using FaultyServer server = new((path, _) => FaultyServer.Whole(path == asked ? s_bytes : path.StartsWith("/r/repodata/", StringComparison.Ordinal) ? File.ReadAllBytes(folder.Path + path) : "no"u8.ToArray()));
         using StoreFixture store = new();
         store.Sync($"{server.Url}/r");
-        Assert.Equal(["aliases", "lock", "objects", "refs", "snapshots", "tmp"], new[] { "aliases" }.Concat(Directory.EnumerateFileSystemEntries(store.Path).Select(path => Path.GetFileName(path))).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(["aliases", "index.sqlite", "lock", "objects", "refs", "snapshots", "tmp"], new[] { "aliases" }.Concat(Directory.EnumerateFileSystemEntries(store.Path).Select(path => Path.GetFileName(path))).Distinct().Order(StringComparer.Ordinal));
         Assert.Equal(3, Directory.EnumerateFiles(Path.Combine(store.Path, "objects"), "*", SearchOption.AllDirectories).Count());
         store.AssertClean();
     }
