@@ -57,7 +57,7 @@ public sealed partial class SnapshotStore : IDisposable
     /// <exception cref="PosixException">There is none.</exception>
     public static SnapshotStore Open(string path)
     {
-        FileStatus objects = Files.Status(System.IO.Path.Join(path, "objects"), followLinks: true);
+        FileStatus objects = Files.Status(System.IO.Path.Join(path, "objects/sha256"), followLinks: true);
         return objects.IsDirectory ? new SnapshotStore(path, null) : throw new PosixException("open", Errno.ENOTDIR, path);
     }
 
@@ -69,7 +69,8 @@ public sealed partial class SnapshotStore : IDisposable
     public static SnapshotStore OpenForWriting(string path, bool wait = false, bool create = false)
     {
         if (create)
-            foreach (string folder in (string[])["objects/sha256", "snapshots", "refs/tags", "tmp"])
+            // The objects' last: they make it a store, and whoever makes it may be killed.
+            foreach (string folder in (string[])["snapshots", "refs/tags", "tmp", "objects/sha256"])
                 Directories.MakeAll(System.IO.Path.Join(path, folder));
         else
             Open(path).Dispose();

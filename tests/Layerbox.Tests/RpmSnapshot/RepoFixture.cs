@@ -32,6 +32,8 @@ internal static class RepoFixture
             Package(t1, name, version, text);
         Programs.Run("createrepo_c", "--quiet", "--revision", "one", t1);
         Programs.Shell($"cd {folder.Path} && cp -r t1 t2 && rm -r t2/repodata && createrepo_c --quiet --revision two --checksum sha512 t2 && cp -r t0 outside && createrepo_c --quiet --location-prefix ../t0 outside");
+        // Of one time: tests go back and forth between them.
+        Programs.Shell($"sed -i 's/<timestamp>[^<]*/<timestamp>1700000000/' {folder.Path}/*/repodata/repomd.xml");
         return folder;
     }
 
