@@ -28,6 +28,11 @@ internal sealed class BootSession(BootedContainer system, BootRequest boot, IRea
                 new Thread(() => Ask(unit.Kill(signal))) { IsBackground = true }.Start();
             else if (_command is not null)
                 _command.Send(signal);
+            else if (signal == Signal.SIGKILL)
+            {
+                _endedBy ??= signal;
+                system.Ask(BootStop.Kill);
+            }
             else if (signal is Signal.SIGTERM or Signal.SIGINT or Signal.SIGHUP or Signal.SIGQUIT)
                 StopBecauseOf(signal);
         }

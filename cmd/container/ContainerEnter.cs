@@ -65,7 +65,7 @@ internal static class ContainerEnter
     private static ContainerSpec Describe(ContainerDescription container, string[] command, Options options)
     {
         // As the container sees its files now, not as they are in the layer.
-        string root = string.Create(CultureInfo.InvariantCulture, $"/proc/{container.Process1}/root");
+        string root = container.SeenRoot();
         ContainerUser user = container.User;
         IReadOnlyList<string> environment = EnvironmentText.Merge(container.Environment, options.Terminal.Environment());
         if (options.User is { } name)

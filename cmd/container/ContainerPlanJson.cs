@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Layerbox.Nspawn;
+using Layerbox.Nspawn.Boot;
 using Layerbox.Posix;
 
 namespace Layerbox.Cmd.Containers;
@@ -9,7 +10,7 @@ namespace Layerbox.Cmd.Containers;
 /// <summary>The whole description of a container as JSON, in the order in which its parts matter: the same for the same request.</summary>
 internal static class ContainerPlanJson
 {
-    public static void Write(ContainerSpec spec, string engine, string changes, ContainerOutline outline, Stream to)
+    public static void Write(ContainerSpec spec, string engine, string changes, ContainerOutline outline, BootRequest? boot, Stream to)
     {
         ContainerPlan plan = new(
             engine,
@@ -33,6 +34,10 @@ internal static class ContainerPlanJson
             OomScoreAdj = spec.OutOfMemoryScore,
             TimeoutSeconds = spec.Timeout?.TotalSeconds,
             KillGraceSeconds = spec.KillGrace > TimeSpan.Zero ? spec.KillGrace.TotalSeconds : null,
+            Boot = outline.Boot is { } planned && boot is not null
+                ? new PlanBoot([.. planned.Inits.Select(Text)], [.. planned.Arguments.Select(Text)], [.. planned.Environment.Select(Text)],
+                    boot.Timeout.TotalSeconds, boot.IsUnit, boot.RequiresUnits, boot.Stop switch { BootStop.Clean => "clean", BootStop.Fast => "fast", _ => "kill" }, boot.StopTimeout.TotalSeconds)
+                : null,
             Program = outline.Program is null ? null : [.. outline.Program.Select(Text)],
         };
         to.Write(JsonSerializer.SerializeToUtf8Bytes(plan, PlanJson.Default.ContainerPlan));
@@ -56,6 +61,9 @@ internal sealed record ContainerPlan(
     string Hostname, IReadOnlyList<string> Namespaces, IReadOnlyList<PlanMount> Mounts, IReadOnlyList<string> Capabilities, bool NoNewPrivileges,
     PlanFilter Seccomp, IReadOnlyList<PlanResourceLimit> Rlimits, IReadOnlyList<PlanGroupFile> Cgroups, int ForwardedDescriptors)
 {
+    /// <summary>What is process 1, where a system boots; the command is entered then when it is up.</summary>
+    public PlanBoot? Boot { get; init; }
+
     public IReadOnlyList<PlanText>? Masks { get; init; }
     public int? OomScoreAdj { get; init; }
     public double? TimeoutSeconds { get; init; }
@@ -88,6 +96,12 @@ internal sealed class PlanTextConverter : JsonConverter<PlanText>
 
 /// <param name="Changes">memory, snapshot or in_place.</param>
 internal sealed record PlanRoot(PlanText Path, string Changes, bool ReadOnly);
+
+/// <param name="Inits">The first that is there.</param>
+/// <param name="Unit">The command is a unit of systemd.</param>
+/// <param name="Stop">clean, fast or kill.</param>
+internal sealed record PlanBoot(
+    IReadOnlyList<PlanText> Inits, IReadOnlyList<PlanText> Arguments, IReadOnlyList<PlanText> Environment, double TimeoutSeconds, bool Unit, bool RequireUnits, string Stop, double StopTimeoutSeconds);
 
 internal sealed record PlanUser(uint Uid, uint Gid, IReadOnlyList<uint> Groups, PlanText Home);
 

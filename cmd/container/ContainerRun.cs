@@ -51,6 +51,7 @@ internal static class ContainerRun
         Option<string?> keep = new("--keep") { Description = "Work in a btrfs snapshot that is made here, on the filesystem of the layer, and stays.", HelpName = "DIR" };
         Option<bool> readOnly = new("--read-only") { Description = "The command can write to /dev, /run, /tmp, binds and tmpfs only." };
         Option<string?> timeout = new("--timeout") { Description = "Kill the command after this time, such as 90s or 10m, with exit status 124.", HelpName = "TIME" };
+        Option<bool> dieWithParent = new("--die-with-parent") { Description = "Kill the container when the process ends that started container-run, however that happens." };
         Option<string?> bundle = new("--bundle") { Description = "Run this OCI bundle instead of a HANDLE: its config.json says all about the container, and CMD replaces its args.", HelpName = "DIR" };
         Option<bool> plan = new("--plan") { Description = "Print the whole description of the container as JSON and run nothing." };
         Option<string?> pidFile = new("--pid-file") { Description = "Keep the number of the container's first process, as it is outside, in this file for as long as it runs.", HelpName = "FILE" };
@@ -66,7 +67,7 @@ internal static class ContainerRun
             + "128 + N when signal N ended it, 127 when it is not found, 126 when it cannot be executed, 124 when it took too long, 125 when the container failed.")
         {
             handle, command, user, env, workdir, hostname, name, bind, tmpfs, network, noNewPrivileges, seccomp,
-            inPlace, snapshot, keep, readOnly, timeout, engine, volume, pidFile, jsonStatus, plan, bundle, hostMounts,
+            inPlace, snapshot, keep, readOnly, timeout, dieWithParent, engine, volume, pidFile, jsonStatus, plan, bundle, hostMounts,
         };
         limits.AddTo(declared);
         terminal.AddTo(declared);
@@ -92,12 +93,13 @@ internal static class ContainerRun
                     Keep = args.GetValue(keep),
                     ReadOnly = args.GetValue(readOnly),
                     Timeout = args.GetValue(timeout) is { } time ? Quantity.Duration(time, "--timeout") : null,
+                    DiesWithParent = args.GetValue(dieWithParent),
                     IsBuiltin = args.GetValue(engine) == Builtin,
                     Volume = args.GetValue(volume),
                     HostMounts = args.GetValue(hostMounts) ?? [],
                     Limit = limits.Read(args),
                     Terminal = terminal.Read(args, args.GetValue(command) ?? [], io),
-                    Bundle = BundleOf(args, bundle, [bundle, inPlace, seccomp, timeout, engine, pidFile, jsonStatus, plan, .. limits.OfBundle]),
+                    Bundle = BundleOf(args, bundle, [bundle, inPlace, seccomp, timeout, dieWithParent, engine, pidFile, jsonStatus, plan, .. limits.OfBundle]),
                     IsPlan = args.GetValue(plan),
                     PidFile = args.GetValue(pidFile),
                     JsonStatus = args.GetValue(jsonStatus),
@@ -131,8 +133,6 @@ internal static class ContainerRun
 
     private static int Run(Request request, Streams io)
     {
-        if (request.IsPlan && request.Boot is not null)
-            throw new UsageException("--plan tells of a command's container only: leave out --boot");
         if (request.IsPlan)
             return Plan(request.WithBundle(), io);
         using StatusReport report = new(request.PidFile, request.JsonStatus);
@@ -153,6 +153,7 @@ internal static class ContainerRun
     {
         // Where nothing has to be cleaned up, a signal that comes before there is a command may end us, and the engine finds no other thread
         // than this one. Handlers of signals run on one of their own.
+        ParentWatch? parent = request.DiesWithParent ? new ParentWatch() : null;
         bool leavesNothing = request.IsBuiltin && request.Mode == RootMode.Memory && request.Boot is null && !report.LeavesSomething;
         BuiltinEngine builtin = new() { IsOnlyThread = leavesNothing };
         // A handle on standard input was read to its end.
@@ -174,6 +175,7 @@ internal static class ContainerRun
         // First: a signal that came meanwhile would be taken for the release.
         container.Release();
         (early ?? late)!.To(container);
+        parent?.Over(container);
         container.Made = report.Made;
         ContainerResult result = container.Wait();
         terminal?.Finish();
@@ -184,9 +186,15 @@ internal static class ContainerRun
     private static BootSession Boot(ContainerEngine engine, ContainerSpec spec, Request request, SafeFileHandle? console, Streams io)
     {
         BootRequest boot = request.Boot!;
+        // Who is not root is told that first.
+        if (boot.Init is null && ProcessOwner.EffectiveUid == 0 && !ContainerBoot.HasInit(spec))
+            throw new ContainerException($"{spec.Root}: nothing to boot: there is none of {string.Join(", ", ContainerBoot.Inits)}: install systemd, or name another init with --init");
         BootedContainer system = engine.Boot(spec, new ContainerBoot { Init = boot.Init, Arguments = boot.InitArguments, Console = console });
-        return new BootSession(system, boot, spec.Command, boot.Stop ?? (request.Mode is RootMode.InPlace or RootMode.Keep ? BootStop.Clean : BootStop.Fast), io);
+        return new BootSession(system, boot, spec.Command, StopOf(request), io);
     }
+
+    // What is kept is left in order.
+    private static BootStop StopOf(Request request) => request.Boot!.Stop ?? (request.Mode is RootMode.InPlace or RootMode.Keep ? BootStop.Clean : BootStop.Fast);
 
     /// <summary>Says why there was no command, or that it was killed, and gives the exit status.</summary>
     public static int SayHow(ContainerResult result, string tool, Streams io, long? memoryLimit = null)
@@ -210,7 +218,8 @@ internal static class ContainerRun
         ContainerEngine engine = request.IsBuiltin ? new BuiltinEngine() : new NspawnEngine();
         ContainerSpec spec = Describe(request, source);
         string changes = request.Mode switch { RootMode.Memory => "memory", RootMode.Snapshot => "snapshot", RootMode.Keep => "keep", _ => "in_place" };
-        ContainerPlanJson.Write(spec, request.IsBuiltin ? Builtin : Nspawn, changes, engine.Outline(spec), io.Out);
+        ContainerOutline outline = request.Boot is { } boot ? engine.Outline(spec, new ContainerBoot { Init = boot.Init, Arguments = boot.InitArguments }) : engine.Outline(spec);
+        ContainerPlanJson.Write(spec, request.IsBuiltin ? Builtin : Nspawn, changes, outline, request.Boot is { } asked ? asked with { Stop = StopOf(request) } : null, io.Out);
         return ExitStatus.Success;
     }
 
@@ -312,6 +321,7 @@ internal static class ContainerRun
         public bool ReadOnly { get; init; }
         public TerminalChoice Terminal { get; init; } = new();
         public TimeSpan? Timeout { get; init; }
+        public bool DiesWithParent { get; init; }
         public bool IsBuiltin { get; init; } = true;
         public string? Volume { get; init; }
         public BootRequest? Boot { get; init; }

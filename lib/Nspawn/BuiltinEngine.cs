@@ -64,13 +64,14 @@ public sealed class BuiltinEngine : ContainerEngine
     public RunningContainer Enter(ContainerDescription container, ContainerSpec spec)
     {
         spec.Validate();
-        RequireRoot("entering a container");
         ContainerTarget target = ContainerTarget.Open(container);
         try
         {
+            target.Users?.Check(spec.User);
             return Run(spec with
             {
                 Target = target,
+                Users = target.Users,
                 Capabilities = ContainerCapabilities.NamesOf(container.Capabilities),
                 NoNewPrivileges = container.NoNewPrivileges || spec.NoNewPrivileges,
                 SystemCallFilter = container.SystemCallFilter,

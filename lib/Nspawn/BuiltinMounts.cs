@@ -26,7 +26,7 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
     private const string Empty = "empty";
 
     // runtime-spec's defaults and what engines add: what tells of the host's hardware, keys and timers.
-    private static readonly string[] MaskedFiles = ["kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug", "interrupts"];
+    private static readonly string[] MaskedFiles = ["kcore", "keys", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "timer_list", "timer_stats", "sched_debug", "interrupts"];
     private static readonly string[] MaskedFolders = ["acpi", "asound", "scsi"];
     private static readonly string[] MaskedInSys = ["firmware", "devices/virtual/powercap"];
     private static readonly string[] ReadOnlyInProc = ["bus", "fs", "irq", "sys", "sysrq-trigger"];
@@ -68,9 +68,9 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         steps.Close(steps.Mount("/run", steps.NewFilesystem("/run", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), OpenOwn("/run")));
         steps.Close(steps.Mount("/tmp", steps.NewFilesystem("/tmp", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "1777")), OpenOwn("/tmp")));
         foreach (string path in spec.Tmpfs)
-            steps.Close(steps.Mount(path, steps.NewFilesystem(path, "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), OpenAsked(path, isFolder: true)));
+            steps.Close(steps.Mount(path, steps.NewFilesystem(path, "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), steps.OpenMountPoint(_root, path, isFolder: true)));
         foreach ((ContainerBind bind, Register? source) in spec.Binds.Zip(sources))
-            steps.Close(source is { } outer ? steps.Mount(bind.Destination, outer, OpenAsked(bind.Destination, IsFolder(bind))) : MountInner(bind));
+            steps.Close(source is { } outer ? steps.Mount(bind.Destination, outer, steps.OpenMountPoint(_root, bind.Destination, IsFolder(bind))) : MountInner(bind));
         new MaskSteps(steps, _root, dev).Add(spec);
         steps.Close(dev);
     }
@@ -242,7 +242,7 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         if (spec.Terminal is not null)
         {
             Terminal = TerminalSteps.Open(spec, plan, steps, pts);
-            Console(dev, Terminal.Value);
+            TerminalSteps.ShowAsConsole(steps, dev, Terminal.Value);
         }
         steps.Close(pts);
         // This /dev/null, never one of the image's.
@@ -258,17 +258,6 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
             steps.Do(label, mkdirat, dev, plan.Text(name), FolderMode);
             return steps.Mount(label.Path, filesystem, OpenExisting(label, dev, name, PathOnly, out _));
         }
-    }
-
-    // Where programs that speak to the machine's console find somebody. Onto a file that we have just made in a filesystem of ours, so
-    // nothing else can be in its place (CVE-2025-52565).
-    private void Console(Register dev, Register terminal)
-    {
-        const string Name = "console";
-        StepLabel label = At("mount", "/dev/console");
-        steps.Do(label, mknodat, dev, plan.Text(Name), (int)FileStatus.S_IFREG | FileMode, 0);
-        Register node = steps.Get(label, open_tree, terminal, plan.Text(""), OPEN_TREE_CLONE | AT_EMPTY_PATH | CloseOnExec);
-        steps.Close(steps.Mount(label.Path, node, OpenExisting(label, dev, Name, PathOnly, out _)));
     }
 
     // Shows something else, or the same, read-only.
@@ -302,29 +291,5 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         string name = path[1..];
         steps.Try(At("mkdir", path), Errno.EEXIST, mkdirat, _root, plan.Text(name), FolderMode);
         return steps.Get(At("open mount point", path), openat2, _root, plan.Text(name), steps.How(PathOnly | (int)(OpenFlags.Directory | OpenFlags.NoFollow), RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH), OpenHowSize);
-    }
-
-    // A mount point as the container will see it: links lead where they would lead inside. Missing folders are made on the way.
-    private Register OpenAsked(string path, bool isFolder)
-    {
-        StepLabel label = At("open mount point", path);
-        string[] names = [.. path.Split('/').Where(name => name is not ("" or "."))];
-        StepArgument whole = plan.Text(string.Join('/', names)), how = steps.How(PathOnly, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-        PlannedStep open = new(label, openat2, [_root, whole, how, OpenHowSize]) { Result = plan.NewRegister() };
-        PlannedStep first = steps.Add(open with { Tolerated = Errno.ENOENT });
-        int before = steps.Steps.Count;
-        for (int depth = 0; depth < names.Length; depth++)
-        {
-            StepArgument folder = plan.Text(depth == 0 ? "." : string.Join('/', names[..depth])), name = plan.Text(names[depth]);
-            Register parent = steps.Get(label, openat2, _root, folder, steps.How(PathOnly | (int)OpenFlags.Directory, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), OpenHowSize);
-            if (isFolder || depth < names.Length - 1)
-                steps.Try(label, Errno.EEXIST, mkdirat, parent, name, FolderMode);
-            else
-                steps.Try(label, Errno.EEXIST, mknodat, parent, name, (int)FileStatus.S_IFREG | FileMode, 0);
-            steps.Close(parent);
-        }
-        steps.Add(open);
-        first.SkippedWhenDone = steps.Steps.Count - before;
-        return open.Result.Value;
     }
 }

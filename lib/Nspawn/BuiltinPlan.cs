@@ -18,13 +18,13 @@ internal sealed class BuiltinPlan
         CLONE_NEWIPC = 0x800_0000, CLONE_NEWPID = 0x2000_0000, CLONE_NEWNET = 0x4000_0000, CLONE_NEWUSER = 0x1000_0000;
 
     private readonly PlanWriter _writer = new();
-    private readonly StepList _setup, _enter, _after;
+    private readonly StepList _setup, _enter;
     private readonly ContainerSpec _spec;
 
     private BuiltinPlan(ContainerSpec spec)
     {
         _spec = spec;
-        (_setup, _enter, _after) = (new StepList(_writer), new StepList(_writer), new StepList(_writer));
+        (_setup, _enter) = (new StepList(_writer), new StepList(_writer));
         Register? terminal;
         if (spec.Target is { } target)
             terminal = AddJoin(target);
@@ -37,14 +37,14 @@ internal sealed class BuiltinPlan
             BootSteps.AddStreams(_writer, _enter);
         new EnterSteps(spec, _writer, _enter).Add(terminal);
         ulong flags = CLONE_CLEAR_SIGHAND | (spec.Target is null ? Namespaces(spec) : 0);
-        Bytes = _writer.Finish(flags, _setup, _enter, _after, PlannedCommand.Of(spec), spec.Users);
+        Bytes = _writer.Finish(flags, _setup, _enter, PlannedCommand.Of(spec), spec.Target is null ? spec.Users : null);
     }
 
     /// <summary>The plan as it goes to whoever clones.</summary>
     public byte[] Bytes { get; }
 
     /// <summary>Something has to be done when the container has ended, even if this process is gone by then.</summary>
-    public bool HasAfter => _after.Steps.Count > 0 || _writer.IsInit;
+    public bool HasAfter => _writer.CgroupTrees.Count > 0 || _writer.IsInit;
 
     /// <summary>What is mounted, in order.</summary>
     public IReadOnlyList<PlannedMount> Mounts => _setup.Mounts;
@@ -66,14 +66,16 @@ internal sealed class BuiltinPlan
 
     private void AddControlGroups()
     {
-        CgroupSteps groups = new(_writer, _setup, _after);
+        CgroupSteps groups = new(_writer, _setup);
         if (!_spec.Limits.IsNone)
             groups.Add(CgroupSettings.Of(_spec.Limits, CgroupLayout.Own()), CgroupTree.NewName());
         OutOfMemoryFile = groups.OutOfMemoryFile;
+        _writer.CgroupTrees = [.. groups.Folders.Values];
         if (_spec.Boot is null)
             return;
         _writer.IsInit = true;
-        _writer.CgroupTrees = CgroupTree.Plan(CgroupTree.NewName(), _writer, _setup, isRoot: true, groups.Folders);
+        // Those are below the others, and go first.
+        _writer.CgroupTrees = [.. CgroupTree.Plan(CgroupTree.NewName(), _writer, _setup, isRoot: true, groups.Folders), .. _writer.CgroupTrees];
     }
 
     // Returns the command's end of its terminal, where it has one.

@@ -275,22 +275,6 @@ internal static unsafe class ContainerChild
         }
     }
 
-    /// <summary>Makes all calls, whatever becomes of each; for the launcher, when the container has ended.</summary>
-    public static void PerformAll(KernelStep* steps, long count)
-    {
-        int* registers = stackalloc int[KernelStep.RegisterCount];
-        for (long i = 0; i < count; i++)
-        {
-            KernelStep* step = steps + i;
-            nint result = Call(step->Call, Argument(step, 0, registers), Argument(step, 1, registers), Argument(step, 2, registers),
-                Argument(step, 3, registers), Argument(step, 4, registers), Argument(step, 5, registers));
-            if (result >= 0)
-                i += step->SkippedWhenDone;
-            if (step->Result != 0)
-                registers[step->Result] = (int)result;
-        }
-    }
-
     private static nint Argument(KernelStep* step, int number, int* registers) =>
         (step->FromRegister >> number & 1) != 0 ? registers[step->Arguments[number]] : (nint)step->Arguments[number];
 

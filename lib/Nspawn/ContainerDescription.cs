@@ -30,6 +30,10 @@ public sealed record ContainerDescription(
     /// <summary>The process that runs the container, and with which it ends.</summary>
     public int Tool { get; init; }
 
+    /// <summary>Where this process finds the files of the container, as that sees them.</summary>
+    /// <exception cref="ContainerException">Nowhere: it has ended, or is closed to this user.</exception>
+    public string SeenRoot() => string.Create(CultureInfo.InvariantCulture, $"/proc/{ContainerTarget.MemberOf(this)}/root");
+
     private const string Header = "layerbox-container 1";
 
     // "key=value" each with a NUL behind it: any bytes but NUL, and no library is needed at the start of a container.

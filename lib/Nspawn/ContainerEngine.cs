@@ -17,6 +17,21 @@ public abstract class ContainerEngine
     /// <inheritdoc cref="Start"/>
     public abstract ContainerOutline Outline(ContainerSpec spec);
 
+    /// <summary>The same of a system that would boot: what its init finds and may do, and so do the commands that are entered later.</summary>
+    /// <inheritdoc cref="Start"/>
+    public ContainerOutline Outline(ContainerSpec spec, ContainerBoot boot)
+    {
+        ContainerSpec init = boot.Describe(spec, listener: null);
+        using (init.Input)
+        {
+            return Outline(init) with
+            {
+                ResourceLimits = EnterSteps.LimitsOf(spec),
+                Boot = new PlannedBoot(boot.Init is null ? ContainerBoot.Inits : [boot.Init], boot.AllArguments, init.Environment!),
+            };
+        }
+    }
+
     /// <summary>
     /// Boots the system in the root: its own init becomes process 1. Of the description, what is about a command is for those that are
     /// entered later.

@@ -10,17 +10,17 @@ namespace Layerbox.Nspawn;
 /// </summary>
 internal static class ContainerGuard
 {
-    /// <summary>Before a mount point that is a folder, or a file; and after the last one.</summary>
-    public const string FolderMark = "d", FileMark = "f", EndOfMountPoints = "--";
+    /// <summary>Before a mount point that is a folder, or a file; before the source of a bind, without and with what is mounted below it; and after the last one.</summary>
+    public const string FolderMark = "d", FileMark = "f", BindMark = "b", RecursiveBindMark = "r", EndOfMountPoints = "--";
 
     /// <summary>Where a root is seen whose changes go to memory.</summary>
     public const string Overlay = $"{StateFolder}/root";
 
     private const string StateFolder = "/run/systemd/nspawn";
 
-    /// <param name="descriptors">How many of our descriptors from 3 on process 1 is to get.</param>
+    /// <param name="descriptors">How many of our descriptors from 3 on process 1 is to get, before those of the binds.</param>
     /// <param name="root">The folder to show at <see cref="Overlay"/>; empty: none.</param>
-    /// <param name="arguments">Mount points to make in it; then nspawn and its arguments.</param>
+    /// <param name="arguments">Mount points to make in it and sources of binds; then nspawn and its arguments.</param>
     public static int Run(string descriptors, string root, string[] arguments)
     {
         int end = Array.IndexOf(arguments, EndOfMountPoints);
@@ -29,6 +29,13 @@ internal static class ContainerGuard
             CurrentProcess.NewSession();
             CurrentProcess.SetUmask(0x12 /* 0022 */);
             CurrentProcess.NewMountNamespace();
+            // While all of them can still be seen.
+            int count = int.Parse(descriptors, CultureInfo.InvariantCulture);
+            foreach (string source in arguments[..end])
+            {
+                if (source.StartsWith(BindMark, StringComparison.Ordinal) || source.StartsWith(RecursiveBindMark, StringComparison.Ordinal))
+                    OfferBind(source[1..], source.StartsWith(RecursiveBindMark, StringComparison.Ordinal), ContainerDescriptors.Input + count++);
+            }
             Directories.MakeAll(StateFolder);
             Mounts.Mount("tmpfs", StateFolder, "tmpfs", MountFlags.MS_NOSUID | MountFlags.MS_NODEV, "mode=0755");
             if (root.Length > 0)
@@ -36,7 +43,7 @@ internal static class ContainerGuard
             OfferExecutable();
             List<string> environment = ProgramStart.InheritedEnvironment();
             environment.Add(string.Create(CultureInfo.InvariantCulture, $"LISTEN_PID={CurrentProcess.Id}"));
-            environment.Add($"LISTEN_FDS={descriptors}");
+            environment.Add(string.Create(CultureInfo.InvariantCulture, $"LISTEN_FDS={count}"));
             CurrentProcess.Execute(arguments[end + 1], arguments[(end + 2)..], environment);
         }
         catch (PosixException e)
@@ -44,6 +51,17 @@ internal static class ContainerGuard
             FdStream.StandardError.Write(PathText.ToBytes($"{e.Message}\n"));
         }
         return 1;
+    }
+
+    // A copy of what is mounted there, which process 1 mounts in the container.
+    private static unsafe void OfferBind(string source, bool isRecursive, int number)
+    {
+        fixed (byte* path = (byte[])[.. PathText.ToBytes(source), 0])
+        {
+            nint copy = KernelCalls.Call(KernelCalls.open_tree, KernelCalls.AT_FDCWD, (nint)path, MountCalls.OPEN_TREE_CLONE | (isRecursive ? MountCalls.AT_RECURSIVE : 0) | MountCalls.CloseOnExec);
+            using SafeFileHandle handle = copy >= 0 ? new(copy, ownsHandle: true) : throw new PosixException("open", (Errno)(-copy), source);
+            CurrentProcess.PlaceDescriptor(handle, number);
+        }
     }
 
     // Seen by nobody else, so it goes with us, however we end.
@@ -62,7 +80,7 @@ internal static class ContainerGuard
         string options = string.Create(CultureInfo.InvariantCulture, $"lowerdir=/proc/self/fd/{lower.DangerousGetHandle()},upperdir={Upper},workdir={Work},redirect_dir=on");
         Mounts.Mount("overlay", Overlay, "overlay", MountFlags.None, options);
         using SafeFileHandle merged = Directories.Open(Overlay);
-        foreach (string mountPoint in mountPoints)
+        foreach (string mountPoint in mountPoints.Where(text => text.StartsWith(FolderMark, StringComparison.Ordinal) || text.StartsWith(FileMark, StringComparison.Ordinal)))
             ContainerTree.MakeMountPoint(merged, mountPoint[1..], mountPoint.StartsWith(FileMark, StringComparison.Ordinal));
     }
 

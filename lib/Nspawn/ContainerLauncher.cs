@@ -64,12 +64,11 @@ internal static unsafe class ContainerLauncher
             {
             }
         }
-        if (plan.Plan->AfterCount > 0 || *plan.Plan->CgroupTrees != null)
+        if (*plan.Plan->CgroupTrees != null)
         {
+            // The tool may still want to read what the kernel counted there.
             ReadToEnd(stream);
-            // They may lie in groups that the steps remove.
             CgroupTree.Remove(Texts(plan.Plan->CgroupTrees));
-            ContainerChild.PerformAll(plan.Plan->After, plan.Plan->AfterCount);
         }
         return 0;
     }

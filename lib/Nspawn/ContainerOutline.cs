@@ -15,6 +15,12 @@ public sealed record PlannedMount(string Destination, string Type, string? Sourc
 /// <param name="Text">What is written there.</param>
 public sealed record PlannedLimit(string Group, string File, string Text);
 
+/// <summary>The init of a system that boots.</summary>
+/// <param name="Inits">Where it may be: the first that is there.</param>
+/// <param name="Arguments">What it is started with.</param>
+/// <param name="Environment">Its own, which commands that are entered do not have.</param>
+public sealed record PlannedBoot(IReadOnlyList<string> Inits, IReadOnlyList<string> Arguments, IReadOnlyList<string> Environment);
+
 /// <summary>What an engine would make of a description, without making it.</summary>
 /// <param name="Mounts">What the command would find mounted; of another program's making only what it is told to.</param>
 /// <param name="Namespaces">What would not be shared with the host.</param>
@@ -27,6 +33,9 @@ public sealed record ContainerOutline(
     IReadOnlyList<PlannedMount> Mounts, IReadOnlyList<string> Namespaces, IReadOnlyList<string> Capabilities, IReadOnlyList<string> RefusedCalls,
     IReadOnlyList<ResourceLimit> ResourceLimits, IReadOnlyList<PlannedLimit> Limits, IReadOnlyList<string>? Program)
 {
+    /// <summary>What is process 1; null: layerbox itself.</summary>
+    public PlannedBoot? Boot { get; init; }
+
     internal static ContainerOutline Of(ContainerSpec spec, IReadOnlyList<PlannedMount> mounts, IReadOnlyList<string>? program)
     {
         IReadOnlyList<string> capabilities = ContainerCapabilities.Of(spec);

@@ -54,18 +54,13 @@ internal unsafe struct KernelPlan
 
     public long EnterCount;
 
-    /// <summary>
-    /// What the launcher does when everything inside has ended and the tool has let go of the container or is gone, so that nothing stays behind however
-    /// the tool ended. Failures are ignored: what was to go may have gone.
-    /// </summary>
-    public KernelStep* After;
-
-    public long AfterCount;
-
     /// <summary>Not 0: the command is to be process 1 itself, and the launcher watches it.</summary>
     public long IsInit;
 
-    /// <summary>Folders of control groups that the launcher removes at the end, with all below them; ends with null.</summary>
+    /// <summary>
+    /// Folders of control groups that the launcher removes, with all below them, when everything inside has ended and the tool has let go of the
+    /// container or is gone, so that nothing stays behind however the tool ended; ends with null.
+    /// </summary>
     public byte** CgroupTrees;
 
     /// <summary>Where the program may be, in order; ends with null.</summary>

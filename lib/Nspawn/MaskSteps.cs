@@ -47,14 +47,19 @@ internal sealed class MaskSteps(StepList steps, Register root, Register dev)
         int beforeFolder = steps.Steps.Count;
         Register empty = steps.NewFilesystem(path, "tmpfs", ApiAttributes | MOUNT_ATTR_RDONLY, ("mode", "555"), ("size", "4k"));
         steps.Know(empty, "mask", null, MOUNT_ATTR_RDONLY);
-        steps.Close(steps.Mount(path, empty, target));
+        steps.Move(path, empty, target);
+        steps.Close(empty);
+        // Not given up before both ways are planned: whichever is taken, the mount point is still open.
         PlannedStep last = steps.Do(label, close, folder);
         ask.SkippedWhenTolerated = steps.Steps.Count - beforeFolder;
         int beforeFile = steps.Steps.Count;
         Register nothing = steps.Get(label, open_tree, dev, steps.Plan.Text("null"), OPEN_TREE_CLONE | CloseOnExec);
         steps.SetAttributes(label, nothing, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, recursive: false);
-        steps.Close(steps.Mount(path, nothing, target));
+        steps.Move(path, nothing, target);
+        steps.Close(nothing);
         last.SkippedWhenDone = steps.Steps.Count - beforeFile;
+        steps.Plan.Free(folder);
+        steps.Close(target);
         open.SkippedWhenTolerated = steps.Steps.Count - before;
     }
 

@@ -28,7 +28,13 @@ internal static class MountCalls
     public static StepArgument How(this StepList steps, int flags, int resolve) =>
         steps.Plan.Bytes(MemoryMarshal.AsBytes<ulong>([(uint)flags, 0, (uint)resolve]));
 
-    public static void Close(this StepList steps, Register fd) => steps.Do(new StepLabel("close", "descriptor"), close, fd);
+    /// <summary>The register may be another's afterwards.</summary>
+    public static void Close(this StepList steps, Register fd)
+    {
+        steps.Do(new StepLabel("close", "descriptor"), close, fd);
+        steps.Forget(fd);
+        steps.Plan.Free(fd);
+    }
 
     /// <summary>A new filesystem that is not mounted anywhere yet.</summary>
     public static Register NewFilesystem(this StepList steps, string path, string type, int attributes, params ReadOnlySpan<(string Key, string? Value)> options)
@@ -53,10 +59,42 @@ internal static class MountCalls
     /// <summary>The descriptor of the mount goes on to mean that mount; the one of the mount point is closed.</summary>
     public static Register Mount(this StepList steps, string path, Register filesystem, Register target)
     {
-        steps.KnowMounted(path, filesystem);
-        steps.Do(new StepLabel("mount", path), move_mount, filesystem, steps.Plan.Text(""), target, steps.Plan.Text(""), MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+        steps.Move(path, filesystem, target);
         steps.Close(target);
         return filesystem;
+    }
+
+    /// <summary>Both descriptors stay open.</summary>
+    public static void Move(this StepList steps, string path, Register filesystem, Register target)
+    {
+        steps.KnowMounted(path, filesystem);
+        steps.Do(new StepLabel("mount", path), move_mount, filesystem, steps.Plan.Text(""), target, steps.Plan.Text(""), MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+    }
+
+    /// <summary>A mount point as the container will see it: links lead where they would lead inside. Missing folders are made on the way.</summary>
+    public static Register OpenMountPoint(this StepList steps, Register root, string path, bool isFolder)
+    {
+        const int FolderMode = 0x1ED /* 0755 */, FileMode = 0x1A4 /* 0644 */;
+        PlanWriter plan = steps.Plan;
+        StepLabel label = new("open mount point", path);
+        string[] names = [.. path.Split('/').Where(name => name is not ("" or "."))];
+        StepArgument whole = plan.Text(string.Join('/', names)), how = steps.How(PathOnly, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        PlannedStep open = new(label, openat2, [root, whole, how, OpenHowSize]) { Result = plan.NewRegister() };
+        PlannedStep first = steps.Add(open with { Tolerated = Errno.ENOENT });
+        int before = steps.Steps.Count;
+        for (int depth = 0; depth < names.Length; depth++)
+        {
+            StepArgument folder = plan.Text(depth == 0 ? "." : string.Join('/', names[..depth])), name = plan.Text(names[depth]);
+            Register parent = steps.Get(label, openat2, root, folder, steps.How(PathOnly | (int)OpenFlags.Directory, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), OpenHowSize);
+            if (isFolder || depth < names.Length - 1)
+                steps.Try(label, Errno.EEXIST, mkdirat, parent, name, FolderMode);
+            else
+                steps.Try(label, Errno.EEXIST, mknodat, parent, name, (int)FileStatus.S_IFREG | FileMode, 0);
+            steps.Close(parent);
+        }
+        steps.Add(open);
+        first.SkippedWhenDone = steps.Steps.Count - before;
+        return open.Result.Value;
     }
 
     // struct mount_attr { u64 attr_set, attr_clr, propagation, userns_fd; }

@@ -19,7 +19,7 @@ internal static class NspawnArguments
     {
         ContainerBoot boot = spec.Boot!;
         // nspawn looks for an init at the same places as we do. Any other is not "booted", but is process 1 all the same.
-        List<string> arguments = [.. Common(spec, root), "--console=read-only", "--notify-ready=yes", "--setenv=container=layerbox"];
+        List<string> arguments = [.. Common(spec, root), .. Mounts(spec), "--console=read-only", "--notify-ready=yes", "--setenv=container=layerbox"];
         if (boot.Init is null)
             arguments.Add("--boot");
         arguments.AddRange(["--", .. boot.Init is { } init ? [init] : Array.Empty<string>(), .. boot.AllArguments]);
@@ -46,12 +46,16 @@ internal static class NspawnArguments
             arguments.Add("--private-network");
         if (spec.ReadOnly)
             arguments.Add("--read-only");
-        foreach (ContainerBind bind in spec.Binds)
-            arguments.Add($"{(bind.ReadOnly ? "--bind-ro" : "--bind")}={Escape(RealPath.Of(bind.Source))}:{Escape(bind.Destination)}{(bind.IsRecursive ? "" : ":norbind")}");
-        foreach (string tmpfs in spec.Tmpfs)
-            arguments.Add($"--tmpfs={Escape(tmpfs)}");
         return arguments;
     }
+
+    // nspawn looks for a mount point and then goes there by its path, which may lead elsewhere by then. Where our own process 1 is inside it mounts
+    // these; the init of a system cannot.
+    private static IEnumerable<string> Mounts(ContainerSpec spec) =>
+    [
+        .. spec.Binds.Select(bind => $"{(bind.ReadOnly ? "--bind-ro" : "--bind")}={Escape(RealPath.Of(bind.Source))}:{Escape(bind.Destination)}{(bind.IsRecursive ? "" : ":norbind")}"),
+        .. spec.Tmpfs.Select(tmpfs => $"--tmpfs={Escape(tmpfs)}"),
+    ];
 
     /// <summary>
     /// Its whole environment. SYSTEMD_SECCOMP: compiling the system call filter takes 50 ms of 60, and what it forbids takes

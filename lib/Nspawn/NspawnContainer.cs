@@ -80,6 +80,7 @@ internal sealed class NspawnContainer : PipedContainer
                 arguments.AddRange(spec.Binds.Select(bind => (Files.Status(bind.Source, followLinks: true).IsDirectory ? ContainerGuard.FolderMark : ContainerGuard.FileMark) + bind.Destination));
             }
         }
+        arguments.AddRange(spec.Binds.Select(bind => (bind.IsRecursive ? ContainerGuard.RecursiveBindMark : ContainerGuard.BindMark) + RealPath.Of(bind.Source)));
         return [.. arguments, ContainerGuard.EndOfMountPoints, nspawn, .. NspawnArguments.Of(spec, spec.Ephemeral ? ContainerGuard.Overlay : root)];
     }
 
@@ -97,8 +98,8 @@ internal sealed class NspawnContainer : PipedContainer
             Input = nothing,
             Output = nothing,
             Error = complaints,
-            // The last one keeps the place of the executable, which the guard opens.
-            Inherited = [Spec.Input ?? (isOwn ? nothing : input), Spec.Output ?? (isOwn ? nothing : output), Spec.Error ?? (isOwn ? nothing : error), reports, control, nothing, .. Spec.ForwardedDescriptors],
+            // Nothing keeps the places of the executable and of what is bound, which the guard opens.
+            Inherited = [Spec.Input ?? (isOwn ? nothing : input), Spec.Output ?? (isOwn ? nothing : output), Spec.Error ?? (isOwn ? nothing : error), reports, control, nothing, .. Spec.ForwardedDescriptors, .. Spec.Binds.Select(_ => nothing)],
         });
     }
 

@@ -33,7 +33,8 @@ public sealed class NspawnEngine : ContainerEngine
         ];
         string root = spec.Ephemeral ? ContainerGuard.Overlay : RealPath.Of(spec.Root);
         // Its name is another one each time.
-        return ContainerOutline.Of(spec, mounts, [Program, .. NspawnArguments.Of(spec, root).Where(argument => !argument.StartsWith("--machine=", StringComparison.Ordinal))]);
+        List<string> arguments = spec.Boot is null ? NspawnArguments.Of(spec, root) : NspawnArguments.OfBoot(spec, root);
+        return ContainerOutline.Of(spec, mounts, [Program, .. arguments.Where(argument => !argument.StartsWith("--machine=", StringComparison.Ordinal))]);
     }
 
     public override BootedContainer Boot(ContainerSpec spec, ContainerBoot boot)

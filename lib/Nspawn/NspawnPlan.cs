@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
 using static Layerbox.Nspawn.KernelCalls;
 using static Layerbox.Nspawn.MountCalls;
 
@@ -19,32 +21,56 @@ internal sealed class NspawnPlan
         PlanWriter writer = new();
         (_setup, _enter) = (new StepList(writer), new StepList(writer));
         Register root = Open("/"), dev = Open("/dev");
-        CloseDevices(spec, root);
-        new MaskSteps(_setup, root, dev).Add(spec with { Masks = [.. Hidden.Union(spec.Masks)], ReadOnlyPaths = [.. ReadOnly.Union(spec.ReadOnlyPaths)] });
-        _setup.Close(root);
-        _setup.Close(dev);
         Register? terminal = null;
         if (spec.Terminal is not null)
         {
             Register pts = Open("/dev/pts");
             terminal = TerminalSteps.Open(spec, writer, _setup, pts);
             _setup.Close(pts);
+            TerminalSteps.ShowAsConsole(_setup, dev, terminal.Value);
         }
+        CloseDevices(root);
+        AddMounts(spec, root);
+        new MaskSteps(_setup, root, dev).Add(spec with { Masks = [.. Hidden.Union(spec.Masks)], ReadOnlyPaths = [.. ReadOnly.Union(spec.ReadOnlyPaths)] });
+        _setup.Close(root);
+        _setup.Close(dev);
         new EnterSteps(spec, writer, _enter).Add(terminal);
-        Bytes = writer.Finish(0, _setup, _enter, new StepList(writer), PlannedCommand.Of(spec));
+        Bytes = writer.Finish(0, _setup, _enter, PlannedCommand.Of(spec));
 
         Register Open(string path) => _setup.Get(new StepLabel("open", path), openat, AT_FDCWD, writer.Text(path), PathOnly | (int)OpenFlags.Directory);
     }
 
     // nspawn leaves device nodes to the control group of devices, and with --keep-unit that is ours, which allows all.
-    private void CloseDevices(ContainerSpec spec, Register root)
+    private void CloseDevices(Register root)
     {
-        foreach (string path in (string[])["/", "/run", "/tmp", .. spec.Tmpfs, .. spec.Binds.Where(bind => !bind.MayHoldDevices).Select(bind => bind.Destination)])
+        foreach (string path in (string[])["/", "/run", "/tmp"])
         {
             StepLabel label = new("mount", path);
             Register mount = _setup.Get(label, openat2, root, _setup.Plan.Text(path), _setup.How(PathOnly, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), OpenHowSize);
             _setup.SetAttributes(label, mount, MOUNT_ATTR_NODEV, recursive: path != "/");
             _setup.Close(mount);
+        }
+    }
+
+    // From in here, where no link and no exchange of folders leads out. The guard has opened what is bound: see ContainerGuard.
+    private void AddMounts(ContainerSpec spec, Register root)
+    {
+        const int F_DUPFD_CLOEXEC = 1030, MS_PRIVATE = 1 << 18;
+        foreach (string path in spec.Tmpfs)
+            _setup.Close(_setup.Mount(path, _setup.NewFilesystem(path, "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), _setup.OpenMountPoint(root, path, isFolder: true)));
+        for (int i = 0; i < spec.Binds.Count; i++)
+        {
+            ContainerBind bind = spec.Binds[i];
+            using SafeFileHandle original = Files.Open(bind.Source, OpenFlags.PathOnly);
+            bool isFolder = Files.Status(original).IsDirectory;
+            StepLabel label = new("bind", bind.Destination);
+            int number = ContainerDescriptors.FirstForwarded + spec.ForwardedDescriptors.Count + i;
+            Register source = _setup.Get(label, fcntl, number, F_DUPFD_CLOEXEC, 0);
+            _setup.Do(label, close, number);
+            ulong attributes = (ulong)((bind.ReadOnly ? MOUNT_ATTR_RDONLY : 0) | (bind.MayHoldDevices ? 0 : MOUNT_ATTR_NODEV));
+            // Nothing that is mounted there later on the host comes in.
+            _setup.Do(label, mount_setattr, source, _setup.Plan.Text(""), AT_EMPTY_PATH | AT_RECURSIVE, _setup.Plan.Bytes(MemoryMarshal.AsBytes<ulong>([attributes, 0, MS_PRIVATE, 0])), 32);
+            _setup.Close(_setup.Mount(bind.Destination, source, _setup.OpenMountPoint(root, bind.Destination, isFolder)));
         }
     }
 

@@ -46,6 +46,7 @@ internal sealed unsafe class PlanWriter
     private readonly List<byte> _bytes = new(32 * 1024);
     private readonly List<int> _relocations = new(512);
     private readonly Dictionary<string, StepArgument> _texts = new(StringComparer.Ordinal);
+    private readonly Stack<byte> _freeRegisters = new();
     private byte _registers;
 
     public PlanWriter() => Room(sizeof(KernelPlan));
@@ -100,11 +101,19 @@ internal sealed unsafe class PlanWriter
     }
 
     /// <exception cref="ContainerException">The description asks for more than a plan can hold.</exception>
-    public Register NewRegister() =>
-        ++_registers != KernelStep.TargetRegister ? new Register(_registers) : throw new ContainerException("too many mounts for one container");
+    public Register NewRegister()
+    {
+        if (_freeRegisters.TryPop(out byte free))
+            return new Register(free);
+        return ++_registers != KernelStep.TargetRegister ? new Register(_registers)
+            : throw new ContainerException("too many binds for one container: bind a folder that holds them all");
+    }
+
+    /// <summary>Nothing that is planned from now on needs the value of this one any more.</summary>
+    public void Free(Register register) => _freeRegisters.Push(register.Number);
 
     /// <summary>The whole block; nothing can be added afterwards.</summary>
-    public byte[] Finish(ulong cloneFlags, StepList setup, StepList enter, StepList after, PlannedCommand command, UserNamespace? users = null)
+    public byte[] Finish(ulong cloneFlags, StepList setup, StepList enter, PlannedCommand command, UserNamespace? users = null)
     {
         StepArgument trees = Texts(CgroupTrees);
         KernelPlan plan = new()
@@ -116,8 +125,6 @@ internal sealed unsafe class PlanWriter
             SetupCount = setup.Steps.Count,
             Enter = (KernelStep*)Append(enter),
             EnterCount = enter.Steps.Count,
-            After = (KernelStep*)Append(after),
-            AfterCount = after.Steps.Count,
             Programs = (byte**)Texts(command.Programs).Value,
             Arguments = (byte**)Texts(command.Arguments).Value,
             ListenPid = command.ForwardedCount > 0 ? (byte*)RoomForNumber(PlannedCommand.ListenPid).Value : null,
@@ -130,7 +137,7 @@ internal sealed unsafe class PlanWriter
             GroupMapper = users?.GroupMapper is { } groupMapper ? (byte*)Text(groupMapper).Value : null,
         };
         MemoryMarshal.Write(CollectionsMarshal.AsSpan(_bytes), in plan);
-        foreach (byte** pointer in (byte**[])[(byte**)&plan.Setup, (byte**)&plan.Enter, (byte**)&plan.After, (byte**)&plan.CgroupTrees, (byte**)&plan.Programs, (byte**)&plan.Arguments, (byte**)&plan.Environment])
+        foreach (byte** pointer in (byte**[])[(byte**)&plan.Setup, (byte**)&plan.Enter, (byte**)&plan.CgroupTrees, (byte**)&plan.Programs, (byte**)&plan.Arguments, (byte**)&plan.Environment])
             _relocations.Add((int)((byte*)pointer - (byte*)&plan));
         foreach (byte** pointer in (byte**[])[&plan.ListenPid, &plan.UserMap, &plan.GroupMap, &plan.UserMapper, &plan.GroupMapper])
         {
@@ -280,28 +287,33 @@ internal sealed class StepList(PlanWriter plan)
 
     public PlanWriter Plan => plan;
 
-    private readonly Dictionary<byte, (string Type, string? Source, int Attributes, (string Key, string? Value)[] Options)> _filesystems = [];
-    private readonly List<(string Destination, byte Filesystem)> _mounts = [];
+    // By the register that they are in at the moment.
+    private readonly Dictionary<byte, KnownMount> _filesystems = [];
+    private readonly List<(string Destination, KnownMount Filesystem)> _mounts = [];
 
     /// <summary>What is mounted by the steps, in order.</summary>
-    public IReadOnlyList<PlannedMount> Mounts => [.. _mounts.Where(m => _filesystems.ContainsKey(m.Filesystem)).Select(m =>
-    {
-        (string type, string? source, int attributes, (string Key, string? Value)[] options) = _filesystems[m.Filesystem];
-        return new PlannedMount(m.Destination, type, source, [.. MountCalls.Names(attributes), .. options.Select(o => o.Value is null ? o.Key : $"{o.Key}={o.Value}")]);
-    })];
+    public IReadOnlyList<PlannedMount> Mounts => [.. _mounts.Select(m => new PlannedMount(m.Destination, m.Filesystem.Type, m.Filesystem.Source,
+        [.. MountCalls.Names(m.Filesystem.Attributes), .. m.Filesystem.Options.Select(o => o.Value is null ? o.Key : $"{o.Key}={o.Value}")]))];
 
     /// <summary>Remembers what a descriptor of a mount means, for <see cref="Mounts"/>.</summary>
     public void Know(Register filesystem, string type, string? source, int attributes, params ReadOnlySpan<(string Key, string? Value)> options) =>
-        _filesystems[filesystem.Number] = (type, source, attributes, options.ToArray());
+        _filesystems[filesystem.Number] = new KnownMount(type, source, options.ToArray()) { Attributes = attributes };
 
     /// <summary>The mount has further attributes.</summary>
     public void KnowAttributes(Register filesystem, int attributes)
     {
-        if (_filesystems.TryGetValue(filesystem.Number, out var known))
-            _filesystems[filesystem.Number] = known with { Attributes = known.Attributes | attributes };
+        if (_filesystems.TryGetValue(filesystem.Number, out KnownMount? known))
+            known.Attributes |= attributes;
     }
 
-    public void KnowMounted(string destination, Register filesystem) => _mounts.Add((destination, filesystem.Number));
+    public void KnowMounted(string destination, Register filesystem)
+    {
+        if (_filesystems.TryGetValue(filesystem.Number, out KnownMount? known))
+            _mounts.Add((destination, known));
+    }
+
+    /// <summary>The register is another's from now on.</summary>
+    public void Forget(Register filesystem) => _filesystems.Remove(filesystem.Number);
 
     public PlannedStep Do(StepLabel label, int call, params ReadOnlySpan<StepArgument> arguments) => Add(new PlannedStep(label, call, arguments));
 
@@ -324,6 +336,17 @@ internal sealed class StepList(PlanWriter plan)
     {
         Steps.Add(step);
         return step;
+    }
+
+    private sealed class KnownMount(string type, string? source, (string Key, string? Value)[] options)
+    {
+        public string Type => type;
+
+        public string? Source => source;
+
+        public (string Key, string? Value)[] Options => options;
+
+        public int Attributes { get; set; }
     }
 }
 

@@ -32,6 +32,22 @@ internal static class TerminalSteps
         return slave;
     }
 
+    /// <summary>
+    /// Where programs that speak to the machine's console find somebody. Onto a file that process 1 has just made in a filesystem of ours, before
+    /// anybody else is inside, so nothing else can be in its place (CVE-2025-52565).
+    /// </summary>
+    public static void ShowAsConsole(StepList steps, Register dev, Register terminal)
+    {
+        const string Name = "console";
+        const int FileMode = 0x1A4 /* 0644 */;
+        PlanWriter plan = steps.Plan;
+        StepLabel label = new("mount", "/dev/console");
+        steps.Do(label, mknodat, dev, plan.Text(Name), (int)FileStatus.S_IFREG | FileMode, 0);
+        Register node = steps.Get(label, open_tree, terminal, plan.Text(""), MountCalls.OPEN_TREE_CLONE | AT_EMPTY_PATH | MountCalls.CloseOnExec);
+        Register target = steps.Get(label, openat2, dev, plan.Text(Name), steps.How(MountCalls.PathOnly, MountCalls.RESOLVE_NO_SYMLINKS | MountCalls.RESOLVE_BENEATH), MountCalls.OpenHowSize);
+        steps.Close(steps.Mount(label.Path, node, target));
+    }
+
     /// <summary>The command's process, leader of a session without a terminal, takes it as its own.</summary>
     public static void Attach(ContainerSpec spec, StepList steps, Register slave)
     {

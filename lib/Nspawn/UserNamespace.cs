@@ -32,7 +32,7 @@ internal sealed record UserNamespace
     public string Advice { get; init; } = "";
 
     /// <summary>setgroups(2) is possible: not where a group could be left that forbids something.</summary>
-    public bool MaySetGroups => UserMapper is not null;
+    public required bool MaySetGroups { get; init; }
 
     /// <summary>What this process needs; null when it is root and needs none.</summary>
     public static UserNamespace? ForThisProcess() => ProcessOwner.EffectiveUid == 0 ? null : Of(ProcessOwner.EffectiveUid, ProcessOwner.EffectiveGid, "/etc");
@@ -50,8 +50,32 @@ internal sealed record UserNamespace
             ? $"add sub-ids for {name} to /etc/subuid and /etc/subgid, for instance by: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {name}"
             : "install newuidmap and newgidmap (package uidmap)";
         return users.Count > 0 && groups.Count > 0 && userMapper is not null && groupMapper is not null
-            ? new UserNamespace { Users = [new(0, uid, 1), .. users], Groups = [new(0, gid, 1), .. groups], UserMapper = userMapper, GroupMapper = groupMapper }
-            : new UserNamespace { Users = [new(0, uid, 1)], Groups = [new(0, gid, 1)], Advice = advice };
+            ? new UserNamespace { Users = [new(0, uid, 1), .. users], Groups = [new(0, gid, 1), .. groups], UserMapper = userMapper, GroupMapper = groupMapper, MaySetGroups = true }
+            : new UserNamespace { Users = [new(0, uid, 1)], Groups = [new(0, gid, 1)], MaySetGroups = false, Advice = advice };
+    }
+
+    /// <summary>The one that a process is in, as this process sees it.</summary>
+    /// <exception cref="PosixException">The process has ended.</exception>
+    internal static UserNamespace OfProcess(string id)
+    {
+        return new UserNamespace
+        {
+            Users = Map("uid_map"),
+            Groups = Map("gid_map"),
+            MaySetGroups = Encoding.ASCII.GetString(WholeFile.Read($"/proc/{id}/setgroups")).Trim() == "allow",
+            Advice = "the container has no such number",
+        };
+
+        List<IdRange> Map(string name)
+        {
+            List<IdRange> ranges = [];
+            foreach (string line in Encoding.ASCII.GetString(WholeFile.Read($"/proc/{id}/{name}")).Split('\n'))
+            {
+                if (line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var inside, var outside, var count] && Number(inside) is { } first && Number(outside) is { } to && Number(count) is { } length)
+                    ranges.Add(new IdRange(first, to, length));
+            }
+            return ranges;
+        }
     }
 
     /// <summary>What a number outside is inside; null when it is nobody there.</summary>

@@ -18,6 +18,9 @@ public static unsafe class CurrentProcess
 
     public static int Id => Environment.ProcessId;
 
+    /// <summary>The process that started this one, or after its end whoever has taken its children over; 0 when that is in no namespace of ours.</summary>
+    public static int ParentId => Libc.getppid();
+
     /// <summary>Leaves the terminal and the group of processes that its keys send signals to.</summary>
     public static void NewSession() => PosixException.Check(Libc.setsid(), "setsid");
 

@@ -17,6 +17,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Name)]
     internal static partial int getpgrp();
 
+    [LibraryImport(Name)]
+    internal static partial int getppid();
+
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int unshare(int flags);
 

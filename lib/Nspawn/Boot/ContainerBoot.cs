@@ -40,8 +40,25 @@ public sealed record ContainerBoot
     /// <summary>Who listens while the system runs.</summary>
     internal BootListener? Listener { get; init; }
 
+    /// <summary>
+    /// Whether an image has one of <see cref="Inits"/>. What is mounted into it may bring one: where something is, it is thought to.
+    /// </summary>
+    public static bool HasInit(ContainerSpec spec)
+    {
+        if (spec.Binds.Any(bind => Inits.Any(init => init.StartsWith($"{bind.Destination.TrimEnd('/')}/", StringComparison.Ordinal) || init == bind.Destination)))
+            return true;
+        using SafeFileHandle root = Directories.Open(spec.Root);
+        foreach (string init in Inits)
+        {
+            using SafeFileHandle? found = Directories.TryOpenInRoot(root, PathText.ToBytes(init), OpenFlags.PathOnly);
+            if (found is not null)
+                return true;
+        }
+        return false;
+    }
+
     /// <summary>The description of process 1, where it is started by ourselves.</summary>
-    internal ContainerSpec Describe(ContainerSpec spec, BootListener listener) => spec with
+    internal ContainerSpec Describe(ContainerSpec spec, BootListener? listener) => spec with
     {
         Boot = this with { Commands = spec, Listener = listener },
         Command = [Init ?? Inits[^1], .. AllArguments],

@@ -39,7 +39,7 @@ internal sealed class NspawnBootPlan
         _enter.Do(new StepLabel("chdir", "/"), chdir, _writer.Text("/"));
         IReadOnlyList<string> environment = [.. NspawnArguments.Environment, $"NOTIFY_SOCKET={NotifySocket}"];
         List<string> arguments = [nspawn, .. NspawnArguments.OfBoot(spec, spec.Ephemeral ? Root : root)];
-        Bytes = _writer.Finish(CLONE_CLEAR_SIGHAND | CLONE_NEWNS | CLONE_NEWPID, _setup, _enter, new StepList(_writer), new PlannedCommand([nspawn], arguments, environment, 0));
+        Bytes = _writer.Finish(CLONE_CLEAR_SIGHAND | CLONE_NEWNS | CLONE_NEWPID, _setup, _enter, new PlannedCommand([nspawn], arguments, environment, 0));
     }
 
     /// <summary>The plan as it goes to the launcher.</summary>

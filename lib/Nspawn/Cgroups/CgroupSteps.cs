@@ -4,15 +4,12 @@ using static Layerbox.Nspawn.KernelCalls;
 namespace Layerbox.Nspawn.Cgroups;
 
 /// <summary>
-/// A container's own control groups as steps: made and joined by process 1 before it does anything else, removed by the launcher. They are children of
+/// A container's own control groups as steps: made and joined by process 1 before it does anything else, removed by the launcher (see <see cref="CgroupTree"/>). They are children of
 /// our own groups, so what holds for us holds for the container.
 /// </summary>
-internal sealed class CgroupSteps(PlanWriter plan, StepList setup, StepList after)
+internal sealed class CgroupSteps(PlanWriter plan, StepList setup)
 {
-    private const int FolderMode = 0x1ED /* 0755 */, CLONE_NEWCGROUP = 0x200_0000, AT_REMOVEDIR = 0x200;
-
-    // The kernel takes the last process out of a group a moment after it has ended.
-    private const int RemovalTries = 20, RemovalPause = 10 /* ms */;
+    private const int FolderMode = 0x1ED /* 0755 */, CLONE_NEWCGROUP = 0x200_0000;
 
     /// <summary>Where the kernel counts who was killed for want of memory; null: nobody can be.</summary>
     public string? OutOfMemoryFile { get; private set; }
@@ -36,7 +33,6 @@ internal sealed class CgroupSteps(PlanWriter plan, StepList setup, StepList afte
                 Write($"{folder}/{setting.File}", $"write '{setting.Text}'", setting.Text);
             if (group.Settings.Any(setting => setting.Controller == "memory"))
                 OutOfMemoryFile = $"{folder}/{(hierarchy.Version == 1 ? "memory.oom_control" : "memory.events")}";
-            Remove(folder);
         }
         // When all are made: who has joined a group may lack the memory for another.
         foreach (string folder in Folders.Values)
@@ -54,16 +50,5 @@ internal sealed class CgroupSteps(PlanWriter plan, StepList setup, StepList afte
         Register file = setup.Get(label, openat, AT_FDCWD, plan.Text(path), (int)(OpenFlags.WriteOnly | OpenFlags.CloseOnExec));
         setup.Do(label, write, file, plan.Text(text), PathText.ToBytes(text).Length);
         setup.Close(file);
-    }
-
-    private void Remove(string folder)
-    {
-        StepLabel label = new("remove control group", folder);
-        for (int left = 2 * (RemovalTries - 1); left >= 0; left -= 2)
-        {
-            after.Do(label, unlinkat, AT_FDCWD, plan.Text(folder), AT_REMOVEDIR).SkippedWhenDone = left;
-            if (left > 0)
-                after.Do(label, poll, 0, 0, RemovalPause).SkippedWhenDone = 0;
-        }
     }
 }

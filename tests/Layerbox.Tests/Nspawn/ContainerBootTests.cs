@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 
@@ -207,6 +209,42 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
         Assert.Equal((125, "container-run: the system ended before it was up: exit status 1\n"), (early.Exit.Status, early.ErrorText));
         ProcessResult option = Tool("container-run", shared.OrSkip(), "--unit", "--", "id");
         Assert.Equal((125, "container-run: --unit: only with --boot\nTry 'container-run --help' for more information.\n"), (option.Exit.Status, option.ErrorText));
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Says_that_there_is_nothing_to_boot(string engine)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        ProcessResult result = Tool("container-run", root.Path, "--boot", "--engine", engine, "--", "id");
+        Assert.Equal((125, "", $"container-run: {root.Path}: nothing to boot: there is none of /usr/lib/systemd/systemd, /lib/systemd/systemd, /sbin/init: install systemd, or name another init with --init\n"),
+            (result.Exit.Status, result.OutputText, result.ErrorText));
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Tells_its_plan_and_runs_nothing(string engine)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        string before = root.Listing();
+        ProcessResult result = Tool("container-run", root.Path, "--boot", "--engine", engine, "--plan", "--init-argument", "systemd.unit=rescue.target", "--stop-timeout", "3s", "--rlimit", "CORE=0", "--user", "web", "--", "id", "-u");
+        Assert.Equal(("", 0), (result.ErrorText, result.Exit.Status));
+        JsonElement plan = JsonDocument.Parse(result.OutputText).RootElement;
+        JsonElement boot = plan.GetProperty("boot");
+        Assert.Equal("[\"id\",\"-u\"]", Compact(plan.GetProperty("command")));
+        Assert.Equal(33, plan.GetProperty("user").GetProperty("uid").GetInt32());
+        Assert.Contains("CAP_SYS_ADMIN", Compact(plan.GetProperty("capabilities")));
+        Assert.Contains("{\"name\":\"CORE\",\"soft\":0,\"hard\":0}", Compact(plan.GetProperty("rlimits")));
+        Assert.Equal("[\"/usr/lib/systemd/systemd\",\"/lib/systemd/systemd\",\"/sbin/init\"]", Compact(boot.GetProperty("inits")));
+        Assert.Equal("[\"systemd.mask=console-getty.service\",\"systemd.unit=rescue.target\"]", Compact(boot.GetProperty("arguments")));
+        Assert.Equal((90, "fast", 3), (boot.GetProperty("timeout_seconds").GetInt32(), boot.GetProperty("stop").GetString(), boot.GetProperty("stop_timeout_seconds").GetInt32()));
+        if (engine == "nspawn")
+            Assert.Contains("\"--boot\"", Compact(plan.GetProperty("program")));
+        Assert.Equal(before, root.Listing());
+
+        static string Compact(JsonElement element) => JsonNode.Parse(element.GetRawText())!.ToJsonString();
     }
 
     private static string Listing(string root) => Programs.Run("find", root, "-printf", "%P %y %m %s %l %T@\n");

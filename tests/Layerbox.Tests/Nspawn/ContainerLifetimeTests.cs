@@ -94,6 +94,86 @@ public abstract class ContainerLifetimeTests(ContainerEngine engine, string name
         }
     }
 
+    [Fact]
+    public void Stops_alone_and_lets_the_command_be_continued()
+    {
+        using ContainerRoot root = Root();
+        (SafeFileHandle read, SafeFileHandle write) = Pipes.Make();
+        (SafeFileHandle input, SafeFileHandle type) = Pipes.Make();
+        using (read)
+        using (type)
+        using (ChildProcess tool = ChildProcess.Start(Tool(root, "sh", "-c", "trap 'echo usr1' USR1; echo ready; kill -STOP $$; echo continued; exec 3<&0; cat <&3 & while kill -0 $! 2>/dev/null; do wait $!; done; exit 42") with { Input = input, Output = write }))
+        {
+            write.Dispose();
+            input.Dispose();
+            using StreamReader lines = new(new FdStream(read, "pipe"));
+            Assert.Equal("ready", lines.ReadLine());
+            // Stopped inside, which nobody outside hears of; the signal that continues it is passed on.
+            Patience.Until(() => StatesBelow(tool.Id).Contains('T'), "the command to stop");
+            tool.Kill(Signal.SIGCONT);
+            Assert.Equal("continued", lines.ReadLine());
+            // Twice: what happened once is not what makes it happen.
+            for (int i = 0; i < 2; i++)
+            {
+                tool.Kill(Signal.SIGSTOP);
+                Patience.Until(() => State(tool.Id) == 'T', "the tool to stop");
+                // What is inside goes on.
+                Files.Write(type, "goes on\n"u8, "pipe");
+                Assert.Equal("goes on", lines.ReadLine());
+                // A signal waits for the tool, and is passed on once.
+                tool.Kill(Signal.SIGUSR1);
+                tool.Kill(Signal.SIGCONT);
+                Assert.Equal("usr1", lines.ReadLine());
+                Files.Write(type, "and on\n"u8, "pipe");
+                Assert.Equal("and on", lines.ReadLine());
+            }
+            type.Dispose();
+            Assert.Null(lines.ReadLine());
+            Assert.Equal(42, tool.Wait().Status);
+        }
+    }
+
+    [Fact]
+    public void Goes_on_without_the_process_that_started_it_unless_it_is_to_end_with_it()
+    {
+        using ContainerRoot root = Root();
+        string tool = Published.OrSkip();
+        string[] run = ["container-run", root.Path, "--engine", name, "--pid-file", root.Outside("pid"), "--json-status", root.Outside("status")];
+        // The shell in between is killed when the command runs, which waits for the word to end.
+        string[] Start(string[] options, string script)
+        {
+            System.IO.File.WriteAllText(root.Outside("status"), "");
+            using ChildProcess parent = ChildProcess.Start(new ProgramStart("bash", ["-c", "mkfifo \"$0/go\" 2>/dev/null; \"$@\" <> \"$0/go\" & echo $! > \"$0/tool\"; wait", root.Outside(""), tool, .. run, .. options, "--", "sh", "-c", script]));
+            Patience.Until(() => System.IO.File.Exists(root.Outside("pid")), "the container");
+            parent.Kill(Signal.SIGKILL);
+            parent.Wait();
+            return [System.IO.File.ReadAllText(root.Outside("tool")).Trim(), System.IO.File.ReadAllText(root.Outside("pid")).Trim()];
+        }
+
+        string[] orphan = Start([], "read word; exit 7");
+        Assert.True(System.IO.Directory.Exists($"/proc/{orphan[0]}"));
+        System.IO.File.WriteAllText(root.Outside("go"), "go\n");
+        Patience.Until(() => System.IO.File.ReadAllText(root.Outside("status")).Contains("\"exited\",\"status\":7", StringComparison.Ordinal), "the end of the command");
+        Patience.Until(() => !System.IO.File.Exists(root.Outside("pid")), "the end of the tool");
+
+        string[] dying = Start(["--die-with-parent"], "read word; exit 7");
+        Patience.Until(() => System.IO.File.ReadAllText(root.Outside("status")).Contains("\"exited\",\"status\":137", StringComparison.Ordinal), "the end of the command");
+        Patience.Until(() => !System.IO.File.Exists(root.Outside("pid")) && !System.IO.Directory.Exists($"/proc/{dying[1]}"), "the end of the tool");
+    }
+
+    private static char State(int process) => System.IO.File.ReadAllText($"/proc/{process}/stat").Split(") ")[^1][0];
+
+    private static List<char> StatesBelow(int process)
+    {
+        List<char> states = [];
+        foreach (int child in HostProcess.Children(process))
+        {
+            states.Add(State(child));
+            states.AddRange(StatesBelow(child));
+        }
+        return states;
+    }
+
     [Theory]
     [InlineData("trap '' CHLD PIPE TERM")]
     [InlineData("umask 077")]

@@ -50,6 +50,22 @@ public abstract class ContainerLimitTests(ContainerEngine engine)
     }
 
     [Fact]
+    public void Takes_two_hundred_binds_and_masks_and_forgets_none()
+    {
+        const int Many = 200;
+        using ContainerRoot root = Root();
+        System.IO.File.WriteAllText(root.Outside("in"), "x\n");
+        ContainerSpec spec = root.Shell("cat /in/deep/*/file | grep -c x; cat /etc/group") with
+        {
+            Ephemeral = true,
+            Binds = [.. Enumerable.Range(0, Many).Select(i => new ContainerBind(root.Outside("in"), $"/in/deep/{i}/file", ReadOnly: true))],
+            Masks = [.. Enumerable.Range(0, Many).Select(i => $"/none/{i}"), "/etc/group"],
+        };
+        (ContainerResult result, string output, _) = root.Run(spec);
+        Assert.Equal((0, $"{Many}\n"), (result.Status, output));
+    }
+
+    [Fact]
     public void Binds_what_is_mounted_below_and_only_when_asked()
     {
         using ContainerRoot root = Root();

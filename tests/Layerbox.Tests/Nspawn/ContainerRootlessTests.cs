@@ -27,7 +27,7 @@ public class ContainerRootlessTests
     private const string InNamespace = """
         unshare --user sleep 1000 & holder=$!
         trap 'kill $holder' EXIT
-        while [[ $(readlink "/proc/$holder/ns/user") == $(readlink /proc/self/ns/user) ]]; do sleep 0.01; done
+        until theirs=$(readlink "/proc/$holder/ns/user") && [[ $theirs != "$(readlink /proc/self/ns/user)" ]]; do sleep 0.01; done
         echo '0 0 65536' > "/proc/$holder/uid_map"
         echo '0 0 65536' > "/proc/$holder/gid_map"
         nsenter --target "$holder" --user --setuid 0 --setgid 0 bash -euo pipefail -c "$@"
@@ -93,6 +93,45 @@ public class ContainerRootlessTests
         Assert.Matches("^[3-9]\nlo\nno mount\nread-only\nCapEff:\t00000000a00425fb\n$", output);
         // Links of devices are shown as on the host, control groups are not.
         Assert.Equal("", Succeed(Run(root, ":", root.Path, "--network", "host", "--", "ls", "/sys/fs/cgroup")));
+    }
+
+    [Theory]
+    [InlineData(":", "")]
+    [InlineData(SubIds, "web")]
+    public void Is_listed_and_entered_by_its_own_user(string prepare, string user)
+    {
+        const string Rights = "grep -E '^(CapBnd|NoNewPrivs|Seccomp|Uid|Gid|Groups):' /proc/self/status; hostname; pwd; cat /tmp/of-the-command; readlink /proc/self/ns/user; readlink /proc/self/ns/pid; readlink /proc/self/ns/mnt";
+        using ContainerRoot root = Root();
+        // Its own output tells when the command runs; then it is entered, and at last told to end.
+        string options = user.Length > 0 ? $"--user {user}" : "";
+        string script = $$"""
+            cd /; mkfifo $folder/started; chmod 666 $folder/started
+            cat > $folder/inside <<'EOF'
+            {{Rights}}
+            EOF
+            chmod 755 $folder/inside
+            cat > $folder/script <<EOF
+            set -e
+            $folder/layerbox container-run {{root.Path}} {{options}} --name mine --hostname here --workdir /usr --bind $folder/inside:/inside:ro --drop-capability CAP_CHOWN -- sh -c 'echo own > /tmp/of-the-command; sh /inside; echo end; exec sleep 1000' > $folder/started & run=\$!
+            trap 'kill -KILL \$run' EXIT
+            while IFS= read -r line; do echo "\$line"; [ "\$line" != end ] || break; done < $folder/started
+            echo =
+            $folder/layerbox container-list | grep -c '"name":"mine"'
+            $folder/layerbox container-enter mine -- sh /inside
+            $folder/layerbox container-enter mine -- sh -c 'exit 9' || echo \$?
+            $folder/layerbox container-enter mine --user root -- id -u
+            $folder/layerbox container-enter mine --user 4000 -- id -u 2>&1 || echo \$?
+            EOF
+            chmod 644 $folder/script
+            """;
+        ProcessResult result = ChildProcess.Run(new ProgramStart(
+            "unshare", ["--mount", "bash", "-euo", "pipefail", "-c", AsUser, "as", root.Outside(""), $"{prepare}; {script}", "sh", root.Outside("script")]), Array.Empty<byte>());
+        Assert.Equal("", result.ErrorText);
+        string[] parts = result.OutputText.Split("end\n=\n");
+        string numbered = user.Length > 0 ? "4000\n" : "container-enter: uid 4000 is not mapped: the container has no such number\n125\n";
+        Assert.Equal(2, parts.Length);
+        Assert.Contains("own\n", parts[0]);
+        Assert.Equal($"1\n{parts[0]}9\n0\n{numbered}", parts[1]);
     }
 
     [Fact]

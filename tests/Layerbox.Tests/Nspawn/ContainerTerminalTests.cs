@@ -25,11 +25,13 @@ public class ContainerTerminalTests
         Assert.Equal(session.Cooked, session.Mode);
     }
 
-    [Fact]
-    public void Shows_it_as_the_console_too()
+    [Theory]
+    [InlineData(Builtin)]
+    [InlineData(Nspawn)]
+    public void Shows_it_as_the_console_too(string engine)
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
-        using TerminalSession session = Shell(root, "echo hello >/dev/console; grep -c ' /dev/console ' /proc/self/mounts");
+        using TerminalSession session = Shell(root, "echo hello >/dev/console; grep -c ' /dev/console ' /proc/self/mounts", "--engine", engine);
         Assert.Equal(0, session.End());
         session.Await("hello\r\n1\r\n");
     }

@@ -28,8 +28,19 @@ public class NspawnTroubleTests
 
     [Fact]
     public void Passes_on_what_systemd_nspawn_says() =>
-        Assert.StartsWith("ROOT: systemd-nspawn: Failed to resolve ROOT//etc/group/x",
-            TroubleOf(new NspawnEngine(), root => root.Shell("exit 0") with { Binds = [new ContainerBind("/etc/hostname", "/etc/group/x", ReadOnly: true)] }));
+        Assert.StartsWith("ROOT: systemd-nspawn: Failed to read machine ID", TroubleOf(new NspawnEngine(), root =>
+        {
+            System.IO.File.WriteAllText(root / "etc/machine-id", "none\n");
+            return root.Shell("exit 0");
+        }));
+
+    [Fact]
+    public void Names_a_mount_point_that_cannot_be_made()
+    {
+        string reason = TroubleOf(new NspawnEngine(), root => root.Shell("exit 0") with { Ephemeral = true, Binds = [new ContainerBind("/etc/hostname", "/etc/group/x", ReadOnly: true)] });
+        Assert.Contains("/etc/group", reason);
+        Assert.Contains("Not a directory", reason);
+    }
 
     [Fact]
     public void Says_how_a_silent_systemd_nspawn_ended() =>
