@@ -10,6 +10,14 @@ internal static class InputFile
     /// <summary>What messages call it.</summary>
     public static string NameOf(string file) => file == StandardInput ? FdStream.StandardInput.Name : file;
 
+    /// <summary>Refuses standard input where it is named twice: the second time there would be nothing left.</summary>
+    /// <exception cref="UsageException">It is.</exception>
+    public static void CheckReadOnce(IEnumerable<string> files)
+    {
+        if (files.Count(file => file == StandardInput) > 1)
+            throw new UsageException("standard input can be read once only");
+    }
+
     /// <summary>Its bytes, read forwards.</summary>
     /// <exception cref="PosixException">It cannot be opened.</exception>
     /// <exception cref="UsageException">It is a terminal.</exception>

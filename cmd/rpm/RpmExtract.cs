@@ -45,6 +45,7 @@ internal static class RpmExtract
             throw new UsageException("say either --into DIR or --tar");
         if (request.Output is not null && !request.AsTar)
             throw new UsageException("--output goes with --tar");
+        InputFile.CheckReadOnce(request.Files);
         Stream? standardOutput = request is { AsTar: true, Output: null } ? io.BinaryOut : null;
         CancellationToken cancellation = io.Cancellation;
         using Progress progress = Progress.Start(io, progressMode);

@@ -19,6 +19,7 @@ internal static class RpmFiles
     /// <param name="each">Is given the operand and its bytes.</param>
     public static int ForEach(string tool, string[] files, Streams io, Action<string, Stream> each)
     {
+        InputFile.CheckReadOnce(files);
         int status = ExitStatus.Success;
         foreach (string file in files)
         {

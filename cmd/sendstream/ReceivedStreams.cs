@@ -26,8 +26,7 @@ internal sealed class ReceivedStreams : IDisposable
     /// <exception cref="InvalidDataException">A stream is malformed or impossible: input, offset, command and reason.</exception>
     public static ReceivedStreams Open(IReadOnlyList<string> files, Streams io, SubvolumeSet set, bool withContents, Reading reading)
     {
-        if (files.Count(file => file == InputFile.StandardInput) > 1)
-            throw new UsageException("standard input can be read once only");
+        InputFile.CheckReadOnce(files);
         ReceivedStreams streams = new(set);
         try
         {

@@ -21,8 +21,7 @@ internal sealed class RewriteInput
             throw new UsageException($"{(isJoined ? "--join" : "--repair")} reads what cannot be mapped: leave --mapped and --threads out");
         if (isJoined && (isRepaired || files is not [not InputFile.StandardInput]))
             throw new UsageException(isRepaired ? "--join and --repair: one after the other, by a pipe" : "--join needs the path of one list of parts");
-        if (files.Count(file => file == InputFile.StandardInput) > 1)
-            throw new UsageException("standard input can be read once only");
+        InputFile.CheckReadOnce(files);
         (_files, _isJoined, _isRepaired, _reading, _progressMode, _io) = (files, isJoined, isRepaired, reading, progressMode, io);
     }
 

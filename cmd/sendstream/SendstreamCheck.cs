@@ -68,8 +68,7 @@ internal static class SendstreamCheck
 
     private static int Run(string[] files, Filter filter, bool framesOnly, Reading reading, string? progressMode, Streams io)
     {
-        if (files.Count(file => file == InputFile.StandardInput) > 1)
-            throw new UsageException("standard input can be read once only");
+        InputFile.CheckReadOnce(files);
         string file = "";
         long findings = 0;
         Progress? shown = null;

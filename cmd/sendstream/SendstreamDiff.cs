@@ -46,8 +46,7 @@ internal static class SendstreamDiff
             (0, > 0, > 0) => (from, to),
             _ => throw new UsageException("two operands are wanted, or --from and --to"),
         };
-        if (from.Concat(to).Count(file => file == InputFile.StandardInput) > 1)
-            throw new UsageException("standard input can be read once only");
+        InputFile.CheckReadOnce(from.Concat(to));
         return (from, to);
     }
 

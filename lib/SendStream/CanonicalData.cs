@@ -1,4 +1,5 @@
 using Layerbox.FileTree;
+using static Layerbox.SendStream.FallocateModes;
 using A = Layerbox.SendStream.SendAttribute;
 
 namespace Layerbox.SendStream;
@@ -13,15 +14,6 @@ internal sealed class CanonicalData
     /// <summary>The unit of holes and clones: the smallest that filesystems keep.</summary>
     public const int BlockLength = 4096;
 
-    /// <summary>A command of version 1 stays below 64 KiB, as the kernel's do.</summary>
-    private const int Version1Chunk = 48 << 10;
-
-    /// <summary>The longest extent of compressed files: what comes in one command can be stored as one.</summary>
-    private const int Version2Chunk = 128 << 10;
-
-    // linux/falloc.h
-    private const uint FALLOC_FL_KEEP_SIZE = 1, FALLOC_FL_PUNCH_HOLE = 2;
-
     private readonly SendStreamWriter _writer;
     private readonly bool _canPunch;
     private readonly byte[] _chunk, _chunkBefore;
@@ -31,7 +23,7 @@ internal sealed class CanonicalData
     {
         _writer = writer;
         _canPunch = writer.Version >= SendStreamFormat.FirstVersionOf(SendCommandKind.Fallocate);
-        _chunk = new byte[writer.Version >= SendStreamFormat.FirstVersionWithOpenData ? Version2Chunk : Version1Chunk];
+        _chunk = new byte[SendStreamFormat.LongestWrite(writer.Version)];
         _chunkBefore = new byte[_chunk.Length];
     }
 

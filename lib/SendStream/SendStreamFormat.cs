@@ -44,6 +44,9 @@ public static class SendStreamFormat
     /// <summary>BTRFS_MAX_COMPRESSED and BTRFS_MAX_UNCOMPRESSED: what one compressed extent decodes to at most.</summary>
     public const int MaxEncodedExtent = 128 << 10;
 
+    /// <summary>What the kernel puts into one write of version 1, whose commands stay below 64 KiB.</summary>
+    private const int LongestVersion1Write = 48 << 10;
+
     /// <summary>One more than the highest attribute that is known.</summary>
     internal const int AttributeCount = 36;
 
@@ -97,6 +100,9 @@ public static class SendStreamFormat
 
     /// <summary>The only length that a value of this type may have, or 0 when any will do.</summary>
     public static int FixedLengthOf(SendAttribute attribute) => IsKnown(attribute) ? Lengths[(int)attribute] : 0;
+
+    /// <summary>The longest write that the kernel makes in a version; since 2 as much as one compressed extent may hold.</summary>
+    internal static int LongestWrite(uint version) => version >= FirstVersionWithOpenData ? MaxEncodedExtent : LongestVersion1Write;
 
     /// <summary>Attributes that a command must have, as bits.</summary>
     internal static ulong RequiredBy(SendCommandKind kind) => IsKnown(kind) ? s_required[(int)kind] : 0;

@@ -1,4 +1,5 @@
 using Layerbox.FileTree;
+using static Layerbox.SendStream.FallocateModes;
 using A = Layerbox.SendStream.SendAttribute;
 using Fault = Layerbox.SendStream.SendStreamFault;
 
@@ -6,9 +7,6 @@ namespace Layerbox.SendStream;
 
 internal sealed partial class StreamReceiver<TNode>
 {
-    // linux/falloc.h
-    private const uint FALLOC_FL_KEEP_SIZE = 1, FALLOC_FL_PUNCH_HOLE = 2, FALLOC_FL_ZERO_RANGE = 16;
-
     private (Guid Uuid, SubvolumeState<TNode>? State, PathLookup<TNode>? Paths) _cloneSource;
 
     private void Write(SendCommand command)

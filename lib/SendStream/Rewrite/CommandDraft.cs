@@ -5,9 +5,6 @@ namespace Layerbox.SendStream;
 /// <summary>Makes the commands that a step hands on instead of those that it took.</summary>
 internal sealed class CommandDraft
 {
-    /// <summary>The longest write of the kernel in version 1, whose commands stay below 64 KiB.</summary>
-    private const int Version1Write = 48 << 10;
-
     private readonly SendStreamWriter _writer;
     private readonly SendCommand _command = new() { AllowsUnknown = true };
 
@@ -15,10 +12,6 @@ internal sealed class CommandDraft
     public CommandDraft(uint version) => _writer = new SendStreamWriter(Stream.Null, version);
 
     public uint Version => _writer.Version;
-
-    /// <summary>The longest write that the kernel makes in a version; since 2 as much as one compressed extent may hold.</summary>
-    public static int LongestWrite(uint version) =>
-        version >= SendStreamFormat.FirstVersionWithOpenData ? SendStreamFormat.MaxEncodedExtent : Version1Write;
 
     /// <summary>Starts a command in the place of another one, whose position errors will tell.</summary>
     public SendStreamWriter Begin(SendCommandKind kind, long offset, long index)
@@ -46,7 +39,7 @@ internal sealed class CommandDraft
     {
         while (!data.IsEmpty)
         {
-            ReadOnlySpan<byte> piece = data[..Math.Min(LongestWrite(_writer.Version), data.Length)];
+            ReadOnlySpan<byte> piece = data[..Math.Min(SendStreamFormat.LongestWrite(_writer.Version), data.Length)];
             Begin(SendCommandKind.Write, origin).Bytes(A.Path, origin.Bytes(A.Path)).UInt64(A.FileOffset, offset).Bytes(A.Data, piece);
             next(End());
             offset += (ulong)piece.Length;

@@ -1,3 +1,4 @@
+using static Layerbox.SendStream.FallocateModes;
 using static Layerbox.SendStream.SendStreamFormat;
 using A = Layerbox.SendStream.SendAttribute;
 using Fault = Layerbox.SendStream.SendStreamFault;
@@ -16,9 +17,6 @@ namespace Layerbox.SendStream;
 /// <param name="notes">Told what is left out.</param>
 internal sealed class VersionStep(RewriteStep next, uint? wanted, uint least, SendStreamLimits limits, RewriteNotes notes) : DraftingStep(next)
 {
-    // linux/falloc.h
-    private const uint FALLOC_FL_KEEP_SIZE = 1, FALLOC_FL_PUNCH_HOLE = 2, FALLOC_FL_ZERO_RANGE = 16;
-
     public override void Begin(uint version) => base.Begin(wanted ?? Math.Max(version, least));
 
     public override void Take(SendCommand command)
@@ -26,7 +24,7 @@ internal sealed class VersionStep(RewriteStep next, uint? wanted, uint least, Se
         bool isOld = Version < FirstVersionWithOpenData;
         switch (command.Kind)
         {
-            case SendCommandKind.Write when isOld && command.Version >= FirstVersionWithOpenData && command.Bytes(A.Data).Length > CommandDraft.LongestWrite(Version):
+            case SendCommandKind.Write when isOld && command.Version >= FirstVersionWithOpenData && command.Bytes(A.Data).Length > LongestWrite(Version):
                 Draft.HandOn(command, command.UInt64(A.FileOffset), command.Bytes(A.Data), base.Take);
                 break;
             case SendCommandKind.Utimes when isOld && command.Has(A.Otime):
@@ -67,7 +65,7 @@ internal sealed class VersionStep(RewriteStep next, uint? wanted, uint least, Se
                     throw command.Error(Fault.RangeTooLarge, $"{StreamPaths.Show(command.Bytes(A.Path))}: {length} bytes at {offset} lie beyond the end of the largest file");
                 if (length > (ulong)limits.MaxContentSize)
                     throw command.Error(Fault.RangeTooLarge, $"{StreamPaths.Show(command.Bytes(A.Path))}: a hole of {length} bytes, which version {Version} can only write as zeros; the limit is {limits.MaxContentSize}");
-                byte[] zeros = new byte[Math.Min(length, (ulong)CommandDraft.LongestWrite(Version))];
+                byte[] zeros = new byte[Math.Min(length, (ulong)LongestWrite(Version))];
                 for (ulong part; length > 0; length -= part, offset += part)
                 {
                     part = Math.Min(length, (ulong)zeros.Length);

@@ -21,7 +21,7 @@ internal sealed class WriteJoiner(RewriteStep next) : DraftingStep(next)
 
     public override void Begin(uint version)
     {
-        int longest = CommandDraft.LongestWrite(version);
+        int longest = SendStreamFormat.LongestWrite(version);
         if (longest != _data.Length)
             _data = new byte[longest];
         base.Begin(version);

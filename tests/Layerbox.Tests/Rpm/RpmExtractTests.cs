@@ -135,6 +135,16 @@ public class RpmExtractTests
         Assert.StartsWith("rpm-extract: standard input: '/a/x': ", result.FirstErrorLine, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("rpm-show")]
+    [InlineData("rpm-verify")]
+    [InlineData("rpm-extract --tar")]
+    public void Standard_input_is_read_once_only(string tool)
+    {
+        Tools.Result result = Tools.RunWithInput(RawRpm.Package(), [.. tool.Split(' '), "-", "-"]);
+        Assert.Equal((2, "", $"{tool.Split(' ')[0]}: standard input can be read once only"), (result.Status, result.Out, result.FirstErrorLine));
+    }
+
     [Fact]
     public void A_header_is_compared_with_whatever_digest_there_is()
     {
