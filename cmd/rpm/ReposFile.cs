@@ -26,7 +26,7 @@ internal sealed class ReposFile
         byte[] bytes = WholeFile.Read(path);
         using JsonDocument document = SpecObject.Parse(bytes, path);
         SpecObject root = new(document.RootElement, path);
-        ReposFile file = new(Path.GetDirectoryName(path) is { Length: > 0 } folder ? folder : ".");
+        ReposFile file = new(Path.GetDirectoryName(path) ?? "");
         IReadOnlyList<SpecObject> objects = root.OptionalObjects("repos") ?? throw root.Error("member 'repos' is missing");
         root.Finish();
         if (objects.Count is 0 or > MaxRepos)
