@@ -23,16 +23,17 @@ internal sealed class BootSession(BootedContainer system, BootRequest boot, IRea
     {
         lock (_lock)
         {
-            // A unit is systemd's child: killing systemd-run would only leave it alone.
-            if (_unit is { } unit)
-                new Thread(() => Ask(unit.Kill(signal))) { IsBackground = true }.Start();
-            else if (_command is not null)
-                _command.Send(signal);
-            else if (signal == Signal.SIGKILL)
+            // Never one that is passed on: whoever sends it wants the end of everything.
+            if (signal == Signal.SIGKILL)
             {
                 _endedBy ??= signal;
                 system.Ask(BootStop.Kill);
             }
+            // A unit is systemd's child: killing systemd-run would only leave it alone.
+            else if (_unit is { } unit)
+                new Thread(() => Ask(unit.Kill(signal))) { IsBackground = true }.Start();
+            else if (_command is not null)
+                _command.Send(signal);
             else if (signal is Signal.SIGTERM or Signal.SIGINT or Signal.SIGHUP or Signal.SIGQUIT)
                 StopBecauseOf(signal);
         }

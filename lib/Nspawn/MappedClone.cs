@@ -27,13 +27,16 @@ internal static unsafe class MappedClone
                 Files.Write(write, [1], "pipe to process 1");
                 return id;
             }
-            catch
+            catch (Exception e)
             {
                 int status;
                 KernelCalls.Call(KernelCalls.kill, id, (int)Signal.SIGKILL);
                 while (KernelCalls.Wait(id, &status) == -(int)Errno.EINTR)
                 {
                 }
+                // Nobody reads the pipe any more: it was killed before it began.
+                if (e is PosixException)
+                    throw new ContainerException($"process 1 of the container has ended: {e.Message}");
                 throw;
             }
         }

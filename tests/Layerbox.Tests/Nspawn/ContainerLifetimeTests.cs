@@ -161,7 +161,18 @@ public abstract class ContainerLifetimeTests(ContainerEngine engine, string name
         Patience.Until(() => !System.IO.File.Exists(root.Outside("pid")) && !System.IO.Directory.Exists($"/proc/{dying[1]}"), "the end of the tool");
     }
 
-    private static char State(int process) => System.IO.File.ReadAllText($"/proc/{process}/stat").Split(") ")[^1][0];
+    // The letter of proc_pid_stat(5); X: it has ended.
+    private static char State(int process)
+    {
+        try
+        {
+            return System.IO.File.ReadAllText($"/proc/{process}/stat").Split(") ")[^1][0];
+        }
+        catch (System.IO.IOException)
+        {
+            return 'X';
+        }
+    }
 
     private static List<char> StatesBelow(int process)
     {
