@@ -21,6 +21,8 @@ internal static class RpmRepoSnapshot
         RpmRepoImport.Declare,
         RpmRepoView.Declare,
         RpmRepoFind.Declare,
+        RpmRepoStorage.DeclarePush,
+        RpmRepoStorage.DeclareFetch,
         RpmRepoGc.Declare,
         RpmRepoPin.DeclarePin,
         RpmRepoPin.DeclareUnpin,

@@ -18,7 +18,7 @@ internal static class RpmRepoSync
 
     private sealed record Arguments(
         Option<string> Config, Option<string[]> Repos, Option<string> Tag, Option<int> Connections, Option<bool> Plan, Option<bool> Quiet, Option<bool> ChangedExit, Option<bool> AllowOlder, Option<bool> AllowMissing,
-        Option<bool> RefuseMutated, Option<string> Shard, TransportOptions Transport, Option<string> Progress);
+        Option<bool> RefuseMutated, Option<string> Shard, Option<string> Storage, TransportOptions Transport, Option<string> Progress);
 
     public static RepoCommand Declare()
     {
@@ -34,12 +34,13 @@ internal static class RpmRepoSync
             new("--allow-missing") { Description = "Make a snapshot although packages could not be had; it says which. They are told, and the exit status is 0." },
             new("--refuse-mutated") { Description = "Fail when a package has other bytes than it had under the same name and version." },
             new("--shard") { Description = "Fetch this part of the packages only, and make no snapshot: for several machines, 1/3, 2/3 and 3/3. A sync with all their objects then makes it.", HelpName = "I/N" },
+            RpmRepoStorage.Option(isRequired: false),
             new TransportOptions(),
             Cmd.Progress.Option());
         Command command = new("sync", "Fetch what the repositories are now into a snapshot. What the store has is not fetched again. When anything cannot be had, all of that is told, "
             + "the exit status is 1 and there is no snapshot; what was fetched serves the next try.")
         {
-            options.Config, options.Repos, options.Tag, options.Connections, options.Plan, options.Quiet, options.ChangedExit, options.AllowOlder, options.AllowMissing, options.RefuseMutated, options.Shard, options.Progress,
+            options.Config, options.Repos, options.Tag, options.Connections, options.Plan, options.Quiet, options.ChangedExit, options.AllowOlder, options.AllowMissing, options.RefuseMutated, options.Shard, options.Storage, options.Progress,
         };
         options.Transport.AddTo(command);
         return new RepoCommand(command, (args, at, io) => Run(args, options, at, io));
@@ -55,6 +56,7 @@ internal static class RpmRepoSync
         if (tag is not null)
             SnapshotStore.CheckTag(tag);
         bool isPlan = args.GetValue(options.Plan), isQuiet = args.GetValue(options.Quiet);
+        ObjectStorage? storage = args.GetValue(options.Storage) is { } place ? RpmRepoStorage.Parse(place) : null;
         RepoShard? shard = Shard(args.GetValue(options.Shard));
         if (tag is not null && (isPlan || shard is not null))
             throw new UsageException($"--tag: {(isPlan ? "--plan" : "--shard")} makes no snapshot");
@@ -100,6 +102,9 @@ internal static class RpmRepoSync
             return ExitStatus.No;
         }
         bool isUnchanged = results.TrueForAll(result => RepoMemory.Of(store, result.Request.Name, result.Request.Universe)?.Snapshot == snapshot.Id);
+        // Who sees the snapshot here may rely on its being there, too.
+        if (storage is not null)
+            StorageTransfer.Push(store, snapshot, storage, cancellation: how.Cancellation);
         bool isNew = Commit(store, snapshot, tag, results);
         if (!isQuiet)
             SyncReport.Write(lines, snapshot, isNew, tag, results, mutations);

@@ -1,0 +1,111 @@
+using Layerbox.Posix;
+
+namespace Layerbox.RpmSnapshot;
+
+/// <summary>Is given bytes, piece by piece.</summary>
+public delegate void BytesTaker(ReadOnlySpan<byte> bytes);
+
+/// <summary>
+/// A place outside of a store that keeps bytes by name. Names are like those in a store, <c>objects/sha256/ab/HASH</c> and <c>snapshots/ID.json</c>: what is
+/// behind a name never changes, and whoever gets it compares it with the digest in the name. Nothing else is asked of it.
+/// </summary>
+public abstract class ObjectStorage
+{
+    private const string CommandPrefix = "command:";
+
+    /// <summary>What it is called in messages.</summary>
+    public abstract string Shown { get; }
+
+    /// <summary>"command:PROGRAM", or a directory.</summary>
+    /// <exception cref="FormatException">It is neither.</exception>
+    public static ObjectStorage Parse(string text) =>
+        text.Length == 0 || text == CommandPrefix ? throw new FormatException("a storage is command:PROGRAM or a directory")
+        : text.StartsWith(CommandPrefix, StringComparison.Ordinal) ? new CommandStorage(text[CommandPrefix.Length..])
+        : text.Contains("://", StringComparison.Ordinal) ? throw new FormatException($"'{text}': a storage is command:PROGRAM or a directory; docs/rpm.md shows a program for S3 and other services")
+        : new DirectoryStorage(text);
+
+    /// <summary>Keeps the bytes of a file under a name, whole or not at all.</summary>
+    /// <exception cref="IOException">It could not.</exception>
+    public abstract void Put(string name, string path);
+
+    /// <summary>Gives the bytes that have a name, piece by piece, to whoever wants them.</summary>
+    /// <returns>False when there are none.</returns>
+    /// <exception cref="IOException">It could not.</exception>
+    public abstract bool Get(string name, BytesTaker take);
+
+    /// <summary>Whether a name is there.</summary>
+    /// <exception cref="IOException">It is not known.</exception>
+    public abstract bool Has(string name);
+
+    /// <summary>All names that begin with a text, in any order.</summary>
+    /// <exception cref="IOException">They are not known.</exception>
+    public abstract IEnumerable<string> List(string prefix);
+
+    /// <summary>Takes a name away; that it is not there is no error.</summary>
+    /// <exception cref="IOException">It could not.</exception>
+    public abstract void Delete(string name);
+
+    /// <summary>Whether a text may be a name: what a storage lists comes from elsewhere.</summary>
+    protected static bool IsName(string name) =>
+        name.Length is > 0 and < 256 && name.Split('/').All(part => part.Length > 0 && part[0] != '.' && part.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_'));
+}
+
+/// <summary>A directory, perhaps on another machine's disk.</summary>
+internal sealed class DirectoryStorage(string path) : ObjectStorage
+{
+    private const uint ReadForAll = 0x124; // 0444
+
+    public override string Shown => path;
+
+    public override void Put(string name, string from)
+    {
+        string to = PathOf(name);
+        Directories.MakeAll(Path.GetDirectoryName(to)!);
+        using Microsoft.Win32.SafeHandles.SafeFileHandle source = Files.Open(from, OpenFlags.ReadOnly | OpenFlags.NoFollow);
+        using OutputFile target = OutputFile.Create(to, replace: true);
+        byte[] buffer = new byte[1 << 18];
+        while (Files.Read(source, buffer, from) is var count and > 0)
+            Files.Write(target.Handle, buffer.AsSpan(0, count), to);
+        Files.SetMode(target.Handle, ReadForAll, to);
+        target.Commit();
+    }
+
+    public override bool Get(string name, BytesTaker take)
+    {
+        string from = PathOf(name);
+        using Microsoft.Win32.SafeHandles.SafeFileHandle? source = Files.TryOpen(from, OpenFlags.ReadOnly | OpenFlags.NoFollow);
+        if (source is null)
+            return false;
+        byte[] buffer = new byte[1 << 18];
+        while (Files.Read(source, buffer, from) is var count and > 0)
+            take(buffer.AsSpan(0, count));
+        return true;
+    }
+
+    public override bool Has(string name) => Files.Exists(PathOf(name));
+
+    public override IEnumerable<string> List(string prefix) => Files.Exists(path) ? Below("").Where(name => name.StartsWith(prefix, StringComparison.Ordinal)) : [];
+
+    public override void Delete(string name)
+    {
+        if (Has(name))
+            Files.Remove(PathOf(name));
+    }
+
+    private string PathOf(string name) => Path.Join(path, name);
+
+    private IEnumerable<string> Below(string folder)
+    {
+        using Microsoft.Win32.SafeHandles.SafeFileHandle handle = Directories.Open(PathOf(folder));
+        foreach ((byte[] entry, _) in Directories.List(handle))
+        {
+            string name = folder.Length == 0 ? PathText.FromBytes(entry) : $"{folder}/{PathText.FromBytes(entry)}";
+            FileStatus status = Files.Status(PathOf(name));
+            if (status.IsDirectory && IsName(name))
+                foreach (string below in Below(name))
+                    yield return below;
+            else if (status.IsRegular && IsName(name))
+                yield return name;
+        }
+    }
+}

@@ -1,0 +1,161 @@
+using System.Text;
+using Layerbox.Posix;
+using Layerbox.Rpm;
+
+namespace Layerbox.RpmSnapshot;
+
+/// <summary>What went between a store and a storage.</summary>
+/// <param name="Moved">Objects that the other side lacked.</param>
+/// <param name="Bytes">Their bytes.</param>
+/// <param name="Present">Objects that it had.</param>
+public sealed record StorageTransfer(long Moved, long Bytes, long Present)
+{
+    /// <summary>How many programs of a storage run at the same time.</summary>
+    private const int Workers = 8;
+
+    /// <summary>Brings a snapshot into a storage: the objects that it lacks, and when all are there the snapshot.</summary>
+    /// <exception cref="IOException">The storage could not; or the snapshot is not whole here.</exception>
+    public static StorageTransfer Push(SnapshotStore store, Snapshot snapshot, ObjectStorage storage, Action<long>? progress = null, CancellationToken cancellation = default)
+    {
+        HashSet<string> there = [.. storage.List("objects/")];
+        List<string> needed = Needed(store, snapshot);
+        List<string> lacking = [.. needed.Where(digest => !there.Contains(NameOf(digest)))];
+        long bytes = 0;
+        Each(lacking, cancellation, digest =>
+        {
+            storage.Put(NameOf(digest), store.PathOf(digest));
+            progress?.Invoke(Interlocked.Add(ref bytes, store.SizeOf(digest) ?? 0));
+        });
+        if (!storage.Has(NameOfSnapshot(snapshot.Id)))
+        {
+            PutSmall(store, storage, NameOfAliases(snapshot.Id), AliasesOf(store, snapshot));
+            PutSmall(store, storage, NameOfSnapshot(snapshot.Id), snapshot.ToBytes());
+        }
+        return new StorageTransfer(lacking.Count, bytes, needed.Count - lacking.Count);
+    }
+
+    /// <summary>Brings a snapshot from a storage into a store: what is lacking is fetched and compared with its digest.</summary>
+    /// <param name="store">Opened for writing.</param>
+    /// <param name="id">The snapshot's whole id.</param>
+    /// <exception cref="IOException">The storage could not, or it lacks something.</exception>
+    /// <exception cref="InvalidDataException">What it has under a name is not what the name says.</exception>
+    public static (Snapshot Snapshot, bool IsNew, StorageTransfer Transfer) Fetch(SnapshotStore store, string id, ObjectStorage storage, Action<long>? progress = null, CancellationToken cancellation = default)
+    {
+        using MemoryStream file = new();
+        if (!storage.Get(NameOfSnapshot(id), bytes => file.Write(bytes)))
+            throw new IOException($"{storage.Shown}: it has no snapshot {id}");
+        Snapshot snapshot = Snapshot.Parse(file.ToArray());
+        if (snapshot.Id != id)
+            throw new InvalidDataException($"{storage.Shown}: {NameOfSnapshot(id)}: its bytes are not those that its name stands for");
+        long moved = 0, total = 0;
+        // First what the snapshot names itself, among it the metadata that names the packages.
+        Bring([.. snapshot.Objects.Distinct()], null);
+        Dictionary<RpmChecksum, string> aliases = Aliases(storage, id);
+        foreach (IGrouping<RpmDigestAlgorithm, PrimaryPackage> packages in snapshot.Repos.SelectMany(repo => SnapshotPackages.Read(store, repo)).GroupBy(package => package.Checksum.Algorithm).ToList())
+        {
+            RpmDigestAlgorithm algorithm = packages.Key;
+            List<string> digests = [.. packages.Select(package => algorithm == RpmDigestAlgorithm.Sha256 ? package.Checksum.Digits : store.Find(package.Checksum) ?? aliases.GetValueOrDefault(package.Checksum)).OfType<string>().Distinct()];
+            HashSet<string> holes = [.. snapshot.Repos.SelectMany(repo => repo.Missing).Select(hole => hole.Checksum)];
+            digests.RemoveAll(digest => holes.Contains(new RpmChecksum(algorithm, digest).ToString()));
+            Bring(digests, algorithm);
+            store.PutInPlace();
+            if (algorithm != RpmDigestAlgorithm.Sha256)
+                store.Aliases.Derive(store, [.. digests.Where(digest => !store.Aliases.Knows(algorithm, digest))], [algorithm]);
+        }
+        long needed = Needed(store, snapshot).Count; // and whether all are there
+        store.PutInPlace();
+        bool isNew = store.Add(snapshot);
+        return (snapshot, isNew, new StorageTransfer(moved, total, needed - moved));
+
+        void Bring(List<string> digests, RpmDigestAlgorithm? also) => Each([.. digests.Where(digest => store.SizeOf(digest) is null)], cancellation, digest =>
+        {
+            using ObjectWriter writer = store.NewObject(also);
+            if (!storage.Get(NameOf(digest), bytes =>
+            {
+                cancellation.ThrowIfCancellationRequested();
+                writer.Write(bytes);
+            }))
+                throw new IOException($"{storage.Shown}: it has no object {digest}");
+            if (writer.Finish(new RpmChecksum(RpmDigestAlgorithm.Sha256, digest)) is null)
+                throw new InvalidDataException($"{storage.Shown}: {NameOf(digest)}: its sha256 is {writer.Found?.Digits}");
+            Interlocked.Increment(ref moved);
+            progress?.Invoke(Interlocked.Add(ref total, writer.Size));
+        });
+    }
+
+    private static void PutSmall(SnapshotStore store, ObjectStorage storage, string name, byte[] bytes)
+    {
+        string temporary = Path.Join(store.Path, "tmp", "push");
+        WholeFile.Write(temporary, bytes);
+        storage.Put(name, temporary);
+        Files.Remove(temporary);
+    }
+
+    /// <summary>Which objects the packages with checksums of other types are: a store that lacks them cannot know. Lines as in the store's file "aliases".</summary>
+    private static byte[] AliasesOf(SnapshotStore store, Snapshot snapshot)
+    {
+        SortedSet<string> lines = new(StringComparer.Ordinal);
+        foreach (PrimaryPackage package in snapshot.Repos.SelectMany(repo => SnapshotPackages.Read(store, repo)))
+            if (package.Checksum.Algorithm != RpmDigestAlgorithm.Sha256 && store.Find(package.Checksum) is { } digest)
+                lines.Add($"{package.Checksum} {digest}\n");
+        return Encoding.ASCII.GetBytes(string.Concat(lines));
+    }
+
+    /// <summary>The same, as a storage has it: a hint, since what is fetched is compared with both digests.</summary>
+    private static Dictionary<RpmChecksum, string> Aliases(ObjectStorage storage, string id)
+    {
+        using MemoryStream file = new();
+        Dictionary<RpmChecksum, string> aliases = [];
+        if (!storage.Get(NameOfAliases(id), bytes => file.Write(bytes)))
+            return aliases;
+        foreach (string line in Encoding.Latin1.GetString(file.ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            int colon = line.IndexOf(':'), space = line.IndexOf(' ');
+            if (colon <= 0 || space < colon || !SnapshotStore.IsDigest(line[(space + 1)..]))
+                continue;
+            try
+            {
+                aliases[RpmChecksum.Parse(line[..colon], line[(colon + 1)..space])] = line[(space + 1)..];
+            }
+            catch (FormatException)
+            {
+            }
+        }
+        return aliases;
+    }
+
+    /// <summary>All objects of a snapshot, which are all here.</summary>
+    private static List<string> Needed(SnapshotStore store, Snapshot snapshot)
+    {
+        HashSet<string> needed = [.. snapshot.Objects];
+        foreach (SnapshotRepo repo in snapshot.Repos)
+        {
+            HashSet<string> holes = [.. repo.Missing.Select(hole => hole.Checksum)];
+            foreach (PrimaryPackage package in SnapshotPackages.Read(store, repo))
+                if (store.Find(package.Checksum, package.PackageSize) is { } digest)
+                    needed.Add(digest);
+                else if (!holes.Contains(package.Checksum.ToString()))
+                    throw new InvalidDataException($"{repo.Name}: {package.Nevra}: no object is {package.Checksum}");
+        }
+        return [.. needed.Order(StringComparer.Ordinal)];
+    }
+
+    private static void Each(List<string> digests, CancellationToken cancellation, Action<string> work)
+    {
+        try
+        {
+            Parallel.ForEach(digests, new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = cancellation }, work);
+        }
+        catch (AggregateException e)
+        {
+            // The first trouble is told; the others are mostly the same.
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
+    }
+
+    private static string NameOf(string digest) => $"objects/sha256/{digest[..2]}/{digest}";
+
+    private static string NameOfAliases(string id) => $"snapshots/{id}.aliases";
+
+    private static string NameOfSnapshot(string id) => $"snapshots/{id}.json";
+}
