@@ -133,16 +133,31 @@ internal static class RpmRepoSnapshot
         RpmJson json = new(lines);
         foreach (SnapshotRepo repo in store.Load(id).Repos)
         {
+            List<Layerbox.Rpm.PrimaryPackage> packages = SnapshotPackages.Read(store, repo);
             lines.StartLine();
             lines.Json.WriteString("record", "repo");
             lines.Json.WriteString("snapshot", id);
             lines.Json.WriteString("name", repo.Name);
+            WriteText(lines.Json, "universe", repo.Universe);
             if (repo.Revision is { } revision)
                 lines.Json.WriteString("revision", revision);
             lines.Json.WriteString("repomd", $"sha256:{repo.Repomd}");
             lines.Json.WriteNumber("packages", repo.Packages);
             lines.Json.WriteNumber("package_bytes", repo.PackageBytes);
+            WriteText(lines.Json, "signature", repo.RepomdSignature is { } signature ? $"sha256:{signature}" : null);
+            if (packages.Count(package => package.Location.Place != Layerbox.Rpm.RepoPlace.Inside) is var outside and > 0)
+                lines.Json.WriteNumber("outside", outside);
             lines.EndLine();
+            foreach (SnapshotHole hole in repo.Missing)
+            {
+                lines.StartLine();
+                lines.Json.WriteString("record", "missing");
+                lines.Json.WriteString("nevra", hole.Nevra);
+                lines.Json.WriteString("location", hole.Location);
+                lines.Json.WriteString("checksum", hole.Checksum);
+                lines.Json.WriteString("reason", hole.Reason);
+                lines.EndLine();
+            }
             foreach (SnapshotFile file in repo.Files)
             {
                 lines.StartLine();
@@ -153,7 +168,7 @@ internal static class RpmRepoSnapshot
                 lines.Json.WriteNumber("size", file.Size);
                 lines.EndLine();
             }
-            foreach (Layerbox.Rpm.PrimaryPackage package in SnapshotPackages.Read(store, repo))
+            foreach (Layerbox.Rpm.PrimaryPackage package in packages)
                 json.WritePackage(package, withRelations: false);
         }
     }

@@ -46,6 +46,8 @@ internal sealed class ServedRepo(SnapshotStore store, SnapshotRepo repo, ServerW
         (Files, Problem) = (files, problem);
         if (problem is not null)
             complain(problem);
+        else if (files!.IsRewritten)
+            complain($"{repo.Name}: it has files outside of itself: its metadata is changed to have them inside, and has no signature");
         List<Action> waiting = _waiting!;
         _waiting = null;
         waiting.ForEach(then => then());

@@ -49,6 +49,7 @@ public class SnapshotExportTests
         using StoreFixture store = new();
         using TempFolder folder = new();
         store.Sync($"file://{RepoFixture.PathOf("outside")}", "--tag", "now");
+        Assert.Equal(4, store.Lines("show", "now")[0].GetProperty("outside").GetInt32());
         Assert.True(Export(store, "now", folder / "x", "--repo", "x").GetProperty("repos")[0].GetProperty("rewritten").GetBoolean());
         string[] old = Primary(RepoFixture.PathOf("outside")), now = Primary(folder / "x");
         Assert.Equal(old.Length, now.Length);
