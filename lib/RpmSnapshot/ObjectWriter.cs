@@ -18,7 +18,7 @@ public sealed class ObjectWriter : IDisposable
     private readonly IncrementalHash _hash = RpmDigest.Start(RpmDigestAlgorithm.Sha256)!;
     private readonly IncrementalHash? _otherHash;
     private readonly Action<string, RpmChecksum?> _keep;
-    private bool _isDone;
+    private bool _isDone, _hasVersion;
 
     /// <param name="file">Empty, or begun by another writer; opened for reading and appending.</param>
     /// <param name="path">Where it is.</param>
@@ -66,22 +66,37 @@ public sealed class ObjectWriter : IDisposable
         Size = 0;
     }
 
-    /// <summary>Which version of the file this is a part of, in the server's words: for who resumes it after us. Null when nobody knows.</summary>
+    /// <summary>
+    /// Which version of the file this is a part of, in the server's words: for who resumes it after us. Null when nobody knows; then a version that has changed is noticed
+    /// by its digest.
+    /// </summary>
     internal string? Version
     {
-        get => Xattrs.Read(_file).Find(pair => pair.Name.AsSpan().SequenceEqual(s_versionKey)).Value is { } value ? Encoding.UTF8.GetString(value) : null;
+        get
+        {
+            try
+            {
+                byte[]? value = Xattrs.Read(_file).Find(pair => pair.Name.AsSpan().SequenceEqual(s_versionKey)).Value;
+                _hasVersion = value is not null;
+                return value is null ? null : Encoding.UTF8.GetString(value);
+            }
+            catch (PosixException)
+            {
+                return null; // a filesystem without attributes
+            }
+        }
         set
         {
             try
             {
-                if (value is null)
-                    Xattrs.Remove(_file, s_versionKey, _path);
-                else
+                if (value is not null)
                     Xattrs.Set(_file, s_versionKey, Encoding.UTF8.GetBytes(value), _path);
+                else if (_hasVersion)
+                    Xattrs.Remove(_file, s_versionKey, _path);
+                _hasVersion = value is not null;
             }
             catch (PosixException)
             {
-                // Without it a version that has changed is noticed by its digest.
             }
         }
     }
@@ -99,6 +114,7 @@ public sealed class ObjectWriter : IDisposable
             Restart();
             return null;
         }
+        Version = null;
         if (IsResumable)
             Files.SetMode(_file, SnapshotStore.ReadForAll, _path);
         _keep(digest, alias);

@@ -105,6 +105,30 @@ public class RepoFaultTests
         store.AssertFails($"{server.Url}/t0", $"apple-1-1.noarch: {server.Url}/t0/{Apple}: ", expected);
     }
 
+    [Theory]
+    [InlineData("gz", "gzip -c", "head -c -5", "ends")]
+    [InlineData("zst", "zstd -q -c", "head -c -5", "ends")]
+    [InlineData("xz", "xz -c", "head -c -5", "ends")]
+    [InlineData("bz2", "bzip2 -c", "head -c -5", "ends")]
+    [InlineData("gz", "gzip -c", "cat - <(echo trailing)", "")]
+    [InlineData("zst", "zstd -q -c", "cat - <(echo trailing)", "")]
+    [InlineData("xz", "xz -c", "cat - <(echo trailing)", "")]
+    public void Compressed_metadata_that_is_cut_or_goes_on_is_told(string extension, string compress, string damage, string expected)
+    {
+        using TempFolder folder = new();
+        RawRepo.Write(folder / "r", [new RawPackage("p", "a package"u8.ToArray())]);
+        string name = $"primary.xml.{extension}", path = folder / $"r/repodata/{name}";
+        Programs.Shell($"{compress} '{folder / "r/repodata/primary.xml"}' > '{path}.good' && {damage} < '{path}.good' > '{path}'");
+        // Its own checksum is right.
+        RawRepo.WritePrimary(folder / "r", File.ReadAllBytes(path), name: name);
+        using StoreFixture store = new();
+        Tools.Result result = store.AssertFails($"file://{folder.Path}/r", $"{folder.Path}/r/repodata/{name}: ", expected);
+        Assert.Equal(2, result.Err.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        RawRepo.WritePrimary(folder / "r", File.ReadAllBytes($"{path}.good"), name: name);
+        store.Sync($"file://{folder.Path}/r");
+        store.AssertClean();
+    }
+
     [Fact]
     public void Passing_failures_pass()
     {

@@ -54,6 +54,7 @@ public class TransportTests
         RepoResult result = fixture.Sync(s_plain, server.Url);
         Assert.Equal(700_000, Package(server).From);
         Assert.Equal("\"one\"", Package(server).Header("If-Range"));
+        Assert.Equal("", Programs.Shell($"getfattr -R -d -m - '{fixture.Store.Path}' 2>/dev/null"));
         // No byte came twice.
         Assert.Equal(Sizes(TransportFixture.BigRepo), result.FetchedBytes);
     }
