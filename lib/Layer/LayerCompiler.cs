@@ -192,7 +192,7 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
         RpmSource source = spec.Rpms ?? new RpmSource(spec.Name);
         if (source.StorePath is null && items.OfType<RpmsInstallItem>().FirstOrDefault(item => item.File is null) is { } homeless)
             throw homeless.Error("the layer has no 'rpm_snapshot' that says from which snapshot packages come");
-        return new RpmTransaction(source, source.Appliance is { } appliance ? Open(appliance).Path : null)
+        return new RpmTransaction(source, source.Appliance is { } appliance ? Open(appliance) : null)
         {
             Epoch = epoch,
             Install = [.. items.OfType<RpmsInstallItem>().SelectMany(item => item.Names).Distinct().Order(StringComparer.Ordinal)],

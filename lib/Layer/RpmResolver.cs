@@ -27,7 +27,7 @@ public sealed class RpmResolver(RpmSource source)
     /// <exception cref="IOException">It cannot be done, and why.</exception>
     public RpmLock Resolve(string work, CancellationToken cancel)
     {
-        RpmTransaction transaction = new(source, Appliance?.Path)
+        RpmTransaction transaction = new(source, Appliance)
         {
             Epoch = default,
             Install = [.. Install.Distinct().Order(StringComparer.Ordinal)],

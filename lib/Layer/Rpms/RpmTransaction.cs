@@ -12,20 +12,22 @@ namespace Layerbox.Layer.Rpms;
 internal sealed class RpmTransaction
 {
     private readonly DnfProgram _dnf;
+    private readonly string _identity;
     private readonly Dictionary<string, LockedRpm> _locked = new(StringComparer.Ordinal);
 
     /// <param name="source">Where packages come from.</param>
-    /// <param name="appliance">The folder of the layer that has dnf; null: this machine's.</param>
-    public RpmTransaction(RpmSource source, string? appliance)
+    /// <param name="appliance">The layer that has dnf; null: this machine's.</param>
+    public RpmTransaction(RpmSource source, BuiltLayer? appliance)
     {
         Source = source;
-        _dnf = appliance is null ? DnfProgram.Find("/", "this machine") : DnfProgram.Find(appliance, $"appliance {source.Appliance!.LayerName}");
+        _dnf = appliance is null ? DnfProgram.Find("/", "this machine") : DnfProgram.Find(appliance.Path, $"appliance {appliance.Handle.Layer}");
+        _identity = appliance?.Handle.Digest ?? _dnf.Identity();
     }
 
     public RpmSource Source { get; }
 
     /// <summary>All that a layer's packages are a function of, but the items and the parent.</summary>
-    public string Text => $"{Source.Text} dnf={Source.Appliance?.Digest ?? _dnf.Identity()}";
+    public string Text => $"{Source.Text} dnf={_identity}";
 
     /// <summary>What to install, by words that dnf knows.</summary>
     public IReadOnlyList<string> Install { get; init; } = [];
@@ -64,7 +66,7 @@ internal sealed class RpmTransaction
             foreach (LockedRpm package in file.Packages)
                 if (!_locked.TryAdd(package.Nevra, package) && _locked[package.Nevra].Digest != package.Digest)
                     throw new DnfException($"{name}: {package.Nevra} has another digest in another lock file");
-        MetadataCache cache = new(Source, Source.Appliance?.Digest ?? _dnf.Identity());
+        MetadataCache cache = new(Source, _identity);
         string folder = Path.Combine(work, "cache");
         Directories.MakeAll(folder);
         bool isWarm = cache.Load(folder);

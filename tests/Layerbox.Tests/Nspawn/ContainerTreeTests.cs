@@ -5,7 +5,32 @@ namespace Layerbox.Tests.Nspawn;
 /// <summary>What becomes of the tree that a container works in, with both engines.</summary>
 public abstract class ContainerTreeTests(ContainerEngine engine)
 {
-    public sealed class OfBuiltin() : ContainerTreeTests(new BuiltinEngine());
+    public sealed class OfBuiltin() : ContainerTreeTests(new BuiltinEngine())
+    {
+        [Fact]
+        public void A_root_within_the_container_gets_what_the_container_has()
+        {
+            using ContainerRoot root = ContainerRoot.OrSkip();
+            System.IO.Directory.CreateDirectory(root.Outside("image/proc"));
+            System.IO.File.WriteAllText(root.Outside("image/null"), "");
+            ContainerSpec spec = new(root.Path, ["sh", "-c", "read -r comm < /image/proc/self/comm; echo $comm; echo x > /image/null; cat /image/null; mkdir /image/made"])
+            {
+                Binds =
+                [
+                    new ContainerBind(root.Outside("image"), "/image", ReadOnly: false),
+                    new ContainerBind("/proc", "/image/proc", ReadOnly: true) { IsInner = true },
+                    new ContainerBind("/dev/null", "/image/null", ReadOnly: false) { IsInner = true },
+                ],
+            };
+            (ContainerResult result, string output, string errors) = root.Run(spec);
+            Assert.Equal((0, "sh\n", ""), (result.Status, output, errors));
+            Assert.Equal(["made", "null", "proc"], System.IO.Directory.EnumerateFileSystemEntries(root.Outside("image")).Select(path => System.IO.Path.GetFileName(path)).Order(StringComparer.Ordinal));
+            Assert.Empty(System.IO.Directory.EnumerateFileSystemEntries(root.Outside("image/proc")));
+            ContainerSpec missing = spec with { Binds = [new ContainerBind("/proc", "/nowhere", ReadOnly: false) { IsInner = true }] };
+            Assert.Contains("/nowhere: ", Assert.Throws<ContainerException>(() => root.Run(missing)).Message, StringComparison.Ordinal);
+            Assert.StartsWith("/image/proc: ", Assert.Throws<ContainerException>(() => new NspawnEngine().Start(spec)).Message, StringComparison.Ordinal);
+        }
+    }
 
     public sealed class OfNspawn() : ContainerTreeTests(new NspawnEngine())
     {

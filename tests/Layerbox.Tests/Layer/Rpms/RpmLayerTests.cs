@@ -99,6 +99,28 @@ public sealed class RpmLayerTests(MadeRpms made) : IClassFixture<MadeRpms>
     }
 
     [Fact]
+    public void The_dnf_of_a_layer_does_what_this_machines_does()
+    {
+        Published.OrSkip();
+        string archive = Path.Combine(made.Folder, "dnf.tar");
+        Programs.Run(Repository.PathOf("scripts", "make-rpms"), "--appliance", archive);
+        string digest = Programs.Run("sha256sum", archive).Split(' ')[0];
+        Tools.Run("layer-import", archive, "--sha256", digest, "--name", "dnf", "--output", made.Handle("dnf"), "--volume", made.Volume, "--progress", "none").AssertSucceeded();
+        const string needy = """{ "item": "rpms_install", "names": ["needy"] }""";
+        string with = LayerHandle.Parse(made.Compile("with", needy, MadeRpms.Source("one", """, "appliance": "dnf.layer" """), "--volume", made.Volume).AssertSucceeded().Bytes, "handle").Digest;
+        Assert.Equal(LayerHandle.Parse(Try("without", needy, more: "").AssertSucceeded().Bytes, "handle").Digest, with);
+        Tools.Result resolved = Tools.Run("rpm-resolve", "--store", made.Store, "--snapshot", "one", "--appliance", made.Handle("dnf"), "--volume", made.Volume, "--progress", "none", "needy");
+        Assert.Equal(Tools.Run("rpm-resolve", "--store", made.Store, "--snapshot", "one", "--progress", "none", "needy").AssertSucceeded().Out, resolved.AssertSucceeded().Out);
+        Compile_refuses_an_appliance_without_dnf();
+    }
+
+    private void Compile_refuses_an_appliance_without_dnf()
+    {
+        Tools.Result result = made.Compile("with", """{ "item": "rpms_install", "names": ["needy"] }""", MadeRpms.Source("one", """, "appliance": "without.layer" """), "--volume", made.Volume);
+        Assert.StartsWith("layer-compile: appliance without: dnf is not installed", result.FirstErrorLine, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_full_volume_is_said_to_be_full()
     {
         made.NeedBase();
