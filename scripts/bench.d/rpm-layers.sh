@@ -19,7 +19,7 @@ printf '{"name": "base", "rpm_snapshot": {"store": "store", "tag": "one"}, "feat
 printf '%%_dbpath /usr/lib/sysimage/rpm\n' >home/.rpmmacros
 # As our driver has it: no plugins, no configuration, nothing recommended, time from outside.
 bare=(env HOME="$here/home" SOURCE_DATE_EPOCH=0 dnf --config="$here/dnf.conf" --noplugins --quiet --assumeyes --releasever=1 --setopt=reposdir=/nonexistent --setopt=varsdir=/nonexistent
-  --setopt=install_weak_deps=0 --setopt=cachedir="$here/dnf-cache" --setopt=logdir="$here/dnf-log" --repofrompath="made,file://$made/one" --setopt=made.gpgcheck=0 --repo=made)
+  --setopt=install_weak_deps=0 --setopt=cachedir="$here/dnf-cache" --repofrompath="made,file://$made/one" --setopt=made.gpgcheck=0 --repo=made)
 gc="$L subvol-gc --grace 0s"
 
 measure 'base of 70 packages: `layer-compile` against `dnf --installroot`' --runs 5 --prepare "$gc; rm -rf bare; mkdir bare; sync -f ." \
@@ -32,7 +32,7 @@ measure 'the same against `dnf`, `sha256sum` of all files and `sync -f`, which a
 list() { (cd "$1" && find . -xdev ! -type d -printf '%p %y %m %U:%G %T@ %l ' \( -type f -exec sha256sum {} \; -o -printf '\n' \) ; find . -xdev -type d -printf '%p %m %U:%G %T@\n') | LC_ALL=C sort; }
 paths() { LC_ALL=C comm -3 "$1" "$2" | sed 's/^\t//' | cut -d ' ' -f 1 | sort -u | wc -l; }
 for n in 1 2; do
-  rm -rf bare dnf-log; mkdir bare
+  rm -rf bare; mkdir bare
   "${bare[@]}" --installroot="$here/bare" install "${names[@]}" >/dev/null 2>&1
   list bare >bare.$n
   "$L" layer-compile base.layer.json --no-cache --progress none --output base$n.layer >/dev/null

@@ -62,6 +62,18 @@ public sealed class RpmLockTests(MadeRpms made) : IClassFixture<MadeRpms>
     }
 
     [Fact]
+    public void A_version_policy_is_a_snapshot_like_any_other()
+    {
+        Published.OrSkip();
+        System.IO.File.WriteAllText(File("policy.json"), """{ "deny": [ { "name": "tool", "evr": "2-1" } ] }""");
+        Tools.Run("rpm-repo-snapshot", "view", "--store", made.Store, "one", "--policy", File("policy.json"), "--tag", "view").AssertSucceeded();
+        Assert.Equal(["engine-2-1.noarch", "filesystem-1-1.noarch", "tool-1-1.noarch"],
+            RpmLock.Parse(Resolve("--snapshot", "view", "tool").AssertSucceeded().Bytes, "lock").Packages.Select(package => package.Nevra));
+        Tools.Result denied = Compile("denied", """{ "item": "rpms_install", "names": ["tool-2"] }""", "view");
+        Assert.Equal($"layer-compile: {File("denied.layer.json")}: features[0]: rpms_install tool-2: no package matches 'tool-2'", denied.FirstErrorLine);
+    }
+
+    [Fact]
     public void With_keys_only_what_they_signed_is_installed()
     {
         Published.OrSkip();
