@@ -1,3 +1,4 @@
+using Layerbox.Posix;
 using Layerbox.Rpm;
 
 namespace Layerbox.RpmSnapshot;
@@ -11,7 +12,6 @@ namespace Layerbox.RpmSnapshot;
 public sealed record PackageMutation(string Nevra, string Repo, string? Universe, string From, string To)
 {
     /// <summary>Those that a snapshot would bring, compared with the last one of each repository, and of its repositories with each other.</summary>
-    /// <exception cref="InvalidDataException">An earlier snapshot is damaged.</exception>
     public static List<PackageMutation> Find(SnapshotStore store, Snapshot snapshot)
     {
         List<PackageMutation> mutations = [];
@@ -23,7 +23,7 @@ public sealed record PackageMutation(string Nevra, string Repo, string? Universe
                 continue;
             Dictionary<string, string> known = [];
             HashSet<(string, string)> told = [];
-            foreach ((string nevra, string digest) in before.SelectMany(repo => Packages(store, repo)))
+            foreach ((string nevra, string digest) in before.SelectMany(repo => PackagesIfThere(store, repo)))
             {
                 known.TryAdd(nevra, digest);
                 told.Add((nevra, digest));
@@ -34,6 +34,19 @@ public sealed record PackageMutation(string Nevra, string Repo, string? Universe
                         mutations.Add(new PackageMutation(nevra, repo.Name, repo.Universe, known[nevra], digest));
         }
         return mutations;
+    }
+
+    // An earlier snapshot that is damaged is no reason not to make a new one.
+    private static List<(string Nevra, string Digest)> PackagesIfThere(SnapshotStore store, SnapshotRepo repo)
+    {
+        try
+        {
+            return [.. Packages(store, repo)];
+        }
+        catch (Exception e) when (e is InvalidDataException or PosixException)
+        {
+            return [];
+        }
     }
 
     private static IEnumerable<(string Nevra, string Digest)> Packages(SnapshotStore store, SnapshotRepo repo) =>

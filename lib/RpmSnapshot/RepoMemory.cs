@@ -27,11 +27,20 @@ public sealed record RepoMemory(decimal? Newest, string Snapshot)
             : newest == None ? new RepoMemory(null, id) : null;
     }
 
-    /// <summary>The repository as it was in the last snapshot; null when that is not known or gone.</summary>
-    public static SnapshotRepo? LastOf(SnapshotStore store, string name, string? universe) =>
-        Of(store, name, universe) is { } memory && store.SnapshotIds().Contains(memory.Snapshot)
-            ? store.Load(memory.Snapshot).Repos.FirstOrDefault(repo => repo.Name == name && repo.Universe == universe)
-            : null;
+    /// <summary>The repository as it was in the last snapshot; null when that is not known, gone or damaged, which is verify's to tell.</summary>
+    public static SnapshotRepo? LastOf(SnapshotStore store, string name, string? universe)
+    {
+        try
+        {
+            return Of(store, name, universe) is { } memory && store.SnapshotIds().Contains(memory.Snapshot)
+                ? store.Load(memory.Snapshot).Repos.FirstOrDefault(repo => repo.Name == name && repo.Universe == universe)
+                : null;
+        }
+        catch (InvalidDataException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>Remembers this one from now on. Written only when it is another.</summary>
     public void Save(SnapshotStore store, string name, string? universe)
