@@ -66,6 +66,7 @@ public class LocationRewriterTests
     [InlineData("<metadata><!-- ", "ends amid a tag")]
     [InlineData("<!DOCTYPE metadata><metadata/>", "document type")]
     [InlineData("\u00ff\u00fe<\0", "UTF-16")]
+    [InlineData("<?xml version='1.0' encoding='iso-8859-1'?><metadata/>", "its encoding is iso-8859-1")]
     public void What_cannot_be_changed_in_place_is_refused(string document, string expected) =>
         Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => Rewrite(document, 1000)).Message, StringComparison.Ordinal);
 
