@@ -40,6 +40,14 @@ public sealed partial class SnapshotStore
         return null;
     }
 
+    /// <summary>Removes what installs from a snapshot have made of its metadata: <c>cache/dnf/ID-…</c>.</summary>
+    internal void ForgetCaches(string id)
+    {
+        if (Files.Exists(Below("cache/dnf")))
+            foreach (string name in Names(Below("cache/dnf")).Where(name => name.StartsWith($"{id}-", StringComparison.Ordinal)))
+                Directories.RemoveAll(Below($"cache/dnf/{name}"));
+    }
+
     /// <summary>Removes a snapshot. Its objects stay, and its tags: those are to go first.</summary>
     internal void Remove(string id) => Files.Remove(SnapshotPath(id));
 

@@ -95,6 +95,7 @@ public sealed class StoreCollection : IDisposable
             cancellation.ThrowIfCancellationRequested();
             foreach (string tag in snapshot.Tags)
                 _store.Untag(tag);
+            _store.ForgetCaches(snapshot.Id);
             _store.Remove(snapshot.Id);
             progress?.Invoke(++done);
         }

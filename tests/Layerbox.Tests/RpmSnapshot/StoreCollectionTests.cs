@@ -20,7 +20,10 @@ public class StoreCollectionTests
         // t1's packages are t2's, so only its metadata goes.
         long bytes = long.Parse(Programs.Shell($"cd {RepoFixture.PathOf("t1")}/repodata && cat * | wc -c"), null);
         Assert.Equal((true, RepoFixture.Metadata + 1, bytes), Sum(plan));
+        foreach (string id in ids)
+            Directory.CreateDirectory(Path.Combine(store.Path, "cache/dnf", $"{id}-0a0b0c0d"));
         Assert.Equal((false, RepoFixture.Metadata + 1, bytes), Sum(store.Lines("gc", "--grace", "0s")));
+        Assert.Equal(new[] { ids[0], ids[2] }.Order(StringComparer.Ordinal), Directory.EnumerateDirectories(Path.Combine(store.Path, "cache/dnf")).Select(path => Path.GetFileName(path)[..64]).Order(StringComparer.Ordinal));
         Assert.Equal([ids[0], ids[2]], store.Lines("list").Select(Id));
         Assert.Equal((false, 0, 0), Sum(store.Lines("gc", "--grace", "0s")));
         AssertHolds(store, "t0", "t2");
