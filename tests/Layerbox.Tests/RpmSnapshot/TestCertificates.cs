@@ -36,7 +36,7 @@ internal static class TestCertificates
 
     public static string WriteKey(string path, X509Certificate2 certificate, string? passphrase = null)
     {
-        using RSA key = certificate.GetRSAPrivateKey()!;
+        using ECDsa key = certificate.GetECDsaPrivateKey()!;
         File.WriteAllText(path, passphrase is null ? key.ExportPkcs8PrivateKeyPem()
             : key.ExportEncryptedPkcs8PrivateKeyPem(passphrase, new PbeParameters(PbeEncryptionAlgorithm.Aes128Cbc, HashAlgorithmName.SHA256, 1000)));
         return path;
@@ -44,8 +44,8 @@ internal static class TestCertificates
 
     private static X509Certificate2 Authority(string name)
     {
-        RSA key = RSA.Create(2048);
-        CertificateRequest request = new($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        CertificateRequest request = new($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, true));
         return request.CreateSelfSigned(s_now.AddDays(-100), s_now.AddDays(100));
@@ -53,8 +53,8 @@ internal static class TestCertificates
 
     private static X509Certificate2 Server(X509Certificate2? authority, DateTimeOffset end, string name)
     {
-        using RSA key = RSA.Create(2048);
-        CertificateRequest request = new($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        CertificateRequest request = new($"CN={name}", key, HashAlgorithmName.SHA256);
         SubjectAlternativeNameBuilder names = new();
         names.AddDnsName(name);
         if (name == "localhost")

@@ -73,7 +73,7 @@ internal sealed class TransportFixture : IDisposable
             x
             %install
             mkdir -p %buildroot
-            openssl enc -aes-128-ctr -nosalt -pass pass:1 -pbkdf2 < /dev/zero 2> /dev/null | head -c 1200000 > %buildroot/noise
+            head -c 1200000 /dev/urandom > %buildroot/noise
             %files
             /noise
             """);

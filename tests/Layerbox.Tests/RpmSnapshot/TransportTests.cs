@@ -11,8 +11,8 @@ public class TransportTests
     private static readonly ConnectionSettings s_plain = new();
 
     [Theory]
-    [InlineData("", "stall", "nothing came for 1 seconds")]
-    [InlineData("half", "stall", "nothing came for 1 seconds")]
+    [InlineData("", "stall", "nothing came for 3 seconds")]
+    [InlineData("half", "stall", "nothing came for 3 seconds")]
     [InlineData("half", "reset", "the server broke the connection")]
     [InlineData("half", "close", "the connection ended after ")]
     [InlineData("", "close", "the server closed the connection")]
@@ -29,7 +29,9 @@ public class TransportTests
     public void What_goes_wrong_is_told_and_the_next_run_heals(string answer, string end, string expected)
     {
         bool isBad = true;
-        using TransportFixture fixture = new() { Transport = new Transport { Patience = TimeSpan.FromSeconds(1), Retries = 1 } };
+        using TransportFixture fixture = new();
+        if (end == "stall")
+            fixture.Transport = new Transport { Patience = TimeSpan.FromSeconds(3), Retries = 0 };
         using FaultyServer server = new(request => !isBad || !request.Path.EndsWith(Apple, StringComparison.Ordinal) ? null
             : answer == "half" ? FaultyServer.Whole(FaultyServer.File(request.Path))[..^3000] : System.Text.Encoding.ASCII.GetBytes(answer))
         {
