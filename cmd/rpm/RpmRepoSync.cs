@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using Layerbox.FileTree;
 using Layerbox.Posix;
 using Layerbox.RpmSnapshot;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.IO.Compression;
 using System.Text;
-using System.Text.Json;
 
 namespace Layerbox.Tests.RpmSnapshot;
 
