@@ -143,29 +143,37 @@ public class ServerClientsTests
         store.Sync($"file://{RepoFixture.PathOf("t0")}", "--tag", "now");
         using Process process = Process.Start(new ProcessStartInfo(
             Path.Combine(AppContext.BaseDirectory, "layerbox"), ["rpm-repo-serve", "--store", store.Path, "now", "--unix", folder / "socket", "--url-file", folder / "urls", "--log"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        string line = process.StandardOutput.ReadLine()!;
-        Assert.Equal(line, File.ReadAllText(folder / "urls").TrimEnd('\n'));
-        JsonElement said = JsonDocument.Parse(line).RootElement;
-        Assert.Equal($"unix:{folder / "socket"}", said.GetProperty("address").GetString());
-        Assert.Equal("http://localhost/now/x/", said.GetProperty("repos")[0].GetProperty("url").GetString());
-        using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        socket.Connect(new UnixDomainSocketEndPoint(folder / "socket"));
-        socket.Send("GET /now/x/repodata/repomd.xml HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"u8.ToArray());
-        using StreamReader answer = new(new NetworkStream(socket));
-        Assert.StartsWith("HTTP/1.1 200 OK\r\n", answer.ReadToEnd(), StringComparison.Ordinal);
-        Assert.Equal($"{{\"status\":200,\"method\":\"GET\",\"path\":\"/now/x/repodata/repomd.xml\",\"bytes\":{new FileInfo(Path.Combine(RepoFixture.PathOf("t0"), "repodata/repomd.xml")).Length}}}", process.StandardOutput.ReadLine());
-        // While it is served it is not collected.
-        store.Run("untag", "now").AssertSucceeded();
-        store.Run("gc", "--keep-last", "0").AssertSucceeded();
-        Assert.Single(store.Lines("list"));
-        // The socket of one that still listens is not taken away from it.
-        Tools.Result second = Tools.Run("rpm-repo-serve", "--store", store.Path, said.GetProperty("repos")[0].GetProperty("id").GetString()!, "--unix", folder / "socket");
-        Assert.Equal((2, $"rpm-repo-serve: {folder / "socket"}: bind: Address already in use"), (second.Status, second.FirstErrorLine));
-        Programs.Run("kill", "-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        Assert.Equal(("", ""), (process.StandardOutput.ReadToEnd(), process.StandardError.ReadToEnd()));
-        process.WaitForExit();
-        Assert.Equal(0, process.ExitCode);
-        Assert.False(File.Exists(folder / "socket"));
+        try
+        {
+            string line = process.StandardOutput.ReadLine()!;
+            Assert.Equal(line, File.ReadAllText(folder / "urls").TrimEnd('\n'));
+            JsonElement said = JsonDocument.Parse(line).RootElement;
+            Assert.Equal($"unix:{folder / "socket"}", said.GetProperty("address").GetString());
+            Assert.Equal("http://localhost/now/x/", said.GetProperty("repos")[0].GetProperty("url").GetString());
+            using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            socket.Connect(new UnixDomainSocketEndPoint(folder / "socket"));
+            socket.Send("GET /now/x/repodata/repomd.xml HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"u8.ToArray());
+            using StreamReader answer = new(new NetworkStream(socket));
+            Assert.StartsWith("HTTP/1.1 200 OK\r\n", answer.ReadToEnd(), StringComparison.Ordinal);
+            Assert.Equal($"{{\"status\":200,\"method\":\"GET\",\"path\":\"/now/x/repodata/repomd.xml\",\"bytes\":{new FileInfo(Path.Combine(RepoFixture.PathOf("t0"), "repodata/repomd.xml")).Length}}}", process.StandardOutput.ReadLine());
+            // While it is served it is not collected.
+            store.Run("untag", "now").AssertSucceeded();
+            store.Run("gc", "--keep-last", "0").AssertSucceeded();
+            Assert.Single(store.Lines("list"));
+            // The socket of one that still listens is not taken away from it.
+            Tools.Result second = Tools.Run("rpm-repo-serve", "--store", store.Path, said.GetProperty("repos")[0].GetProperty("id").GetString()!, "--unix", folder / "socket");
+            Assert.Equal((2, $"rpm-repo-serve: {folder / "socket"}: bind: Address already in use"), (second.Status, second.FirstErrorLine));
+            Programs.Run("kill", "-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            Assert.Equal(("", ""), (process.StandardOutput.ReadToEnd(), process.StandardError.ReadToEnd()));
+            process.WaitForExit();
+            Assert.Equal(0, process.ExitCode);
+            Assert.False(File.Exists(folder / "socket"));
+        }
+        finally
+        {
+            if (!process.HasExited)
+                process.Kill();
+        }
         store.Run("gc", "--keep-last", "0").AssertSucceeded();
         Assert.Empty(store.Lines("list"));
     }
