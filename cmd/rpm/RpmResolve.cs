@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Layerbox.Btrfs;
 using Layerbox.Cmd.Layers;
 using Layerbox.Layer;
 using Layerbox.Posix;

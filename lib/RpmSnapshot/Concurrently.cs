@@ -6,7 +6,7 @@ namespace Layerbox.RpmSnapshot;
 internal static class Concurrently
 {
     /// <summary>Does the same for each; the first failure ends it, and is thrown as it is.</summary>
-    public static void ForEach<T>(IEnumerable<T> items, CancellationToken cancellation, Action<T> act)
+    public static void ForEach<T>(IEnumerable<T> items, Action<T> act, CancellationToken cancellation)
     {
         try
         {

@@ -36,7 +36,7 @@ public sealed record RepoSyncOptions
 /// Fetches what a repository is now: repomd.xml, all the files that it names, all packages that its primary.xml names, each compared with its checksum. What the
 /// store has is not fetched. A repository that changes meanwhile is begun again, if anything was missing.
 /// </summary>
-public sealed class RepoSync
+public sealed class RepoSync : IDisposable
 {
     private const int MaxRounds = 3;
     private const int MaxExtra = 64 << 20;
@@ -67,10 +67,11 @@ public sealed class RepoSync
     /// <exception cref="Posix.PosixException">The store cannot be written.</exception>
     public static RepoResult Run(SnapshotStore store, RepoRequest request, RepoSyncOptions options)
     {
-        RepoSync sync = new(store, request, options);
-        using (sync._downloads)
-            return sync.Run();
+        using RepoSync sync = new(store, request, options);
+        return sync.Run();
     }
+
+    public void Dispose() => _downloads.Dispose();
 
     private RepoResult Run()
     {

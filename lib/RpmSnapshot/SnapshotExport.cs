@@ -78,7 +78,7 @@ public sealed class SnapshotExport
         using OutputDirectory output = OutputDirectory.Create(into, replace: isThere);
         foreach (string folder in files.Keys.Select(path => Path.GetDirectoryName(path)!).Distinct())
             Directories.MakeAll(Path.Join(output.TemporaryPath, folder));
-        Concurrently.ForEach(files, _cancellation, file => Put(file.Value, Path.Join(output.TemporaryPath, file.Key)));
+        Concurrently.ForEach(files, file => Put(file.Value, Path.Join(output.TemporaryPath, file.Key)), _cancellation);
         output.Commit();
         return true;
     }
@@ -127,7 +127,7 @@ public sealed class SnapshotExport
         if (there.Count != files.Count || there.Any(found => !found.IsFile || !files.ContainsKey(found.Path)))
             return false;
         int different = 0;
-        Concurrently.ForEach(files, _cancellation, file =>
+        Concurrently.ForEach(files, file =>
         {
             if (Volatile.Read(ref different) > 0)
                 return;
@@ -135,7 +135,7 @@ public sealed class SnapshotExport
             using SafeFileHandle opened = Files.Open(path, OpenFlags.ReadOnly | OpenFlags.NoFollow);
             if (ObjectDigests.Of(opened, path, [RpmDigestAlgorithm.Sha256])[0] != DigestOf(file.Value))
                 Volatile.Write(ref different, 1);
-        });
+        }, _cancellation);
         return different == 0;
     }
 

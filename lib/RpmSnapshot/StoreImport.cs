@@ -129,13 +129,13 @@ public sealed class StoreImport
                 yield return new Item($"{shown}: {package.Nevra}", place(package), package.Checksum, package.PackageSize);
     }
 
-    private void Take(IEnumerable<Item> items) => Concurrently.ForEach(items.DistinctBy(item => item.Checksum), _cancellation, item =>
+    private void Take(IEnumerable<Item> items) => Concurrently.ForEach(items.DistinctBy(item => item.Checksum), item =>
     {
         if (_to.Adopt(item.Path, item.Checksum, item.Size, out string? wrong) is { } size)
             _progress?.Invoke(Interlocked.Add(ref _bytes, size));
         else
             _failures.Add($"{item.Name}: {item.Path}: {wrong}");
-    });
+    }, _cancellation);
 
     private ImportResult Result(List<(string, bool)> snapshots) => new(snapshots, [.. _failures.Order(StringComparer.Ordinal)], _bytes);
 }

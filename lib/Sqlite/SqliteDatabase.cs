@@ -7,7 +7,8 @@ namespace Layerbox.Sqlite;
 /// <summary>An SQLite database in a file. For one thread at a time.</summary>
 public sealed unsafe class SqliteDatabase : SafeHandle
 {
-    private SqliteDatabase() : base(0, ownsHandle: true)
+    /// <summary>One that is not open, as handles are made.</summary>
+    public SqliteDatabase() : base(0, ownsHandle: true)
     {
     }
 

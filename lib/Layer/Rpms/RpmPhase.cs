@@ -167,7 +167,7 @@ internal sealed class RpmPhase(string subvolume, CompileOptions options)
         Files.Truncate(file, 0);
     }
 
-    private static IReadOnlyList<RpmRecord> RecordsOf(DnfOutcome outcome, RpmTransaction transaction, string layer, IReadOnlyList<RpmRecord> known)
+    private static List<RpmRecord> RecordsOf(DnfOutcome outcome, RpmTransaction transaction, string layer, IReadOnlyList<RpmRecord> known)
     {
         Dictionary<string, RpmStep> came = outcome.Steps.Where(step => step.Comes).DistinctBy(step => step.Nevra).ToDictionary(step => step.Nevra, StringComparer.Ordinal);
         Dictionary<(string, string?), RpmRecord> old = known.DistinctBy(rpm => (rpm.Nevra, rpm.HeaderDigest)).ToDictionary(rpm => (rpm.Nevra, rpm.HeaderDigest));

@@ -1,10 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using Layerbox.FileTree;
-using Layerbox.Nspawn;
 using Layerbox.Posix;
 using Layerbox.Rpm;
-using Layerbox.RpmSnapshot;
 
 namespace Layerbox.Layer.Rpms;
 

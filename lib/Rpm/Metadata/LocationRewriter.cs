@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -119,7 +118,7 @@ public static class LocationRewriter
             return;
         }
         int written = 0;
-        for (int at = 0; NextAttribute(tag, ref at) is { } attribute;)
+        for (int at = 0; MarkupTag.Next(tag, ref at) is { } attribute;)
         {
             ReadOnlySpan<byte> name = tag[attribute.Name];
             if (name.SequenceEqual("xml:base"u8))
@@ -137,33 +136,9 @@ public static class LocationRewriter
         output.Write(tag[written..]);
     }
 
-    private static string? Value(ReadOnlySpan<byte> tag, ReadOnlySpan<byte> name)
-    {
-        for (int at = 0; NextAttribute(tag, ref at) is { } attribute;)
-            if (tag[attribute.Name].SequenceEqual(name))
-                return System.Net.WebUtility.HtmlDecode(Encoding.UTF8.GetString(tag[attribute.Value]).Replace('\n', ' ').Replace('\r', ' ').Replace('\t', ' '));
-        return null;
-    }
-
-    /// <summary>An attribute in a tag: where the space before it begins, and where its name and its value are, without quotes.</summary>
-    private readonly record struct MarkupAttribute(int Space, Range Name, Range Value);
-
-    private static MarkupAttribute? NextAttribute(ReadOnlySpan<byte> tag, ref int at)
-    {
-        if (at == 0)
-            at = Math.Max(tag.IndexOfAny(s_space), 0);
-        int space = at;
-        int start = tag[at..].IndexOfAnyExcept(s_space), equals = tag[at..].IndexOf((byte)'=');
-        if (at == 0 || start < 0 || equals < 0)
-            return null;
-        (start, equals) = (at + start, at + equals);
-        int open = tag[equals..].IndexOfAny((byte)'"', (byte)'\'') + equals;
-        int close = tag[(open + 1)..].IndexOf(tag[open]) + open + 1;
-        at = close + 1;
-        return new MarkupAttribute(space, start..(start + tag[start..equals].TrimEnd(" \t\r\n"u8).Length), (open + 1)..close);
-    }
-
-    private static readonly SearchValues<byte> s_space = SearchValues.Create(" \t\r\n"u8);
+    private static string? Value(ReadOnlySpan<byte> tag, ReadOnlySpan<byte> name) => MarkupTag.Find(tag, name) is { } value
+        ? System.Net.WebUtility.HtmlDecode(Encoding.UTF8.GetString(tag[value]).Replace('\n', ' ').Replace('\r', ' ').Replace('\t', ' '))
+        : null;
 
     private static string Escape(string text) => text.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal).Replace("\"", "&quot;", StringComparison.Ordinal);
 }

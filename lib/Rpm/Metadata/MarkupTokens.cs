@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace Layerbox.Rpm;
 
@@ -19,7 +20,7 @@ internal enum MarkupKind
 }
 
 /// <summary>
-/// Cuts an XML document into pieces that put together are the document again, byte for byte: for changing one attribute and nothing else. It is no
+/// Cuts an XML document into pieces that put together are the document again, byte for byte: for changing or leaving out some and nothing else. It is no
 /// judge of XML: the document was read by <see cref="MetadataXml"/> before, and is well-formed, without a DTD.
 /// </summary>
 internal sealed class MarkupTokens
@@ -30,13 +31,18 @@ internal sealed class MarkupTokens
     private byte[] _buffer = new byte[64 * 1024];
     private int _start, _end, _length;
 
-    /// <exception cref="InvalidDataException">Its characters are more than a byte each from the beginning.</exception>
+    /// <exception cref="InvalidDataException">Its characters are none that have ASCII in them.</exception>
     public MarkupTokens(Stream source)
     {
         _source = source;
         Fill();
         if (Rest is [0xFE, 0xFF, ..] or [0xFF, 0xFE, ..] or [0, ..] or [(byte)'<', 0, ..])
             throw new InvalidDataException("it is in UTF-16 or UTF-32, in which nothing can be changed in place");
+        if (Next() && Bytes.StartsWith("<?xml"u8) && MarkupTag.Find(Bytes, "encoding"u8) is { } place
+            && Encoding.Latin1.GetString(Bytes[place]).ToUpperInvariant() is var encoding
+            && encoding is not ("UTF-8" or "US-ASCII" or "ASCII") && !encoding.StartsWith("ISO-8859-", StringComparison.Ordinal))
+            throw new InvalidDataException($"its encoding is {encoding}, in which nothing can be changed in place");
+        _length = 0; // it is the first piece again
     }
 
     public MarkupKind Kind { get; private set; }
@@ -55,15 +61,7 @@ internal sealed class MarkupTokens
     }
 
     /// <summary>The name with its prefix.</summary>
-    public ReadOnlySpan<byte> FullName
-    {
-        get
-        {
-            ReadOnlySpan<byte> tag = Bytes[(Kind == MarkupKind.End ? 2 : 1)..];
-            int end = tag.IndexOfAny(" \t\r\n/>"u8);
-            return tag[..end];
-        }
-    }
+    public ReadOnlySpan<byte> FullName => MarkupTag.NameOf(Bytes[(Kind == MarkupKind.End ? 2 : 1)..]);
 
     private ReadOnlySpan<byte> Rest => _buffer.AsSpan(_start, _end - _start);
 

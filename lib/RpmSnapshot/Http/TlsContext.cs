@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Layerbox.Posix;
 using static Layerbox.RpmSnapshot.Http.OpenSsl;

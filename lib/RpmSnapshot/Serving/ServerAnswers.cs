@@ -195,7 +195,7 @@ internal sealed class ServerAnswers : IDisposable
 
     /// <summary>Sends what goes at once.</summary>
     /// <exception cref="PosixException">The connection is broken.</exception>
-    public SendProgress Send(ServerConnection connection)
+    public static SendProgress Send(ServerConnection connection)
     {
         long sent = 0;
         while (!connection.Head.IsEmpty)

@@ -280,7 +280,7 @@ internal sealed class ServerLoop : IDisposable
     {
         if (connection.State != ConnectionState.Sending)
             return;
-        if (_answers.Send(connection) is var progress && progress.IsBroken)
+        if (ServerAnswers.Send(connection) is var progress && progress.IsBroken)
         {
             Close(connection);
             return;

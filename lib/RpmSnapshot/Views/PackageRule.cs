@@ -1,3 +1,4 @@
+using System.Buffers;
 using Layerbox.Rpm;
 
 namespace Layerbox.RpmSnapshot;
@@ -24,6 +25,7 @@ internal sealed record PackageRule(string Name, EvrRule? Evr, string? Arch, stri
 /// <summary>Versions, as a dependency names them: a missing epoch is 0, a missing release is any.</summary>
 internal sealed record EvrRule(string Operator, Evr Evr)
 {
+    private static readonly SearchValues<char> s_noVersion = SearchValues.Create(" \t<>=*?");
     private static readonly string[] s_operators = ["<=", ">=", "<", ">", "="];
 
     /// <summary>Reads "5.1-2", "1:5.1", "&lt; 5.1" and the like.</summary>
@@ -33,7 +35,7 @@ internal sealed record EvrRule(string Operator, Evr Evr)
         string sign = s_operators.FirstOrDefault(sign => text.StartsWith(sign, StringComparison.Ordinal)) ?? "";
         string version = text[sign.Length..].Trim();
         Evr evr = Evr.Parse(version);
-        if (evr.Version.Length == 0 || version.AsSpan().ContainsAny(" \t<>=*?"))
+        if (evr.Version.Length == 0 || version.AsSpan().ContainsAny(s_noVersion))
             throw new FormatException($"'{text}' is no version such as 5.1-2, 1:5.1 or '< 5.1'");
         return new EvrRule(sign.Length == 0 ? "=" : sign, evr);
     }

@@ -116,7 +116,7 @@ internal sealed class FaultyServer : IDisposable
     {
         if (Certificate is null)
             return client.GetStream();
-        SslStream stream = new(client.GetStream(), false, (_, _, _, _) => true);
+        SslStream stream = new(client.GetStream(), false, (_, certificate, _, _) => !AsksForCertificate || certificate is not null);
         stream.AuthenticateAsServer(Certificate, AsksForCertificate, checkCertificateRevocation: false);
         return !AsksForCertificate || stream.RemoteCertificate is not null ? stream : throw new AuthenticationException();
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.IO.Compression;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Layerbox.Tests.RpmSnapshot;
@@ -99,8 +100,8 @@ public class HostileRepoTests
     public void Old_checksums_are_compared(string checksum, bool isGood)
     {
         using TempFolder folder = new();
-        string of = checksum.Replace("MD5", Convert.ToHexStringLower(System.Security.Cryptography.MD5.HashData(s_bytes)), StringComparison.Ordinal)
-            .Replace("SHA1", Convert.ToHexStringLower(System.Security.Cryptography.SHA1.HashData(s_bytes)), StringComparison.Ordinal);
+        string of = checksum.Replace("MD5", Convert.ToHexStringLower(CryptographicOperations.HashData(HashAlgorithmName.MD5, s_bytes)), StringComparison.Ordinal)
+            .Replace("SHA1", Convert.ToHexStringLower(CryptographicOperations.HashData(HashAlgorithmName.SHA1, s_bytes)), StringComparison.Ordinal);
         RawRepo.Write(folder / "r", [new RawPackage("p", s_bytes) { Checksum = of }]);
         if (!isGood)
         {

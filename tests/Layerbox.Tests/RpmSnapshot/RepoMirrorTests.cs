@@ -141,7 +141,7 @@ public class RepoMirrorTests
     private static string Version(string repo)
     {
         byte[] repomd = File.ReadAllBytes(Path.Combine(RepoFixture.PathOf(repo), "repodata/repomd.xml"));
-        return string.Create(CultureInfo.InvariantCulture, $"<mm0:timestamp xmlns:mm0='x'>1700000000</mm0:timestamp><size>{repomd.Length}</size><verification><hash type=\"md5\">{Convert.ToHexStringLower(MD5.HashData(repomd))}</hash>")
+        return string.Create(CultureInfo.InvariantCulture, $"<mm0:timestamp xmlns:mm0='x'>1700000000</mm0:timestamp><size>{repomd.Length}</size><verification><hash type=\"md5\">{Convert.ToHexStringLower(CryptographicOperations.HashData(HashAlgorithmName.MD5, repomd))}</hash>")
             + $"<hash type=\"sha256\">{Convert.ToHexStringLower(SHA256.HashData(repomd))}</hash><hash type=\"blake3\">what is that</hash></verification>";
     }
 

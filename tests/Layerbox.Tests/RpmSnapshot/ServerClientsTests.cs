@@ -104,7 +104,7 @@ public class ServerClientsTests
     }
 
     [Fact]
-    public void Running_transfers_end_before_the_server_does()
+    public async Task Running_transfers_end_before_the_server_does()
     {
         using BigFixture served = new();
         using Client running = served.Connect(), idle = served.Connect();
@@ -122,7 +122,7 @@ public class ServerClientsTests
         while (running.Stream.Read(buffer) is var n and > 0)
             rest += n;
         Assert.InRange(rest, BigFixture.Size - 1000 + 1, BigFixture.Size);
-        Assert.True(stopped.GetAwaiter().GetResult());
+        Assert.True(await stopped);
     }
 
     [Fact]

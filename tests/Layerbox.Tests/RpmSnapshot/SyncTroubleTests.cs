@@ -27,7 +27,7 @@ public class SyncTroubleTests
             Tools.Result result = Tools.Run(sync);
             Assert.Equal("", result.Out);
             Assert.True(result.Status == 2, $"with {free} KiB: exit status {result.Status}: {result.Err}");
-            Assert.Equal(1, result.Err.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+            Assert.Single(result.Err.Split('\n', StringSplitOptions.RemoveEmptyEntries));
             Assert.EndsWith(": No space left on device", result.FirstErrorLine, StringComparison.Ordinal);
             if (Directory.Exists(disk.Path + "/store/objects/sha256"))
             {

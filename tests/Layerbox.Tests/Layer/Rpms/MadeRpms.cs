@@ -1,4 +1,3 @@
-using Layerbox.Tests.Btrfs;
 
 namespace Layerbox.Tests.Layer.Rpms;
 
