@@ -1,5 +1,4 @@
 using Layerbox.Posix;
-using Layerbox.Rpm;
 
 namespace Layerbox.RpmSnapshot;
 

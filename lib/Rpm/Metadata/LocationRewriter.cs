@@ -31,7 +31,6 @@ public static class LocationRewriter
         {
             if (tokens.Kind == MarkupKind.End)
                 depth--;
-            CheckEncoding(tokens.Bytes);
             if (depth == LocationDepth && IsLocation(tokens))
                 WriteLocation(tokens.Bytes, output, place);
             else
@@ -54,7 +53,6 @@ public static class LocationRewriter
         {
             if (tokens.Kind == MarkupKind.End)
                 depth--;
-            CheckEncoding(tokens.Bytes);
             if (primary is not null && depth == 1 && tokens.Kind == MarkupKind.Start && tokens.Name.SequenceEqual("data"u8) && Value(tokens.Bytes, "type"u8) is { } type && Derives(type))
             {
                 bool isPrimary = type == "primary";
@@ -74,16 +72,6 @@ public static class LocationRewriter
 
     /// <summary>Whether a file of metadata says where packages are.</summary>
     public static bool Derives(string type) => type is "primary" or "primary_db" or "primary_zck";
-
-    // What is put in is UTF-8.
-    private static void CheckEncoding(ReadOnlySpan<byte> piece)
-    {
-        if (!piece.StartsWith("<?xml "u8))
-            return;
-        string encoding = Encoding.Latin1.GetString(MarkupPieces.Attribute(piece, "encoding"u8));
-        if (encoding.ToUpperInvariant() is not ("" or "UTF-8" or "US-ASCII"))
-            throw new InvalidDataException($"its encoding is {FileTree.BytesText.Escape(Encoding.UTF8.GetBytes(encoding))}, not UTF-8");
-    }
 
     private static bool IsLocation(MarkupTokens tokens) => tokens.Kind is MarkupKind.Start or MarkupKind.Empty && tokens.Name.SequenceEqual("location"u8);
 

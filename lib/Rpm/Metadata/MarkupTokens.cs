@@ -31,7 +31,7 @@ internal sealed class MarkupTokens
     private byte[] _buffer = new byte[64 * 1024];
     private int _start, _end, _length;
 
-    /// <exception cref="InvalidDataException">Its characters are none that have ASCII in them.</exception>
+    /// <exception cref="InvalidDataException">It is not in UTF-8.</exception>
     public MarkupTokens(Stream source)
     {
         _source = source;
@@ -40,8 +40,8 @@ internal sealed class MarkupTokens
             throw new InvalidDataException("it is in UTF-16 or UTF-32, in which nothing can be changed in place");
         if (Next() && Bytes.StartsWith("<?xml"u8) && MarkupTag.Find(Bytes, "encoding"u8) is { } place
             && Encoding.Latin1.GetString(Bytes[place]).ToUpperInvariant() is var encoding
-            && encoding is not ("UTF-8" or "US-ASCII" or "ASCII") && !encoding.StartsWith("ISO-8859-", StringComparison.Ordinal))
-            throw new InvalidDataException($"its encoding is {encoding}, in which nothing can be changed in place");
+            && encoding is not ("UTF-8" or "US-ASCII"))
+            throw new InvalidDataException($"its encoding is {FileTree.BytesText.Escape(Bytes[place])}, not UTF-8");
         _length = 0; // it is the first piece again
     }
 

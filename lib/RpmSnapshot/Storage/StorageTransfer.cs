@@ -21,11 +21,11 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
         List<string> needed = Needed(store, snapshot);
         List<string> lacking = [.. needed.Where(digest => !there.Contains(NameOf(digest)))];
         long bytes = 0;
-        Each(lacking, cancellation, digest =>
+        Concurrently.ForEach(lacking, Workers, digest =>
         {
             storage.Put(NameOf(digest), store.PathOf(digest));
             progress?.Invoke(Interlocked.Add(ref bytes, store.SizeOf(digest) ?? 0));
-        });
+        }, cancellation);
         if (!storage.Has(NameOfSnapshot(snapshot.Id)))
         {
             PutSmall(store, storage, NameOfAliases(snapshot.Id), AliasesOf(store, snapshot));
@@ -67,7 +67,7 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
         bool isNew = store.Add(snapshot);
         return (snapshot, isNew, new StorageTransfer(moved, total, needed - moved));
 
-        void Bring(List<string> digests, RpmDigestAlgorithm? also) => Each([.. digests.Where(digest => store.SizeOf(digest) is null)], cancellation, digest =>
+        void Bring(List<string> digests, RpmDigestAlgorithm? also) => Concurrently.ForEach(digests.Where(digest => store.SizeOf(digest) is null).ToList(), Workers, digest =>
         {
             using ObjectWriter writer = store.NewObject(also);
             if (!storage.Get(NameOf(digest), bytes =>
@@ -80,7 +80,7 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
                 throw new InvalidDataException($"{storage.Shown}: {NameOf(digest)}: its sha256 is {writer.Found?.Digits}");
             Interlocked.Increment(ref moved);
             progress?.Invoke(Interlocked.Add(ref total, writer.Size));
-        });
+        }, cancellation);
     }
 
     private static void PutSmall(SnapshotStore store, ObjectStorage storage, string name, byte[] bytes)
@@ -138,19 +138,6 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
                     throw new InvalidDataException($"{repo.Name}: {package.Nevra}: no object is {package.Checksum}");
         }
         return [.. needed.Order(StringComparer.Ordinal)];
-    }
-
-    private static void Each(List<string> digests, CancellationToken cancellation, Action<string> work)
-    {
-        try
-        {
-            Parallel.ForEach(digests, new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = cancellation }, work);
-        }
-        catch (AggregateException e)
-        {
-            // The first trouble is told; the others are mostly the same.
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
-        }
     }
 
     private static string NameOf(string digest) => $"objects/sha256/{digest[..2]}/{digest}";
