@@ -95,7 +95,11 @@ public sealed class RepoServer : IDisposable
         _loop.Stop((long)grace.TotalMilliseconds);
         _thread.Join();
         _loop.Dispose();
-        _held.ForEach(file => file.Dispose());
+        foreach (SafeFileHandle file in _held)
+        {
+            Files.Unlock(file);
+            file.Dispose();
+        }
         return _isWhole;
     }
 

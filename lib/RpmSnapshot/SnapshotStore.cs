@@ -94,7 +94,10 @@ public sealed partial class SnapshotStore : IDisposable
     public void Dispose()
     {
         Index.Dispose();
-        _lock?.Dispose();
+        if (_lock is null or { IsClosed: true })
+            return;
+        Files.Unlock(_lock);
+        _lock.Dispose();
     }
 
     /// <summary>Where an object is, or would be.</summary>
