@@ -212,6 +212,8 @@ internal static class RpmRepoSnapshot
         lines.Json.WriteNumber("objects", verification.Objects);
         lines.Json.WriteNumber("bytes", verification.Bytes);
         lines.Json.WriteNumber("snapshots", verification.Snapshots);
+        if (verification.OnDemand > 0)
+            lines.Json.WriteNumber("on_demand", verification.OnDemand);
         lines.EndLine();
         return verification.Findings.Count == 0 ? ExitStatus.Success : ExitStatus.No;
     }

@@ -31,7 +31,11 @@ internal static class RpmRepoStorage
         Argument<string> id = new("ID") { Description = "The whole id of a snapshot." };
         Option<string> storage = Option(isRequired: true), progress = Progress.Option();
         Option<string?> tag = new("--tag") { Description = "Also give the snapshot this name, which another may have had.", HelpName = "TAG" };
-        Command command = new("fetch", "Bring a snapshot from a storage into the store, which is made if need be. What the store has is not fetched; all else is compared with its digest.") { id, storage, tag, progress };
+        Option<bool> onDemand = new("--on-demand") { Description = "Leave the packages in the storage: each is brought when it is first wanted, by rpm-repo-serve, export or an install (docs/rpm.md)." };
+        Command command = new("fetch", "Bring a snapshot from a storage into the store, which is made if need be. What the store has is not fetched; all else is compared with its digest.")
+        {
+            id, storage, onDemand, tag, progress,
+        };
         return new RepoCommand(command, (args, at, io) =>
         {
             ObjectStorage from = Parse(args.GetRequiredValue(storage));
@@ -43,7 +47,7 @@ internal static class RpmRepoStorage
             CancellationToken cancellation = io.Cancellation;
             using SnapshotStore store = SnapshotStore.OpenForWriting(at.Path, at.Wait, create: true);
             using Progress shown = Progress.Start(io, args.GetValue(progress));
-            (Snapshot snapshot, bool isNew, StorageTransfer transfer) = StorageTransfer.Fetch(store, wanted, from, shown.Counter("fetching"), cancellation);
+            (Snapshot snapshot, bool isNew, StorageTransfer transfer) = StorageTransfer.Fetch(store, wanted, from, args.GetValue(onDemand) ? ObjectStorage.Absolute(args.GetRequiredValue(storage)) : null, shown.Counter("fetching"), cancellation);
             if (args.GetValue(tag) is { } given)
                 store.Tag(given, snapshot.Id);
             Tell(snapshot.Id, isNew, transfer, io);
@@ -83,6 +87,8 @@ internal static class RpmRepoStorage
         lines.Json.WriteNumber("moved", transfer.Moved);
         lines.Json.WriteNumber("bytes", transfer.Bytes);
         lines.Json.WriteNumber("present", transfer.Present);
+        if (transfer.OnDemand is { } left)
+            lines.Json.WriteNumber("on_demand", left);
         lines.EndLine();
         lines.Flush();
     }

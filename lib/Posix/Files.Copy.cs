@@ -102,7 +102,7 @@ public static unsafe partial class Files
     }
 
     /// <summary>syncfs: brings all of a filesystem to the disk.</summary>
-    public static void SyncFilesystem(SafeFileHandle file) => PosixException.Check(Libc.syncfs(file), "syncfs");
+    public static void SyncFilesystem(SafeFileHandle file, string? path = null) => PosixException.Check(Libc.syncfs(file), "syncfs", path);
 
     /// <summary>Whether a file lies on btrfs (statfs).</summary>
     public static bool IsOnBtrfs(SafeFileHandle file)

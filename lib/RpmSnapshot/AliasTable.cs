@@ -27,21 +27,33 @@ public sealed class AliasTable
         AliasTable table = new();
         if (!Files.Exists(path))
             return table;
-        foreach (string line in Encoding.Latin1.GetString(WholeFile.Read(path)).Split('\n'))
-        {
-            int colon = line.IndexOf(':'), space = line.IndexOf(' ');
-            if (colon <= 0 || space < colon || !SnapshotStore.IsDigest(line[(space + 1)..]))
-                continue;
-            try
-            {
-                table.Put(RpmChecksum.Parse(line[..colon], line[(colon + 1)..space]), line[(space + 1)..]);
-            }
-            catch (FormatException)
-            {
-            }
-        }
+        foreach ((RpmChecksum checksum, string digest) in Lines(Encoding.Latin1.GetString(WholeFile.Read(path))))
+            table.Put(checksum, digest);
         table._isChanged = false;
         return table;
+    }
+
+    /// <summary>What lines "sha512:DIGITS OBJECT" say; others say nothing.</summary>
+    internal static IEnumerable<(RpmChecksum Checksum, string Digest)> Lines(string text)
+    {
+        foreach (string line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            int colon = line.IndexOf(':'), space = line.IndexOf(' ');
+            if (colon > 0 && space > colon && SnapshotStore.IsDigest(line[(space + 1)..]) && Parse(line[..colon], line[(colon + 1)..space]) is { } checksum)
+                yield return (checksum, line[(space + 1)..]);
+        }
+    }
+
+    private static RpmChecksum? Parse(string type, string digits)
+    {
+        try
+        {
+            return RpmChecksum.Parse(type, digits);
+        }
+        catch (FormatException)
+        {
+            return null;
+        }
     }
 
     public int Count => _objects.Count;

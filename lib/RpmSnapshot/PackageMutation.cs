@@ -49,5 +49,5 @@ public sealed record PackageMutation(string Nevra, string Repo, string? Universe
     }
 
     private static IEnumerable<(string Nevra, string Digest)> Packages(SnapshotStore store, SnapshotRepo repo) =>
-        SnapshotPackages.Read(store, repo).Select(package => (package.Nevra.ToString(), store.Find(package.Checksum) is { } digest ? $"sha256:{digest}" : package.Checksum.ToString()));
+        SnapshotPackages.Read(store, repo).Select(package => (package.Nevra.ToString(), store.Locate(package.Checksum, null) is { } digest ? $"sha256:{digest}" : package.Checksum.ToString()));
 }

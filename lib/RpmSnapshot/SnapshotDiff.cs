@@ -107,7 +107,7 @@ public static class SnapshotDiff
             if (!versions.TryGetValue(package.Nevra.Evr, out SortedSet<string>? bytes))
                 versions[package.Nevra.Evr] = bytes = new SortedSet<string>(StringComparer.Ordinal);
             // By object where it is known, so that another type of checksum is no other package.
-            bytes.Add(store.Find(package.Checksum) is { } digest ? $"sha256:{digest}" : package.Checksum.ToString());
+            bytes.Add(store.Locate(package.Checksum, null) is { } digest ? $"sha256:{digest}" : package.Checksum.ToString());
         }
         return packages;
     }

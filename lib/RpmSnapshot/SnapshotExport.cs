@@ -86,7 +86,7 @@ public sealed class SnapshotExport
     private void Put(RepoFile file, string path)
     {
         string digest = DigestOf(file);
-        string? from = file.Made is null ? _store.PathOf(digest) : null;
+        string? from = file.Made is null ? _store.Bring(digest) : null;
         if (from is null || !_hardLinks || !TryLink(from, path))
             Copy(file, from, path);
         using SafeFileHandle written = Files.Open(path, OpenFlags.ReadOnly | OpenFlags.NoFollow);
@@ -120,7 +120,7 @@ public sealed class SnapshotExport
 
     private string DigestOf(RepoFile file) =>
         file.Checksum.Algorithm == RpmDigestAlgorithm.Sha256 ? file.Checksum.Digits
-        : _store.Find(file.Checksum, file.Size) ?? throw new InvalidDataException($"{file.Path}: no object is {file.Checksum} as far as is known: 'rebuild' finds out");
+        : _store.Have(file.Checksum, file.Size) ?? throw new InvalidDataException($"{file.Path}: no object is {file.Checksum} as far as is known: 'rebuild' finds out");
 
     private bool IsSame(SortedDictionary<string, RepoFile> files, string into, List<(string Path, bool IsFile)> there)
     {

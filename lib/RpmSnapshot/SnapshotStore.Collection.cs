@@ -49,7 +49,11 @@ public sealed partial class SnapshotStore
     }
 
     /// <summary>Removes a snapshot. Its objects stay, and its tags: those are to go first.</summary>
-    internal void Remove(string id) => Files.Remove(SnapshotPath(id));
+    internal void Remove(string id)
+    {
+        Files.Remove(SnapshotPath(id));
+        OnDemand.Forget(id);
+    }
 
     /// <summary>What was done to tags and snapshots is on the disk when this returns.</summary>
     internal void SyncNames()

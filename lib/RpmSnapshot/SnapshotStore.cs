@@ -12,6 +12,7 @@ namespace Layerbox.RpmSnapshot;
 /// snapshots/ID.json        what was there at one time; ID is the digest of these bytes
 /// refs/tags/NAME           a name of a snapshot
 /// refs/pins/ID             a snapshot that is to be kept, and why
+/// on-demand/ID             where the packages of a snapshot are that is not wholly here
 /// aliases                  objects by their other digests; can be made anew
 /// versions                 what servers call the files that we have; may be lost
 /// index.sqlite             what the metadata says of packages; can be made anew
@@ -40,6 +41,7 @@ public sealed partial class SnapshotStore : IDisposable
         Aliases = AliasTable.Read(Below("aliases"));
         Versions = VersionTable.Read(Below("versions"));
         Index = new StoreIndex(Below("index.sqlite"), isWritable: held is not null);
+        OnDemand = new ObjectsOnDemand(this);
     }
 
     public string Path { get; }
@@ -52,6 +54,9 @@ public sealed partial class SnapshotStore : IDisposable
 
     /// <summary>What primary.xml files list.</summary>
     internal StoreIndex Index { get; }
+
+    /// <summary>What is not here, and can be had.</summary>
+    internal ObjectsOnDemand OnDemand { get; }
 
     /// <summary>Opens a store for reading, which nobody needs to wait for.</summary>
     /// <exception cref="PosixException">There is none.</exception>
@@ -118,12 +123,42 @@ public sealed partial class SnapshotStore : IDisposable
         return digest is not null && SizeOf(digest) is { } found && (size is null || found == size) ? digest : null;
     }
 
-    /// <exception cref="PosixException">It is not there.</exception>
+    /// <summary>The object that has a checksum, here or where it can be had from; null when there is none.</summary>
+    /// <param name="checksum">Of any algorithm.</param>
+    /// <param name="size">Bytes it must have, where that is known.</param>
+    internal string? Locate(RpmChecksum checksum, long? size) => Find(checksum, size) ?? OnDemand.Find(checksum);
+
+    /// <summary>The object that has a checksum, which is here when this returns; null when there is none.</summary>
+    /// <exception cref="IOException">It could not be brought.</exception>
+    /// <exception cref="InvalidDataException">What came is something else.</exception>
+    internal string? Have(RpmChecksum checksum, long? size)
+    {
+        if (Locate(checksum, size) is not { } digest)
+            return null;
+        Bring(digest);
+        return Locate(checksum, size);
+    }
+
+    /// <summary>Opens an object that is here; null when it is not, or is still to be proven, for which <see cref="Bring"/> is.</summary>
+    internal SafeFileHandle? TryOpen(string digest) =>
+        OnDemand.IsUnproven(digest) ? null
+        : Files.TryOpen(PathOf(digest), OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking) ?? Files.TryOpen(StagedPath(digest), OpenFlags.ReadOnly | OpenFlags.NoFollow);
+
+    /// <summary>Where an object is. It is brought there if it is not and can be had.</summary>
+    /// <exception cref="IOException">It could not be brought.</exception>
+    /// <exception cref="InvalidDataException">What came is something else.</exception>
+    internal string Bring(string digest)
+    {
+        if (SizeOf(digest) is null || OnDemand.IsUnproven(digest))
+            OnDemand.Bring(digest);
+        return PathOf(digest);
+    }
+
+    /// <exception cref="IOException">It is not there, or could not be brought.</exception>
     public Stream OpenObject(string digest)
     {
-        string path = PathOf(digest);
-        SafeFileHandle file = Files.TryOpen(path, OpenFlags.ReadOnly | OpenFlags.NoFollow) ?? Files.Open(StagedPath(digest), OpenFlags.ReadOnly | OpenFlags.NoFollow);
-        return new FdStream(file, path);
+        string path = Bring(digest);
+        return new FdStream(TryOpen(digest) ?? throw new PosixException("open", Errno.ENOENT, path), path);
     }
 
     /// <summary>The digests of all objects, sorted.</summary>
@@ -193,12 +228,12 @@ public sealed partial class SnapshotStore : IDisposable
         {
             using SafeFileHandle folder = Directories.Open(tmp);
             // Before they have their names: an object is never there without its bytes, not after a power cut either.
-            Files.SyncFilesystem(folder);
+            Files.SyncFilesystem(folder, tmp);
             foreach (string prefix in staged.Select(name => name[..2]).Distinct())
                 Directories.MakeAll(Below($"objects/sha256/{prefix}"));
             foreach (string name in staged)
                 Files.Rename(StagedPath(name), PathOf(name), replace: true);
-            Files.SyncFilesystem(folder);
+            Files.SyncFilesystem(folder, tmp);
         }
         Aliases.Save(Below("aliases"));
         Versions.Save(Below("versions"), digest => SizeOf(digest) is not null);
@@ -329,7 +364,7 @@ public sealed partial class SnapshotStore : IDisposable
         name.EndsWith(PartSuffix, StringComparison.Ordinal) && name.Contains('-', StringComparison.Ordinal) && Files.Status(path) is { IsRegular: true } status
         && DateTimeOffset.UtcNow - DateTimeOffset.FromUnixTimeSeconds(status.ModificationSeconds) < s_partsStay;
 
-    private static List<string> Names(string folder)
+    internal static List<string> Names(string folder)
     {
         using SafeFileHandle handle = Directories.Open(folder);
         return [.. Directories.List(handle).Select(entry => PathText.FromBytes(entry.Name)).Order(StringComparer.Ordinal)];

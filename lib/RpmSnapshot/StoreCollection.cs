@@ -199,7 +199,7 @@ public sealed class StoreCollection : IDisposable
                 foreach (PrimaryPackage package in SnapshotPackages.Parse(_store, repo))
                     if (package.Checksum.Algorithm == RpmDigestAlgorithm.Sha256)
                         needed.Add(package.Checksum.Digits);
-                    else if (_store.Aliases.Find(package.Checksum) is { } digest)
+                    else if ((_store.Aliases.Find(package.Checksum) ?? _store.OnDemand.Find(package.Checksum)) is { } digest)
                         needed.Add(digest);
                     else if (!repo.Missing.Any(hole => hole.Checksum == package.Checksum.ToString()))
                         throw new InvalidDataException($"{package.Nevra}: which object is {package.Checksum} is not known: 'rebuild' finds out");

@@ -71,7 +71,7 @@ public sealed class StoreImport
             Take(snapshot.Objects.Distinct().Select(digest => new Item($"snapshot {id}", from.PathOf(digest), new RpmChecksum(RpmDigestAlgorithm.Sha256, digest), null)));
             if (_failures.Count == before)
                 foreach (SnapshotRepo repo in snapshot.Repos)
-                    Take(Packages(repo, package => from.PathOf(from.Find(package.Checksum) ?? package.Checksum.Digits), $"snapshot {id}: {repo.Name}"));
+                    Take(Packages(repo, package => from.Bring(from.Locate(package.Checksum, null) ?? package.Checksum.Digits), $"snapshot {id}: {repo.Name}"));
             return snapshot;
         }
         catch (InvalidDataException e)

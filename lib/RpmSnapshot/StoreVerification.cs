@@ -14,7 +14,8 @@ public sealed record StoreFinding(string Code, string Name, string Message);
 
 /// <summary>Whether a store is whole: every object is what its name says, and every snapshot has all its objects.</summary>
 /// <param name="Findings">Sorted by name.</param>
-public sealed record StoreVerification(IReadOnlyList<StoreFinding> Findings, long Objects, long Bytes, long Snapshots)
+/// <param name="OnDemand">Packages that are not here, and that a storage is to have.</param>
+public sealed record StoreVerification(IReadOnlyList<StoreFinding> Findings, long Objects, long Bytes, long Snapshots, long OnDemand)
 {
     /// <param name="store">What to look at.</param>
     /// <param name="progress">Told the bytes that were compared.</param>
@@ -45,14 +46,15 @@ public sealed record StoreVerification(IReadOnlyList<StoreFinding> Findings, lon
         });
         IReadOnlyList<string> ids = store.SnapshotIds();
         HashSet<string> there = [.. objects];
+        HashSet<string> elsewhere = [];
         foreach (string id in ids)
-            CheckSnapshot(store, id, there, findings);
+            CheckSnapshot(store, id, there, elsewhere, findings);
         foreach ((string tag, string id) in store.Tags().Where(tag => !ids.Contains(tag.Id)))
             findings.Add(new StoreFinding("tag_dangling", $"refs/tags/{tag}", $"there is no snapshot {id}"));
-        return new StoreVerification([.. findings.Distinct().OrderBy(f => f.Name, StringComparer.Ordinal).ThenBy(f => f.Message, StringComparer.Ordinal)], objects.Length, bytes, ids.Count);
+        return new StoreVerification([.. findings.Distinct().OrderBy(f => f.Name, StringComparer.Ordinal).ThenBy(f => f.Message, StringComparer.Ordinal)], objects.Length, bytes, ids.Count, elsewhere.Count);
     }
 
-    private static void CheckSnapshot(SnapshotStore store, string id, HashSet<string> there, ConcurrentBag<StoreFinding> findings)
+    private static void CheckSnapshot(SnapshotStore store, string id, HashSet<string> there, HashSet<string> elsewhere, ConcurrentBag<StoreFinding> findings)
     {
         try
         {
@@ -70,8 +72,16 @@ public sealed record StoreVerification(IReadOnlyList<StoreFinding> Findings, lon
                 if (packages.Count != repo.Packages)
                     findings.Add(new StoreFinding("snapshot_damaged", $"snapshots/{id}.json", string.Create(CultureInfo.InvariantCulture, $"{repo.Name}: {packages.Count} packages, not {repo.Packages}")));
                 HashSet<string> holes = [.. repo.Missing.Select(hole => hole.Checksum)];
+                bool isOnDemand = store.OnDemand.Covers(id);
                 foreach (PrimaryPackage package in packages)
-                    if (!holes.Contains(package.Checksum.ToString()) && store.Find(package.Checksum, package.PackageSize) is null)
+                    if (holes.Contains(package.Checksum.ToString()) || store.Find(package.Checksum, package.PackageSize) is not null)
+                        continue;
+                    else if (isOnDemand && store.OnDemand.Find(package.Checksum) is { } digest && store.SizeOf(digest) is var size && (size is null || store.OnDemand.IsTrue(digest, package.Checksum)))
+                    {
+                        if (size is null)
+                            elsewhere.Add(digest);
+                    }
+                    else
                         findings.Add(new StoreFinding("object_missing", $"snapshots/{id}.json", $"{repo.Name}: {package.Nevra}: no object is {package.Checksum}{(package.Checksum.Algorithm == RpmDigestAlgorithm.Sha256 ? "" : " as far as is known: 'rebuild' finds out")}"));
             }
         }

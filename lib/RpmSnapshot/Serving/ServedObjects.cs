@@ -53,7 +53,17 @@ internal sealed class ServedObjects(SnapshotStore store, ServerWork work, Action
         string? problem = null;
         if (Open(digest, ref problem) is not { } found)
         {
-            work.Start(() => () => then(problem));
+            if (problem is not null)
+            {
+                work.Start(() => () => then(problem));
+                return;
+            }
+            _beingVerified[digest] = [then];
+            work.Start(() =>
+            {
+                string? failure = Bring(digest);
+                return () => Brought(digest, failure);
+            });
             return;
         }
         found.Use();
@@ -86,9 +96,10 @@ internal sealed class ServedObjects(SnapshotStore store, ServerWork work, Action
         string path = store.PathOf(digest);
         try
         {
-            if (Files.TryOpen(path, OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking) is not { } file)
+            if (store.TryOpen(digest) is not { } file)
             {
-                problem = $"the store has no object {digest}";
+                // What can be had is not waited for here: Verify brings it.
+                problem = store.OnDemand.IsAny ? null : store.OnDemand.WhyNot(digest);
                 return null;
             }
             served = new ServedObject(digest, file);
@@ -154,8 +165,33 @@ internal sealed class ServedObjects(SnapshotStore store, ServerWork work, Action
             complain($"{store.PathOf(digest)}: {wrong}; {Quarantine.Put(store, digest, served.File)}");
         }
         served.Release();
+        Tell(digest, wrong is null ? null : $"the object {digest} is damaged");
+    }
+
+    /// <summary>What kept an object from being brought; null when it is here.</summary>
+    private string? Bring(string digest)
+    {
+        try
+        {
+            return store.OnDemand.Bring(digest) ? null : store.OnDemand.WhyNot(digest);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException)
+        {
+            return e.Message;
+        }
+    }
+
+    private void Brought(string digest, string? failure)
+    {
+        if (failure is not null)
+            complain(failure);
+        Tell(digest, failure is null ? null : $"the object {digest} could not be had");
+    }
+
+    private void Tell(string digest, string? problem)
+    {
         if (_beingVerified.Remove(digest, out List<Action<string?>>? waiting))
             foreach (Action<string?> then in waiting)
-                then(wrong is null ? null : $"the object {digest} is damaged");
+                then(problem);
     }
 }

@@ -134,7 +134,7 @@ internal sealed class ServerAnswers : IDisposable
             Send(connection, request, file, new ServedObject(file.Checksum.Digits, new SafeFileHandle(made.DangerousGetHandle(), ownsHandle: false)), file.Size!.Value);
             return;
         }
-        string? digest = file.Checksum.Algorithm == RpmDigestAlgorithm.Sha256 ? file.Checksum.Digits : _store.Find(file.Checksum, file.Size);
+        string? digest = file.Checksum.Algorithm == RpmDigestAlgorithm.Sha256 ? file.Checksum.Digits : _store.Locate(file.Checksum, file.Size);
         if (digest is null)
         {
             Say(connection, 503, $"the store has no object that is {file.Checksum}, as far as is known");

@@ -7,12 +7,13 @@ namespace Layerbox.RpmSnapshot;
 /// <summary>
 /// A program that keeps bytes: it is run as <c>PROGRAM put NAME</c> with the bytes on standard input, <c>PROGRAM get NAME</c> with the bytes on standard output,
 /// <c>PROGRAM has NAME</c>, <c>PROGRAM list PREFIX</c> with a name a line on standard output, <c>PROGRAM delete NAME</c>. Exit status 0 is done or yes, 1 of
-/// get and has is "there is none", any other is trouble, of which it tells on standard error.
+/// get and has is "there is none", any other is trouble, of which the last line on standard error says what it is.
 /// </summary>
 internal sealed class CommandStorage(string program) : ObjectStorage
 {
     private const int No = 1;
     private const int MaxLine = 4096;
+    private const int MaxSaid = 16 * 1024; // bytes of what is said that are looked at
 
     public override string Shown => program;
 
@@ -54,11 +55,11 @@ internal sealed class CommandStorage(string program) : ObjectStorage
 
     private bool Run(string verb, string name, SafeFileHandle? input, BytesTaker? take, bool mayBeNo)
     {
-        using SafeFileHandle nothing = Files.Open("/dev/null", OpenFlags.ReadWrite);
+        using SafeFileHandle nothing = Files.Open("/dev/null", OpenFlags.ReadWrite), said = Files.OpenTemporary(Path.GetTempPath());
         (SafeFileHandle Read, SafeFileHandle Write)? output = take is null ? null : Pipes.Make();
         try
         {
-            using ChildProcess child = ChildProcess.Start(new ProgramStart(program, verb, name) { Input = input ?? nothing, Output = output?.Write ?? nothing });
+            using ChildProcess child = ChildProcess.Start(new ProgramStart(program, verb, name) { Input = input ?? nothing, Output = output?.Write ?? nothing, Error = said });
             output?.Write.Dispose();
             try
             {
@@ -73,12 +74,19 @@ internal sealed class CommandStorage(string program) : ObjectStorage
                 throw;
             }
             ProcessExit exit = child.Wait();
-            return exit.Succeeded || (mayBeNo && exit.Status == No ? false : throw new ProgramException($"{program} {verb} {name}", exit, ""));
+            return exit.Succeeded || (mayBeNo && exit.Status == No ? false : throw new ProgramException($"{program} {verb} {name}", exit, LastLine(said)));
         }
         finally
         {
             output?.Read.Dispose();
             output?.Write.Dispose();
         }
+    }
+
+    private static string LastLine(SafeFileHandle said)
+    {
+        byte[] end = new byte[MaxSaid];
+        int count = Files.ReadAt(said, end, Math.Max(0, Files.Status(said).Size - MaxSaid));
+        return PathText.FromBytes(end.AsSpan(0, count)).Split('\n').LastOrDefault(line => line.Trim().Length > 0)?.Trim() ?? "";
     }
 }

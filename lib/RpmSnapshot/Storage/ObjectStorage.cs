@@ -24,6 +24,13 @@ public abstract class ObjectStorage
         : text.Contains("://", StringComparison.Ordinal) ? throw new FormatException($"'{text}': a storage is command:PROGRAM or a directory; docs/rpm.md shows a program for S3 and other services")
         : new DirectoryStorage(text);
 
+    /// <summary>The same storage, called so that it is found from any folder. A program without a slash in its name is looked for in PATH by whoever runs it.</summary>
+    public static string Absolute(string text)
+    {
+        string prefix = text.StartsWith(CommandPrefix, StringComparison.Ordinal) ? CommandPrefix : "", path = text[prefix.Length..];
+        return prefix.Length > 0 && !path.Contains('/', StringComparison.Ordinal) ? text : prefix + Path.GetFullPath(path);
+    }
+
     /// <summary>Keeps the bytes of a file under a name, whole or not at all.</summary>
     /// <exception cref="IOException">It could not.</exception>
     public abstract void Put(string name, string path);

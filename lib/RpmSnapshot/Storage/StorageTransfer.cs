@@ -10,6 +10,9 @@ namespace Layerbox.RpmSnapshot;
 /// <param name="Present">Objects that it had.</param>
 public sealed record StorageTransfer(long Moved, long Bytes, long Present)
 {
+    /// <summary>Packages that stay in the storage until they are wanted; null when that was not asked for.</summary>
+    public long? OnDemand { get; init; }
+
     /// <summary>How many programs of a storage run at the same time.</summary>
     private const int Workers = 8;
 
@@ -18,12 +21,12 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
     public static StorageTransfer Push(SnapshotStore store, Snapshot snapshot, ObjectStorage storage, Action<long>? progress = null, CancellationToken cancellation = default)
     {
         HashSet<string> there = [.. storage.List("objects/")];
-        List<string> needed = Needed(store, snapshot);
+        List<string> needed = Needed(store, snapshot, store.Locate);
         List<string> lacking = [.. needed.Where(digest => !there.Contains(NameOf(digest)))];
         long bytes = 0;
         Concurrently.ForEach(lacking, Workers, digest =>
         {
-            storage.Put(NameOf(digest), store.PathOf(digest));
+            storage.Put(NameOf(digest), store.Bring(digest));
             progress?.Invoke(Interlocked.Add(ref bytes, store.SizeOf(digest) ?? 0));
         }, cancellation);
         if (!storage.Has(NameOfSnapshot(snapshot.Id)))
@@ -37,9 +40,11 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
     /// <summary>Brings a snapshot from a storage into a store: what is lacking is fetched and compared with its digest.</summary>
     /// <param name="store">Opened for writing.</param>
     /// <param name="id">The snapshot's whole id.</param>
+    /// <param name="storage">Where it is.</param>
+    /// <param name="onDemand">Leave the packages there, and bring each when it is first wanted: how the store is to call the storage, as <see cref="ObjectStorage.Parse"/> takes it.</param>
     /// <exception cref="IOException">The storage could not, or it lacks something.</exception>
     /// <exception cref="InvalidDataException">What it has under a name is not what the name says.</exception>
-    public static (Snapshot Snapshot, bool IsNew, StorageTransfer Transfer) Fetch(SnapshotStore store, string id, ObjectStorage storage, Action<long>? progress = null, CancellationToken cancellation = default)
+    public static (Snapshot Snapshot, bool IsNew, StorageTransfer Transfer) Fetch(SnapshotStore store, string id, ObjectStorage storage, string? onDemand = null, Action<long>? progress = null, CancellationToken cancellation = default)
     {
         using MemoryStream file = new();
         if (!storage.Get(NameOfSnapshot(id), bytes => file.Write(bytes)))
@@ -51,6 +56,13 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
         // First what the snapshot names itself, among it the metadata that names the packages.
         Bring([.. snapshot.Objects.Distinct()], null);
         Dictionary<RpmChecksum, string> aliases = Aliases(storage, id);
+        if (onDemand is not null)
+        {
+            (HashSet<string> here, long elsewhere) = Leave(store, snapshot, storage, aliases);
+            store.OnDemand.Record(id, onDemand, aliases);
+            store.PutInPlace();
+            return (snapshot, store.Add(snapshot), new StorageTransfer(moved, total, here.Count - moved) { OnDemand = elsewhere });
+        }
         foreach (IGrouping<RpmDigestAlgorithm, PrimaryPackage> packages in snapshot.Repos.SelectMany(repo => SnapshotPackages.Read(store, repo)).GroupBy(package => package.Checksum.Algorithm).ToList())
         {
             RpmDigestAlgorithm algorithm = packages.Key;
@@ -62,9 +74,10 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
             if (algorithm != RpmDigestAlgorithm.Sha256)
                 store.Aliases.Derive(store, [.. digests.Where(digest => !store.Aliases.Knows(algorithm, digest))], [algorithm]);
         }
-        long needed = Needed(store, snapshot).Count; // and whether all are there
+        long needed = Needed(store, snapshot, store.Find).Count; // and whether all are there
         store.PutInPlace();
         bool isNew = store.Add(snapshot);
+        store.OnDemand.Forget(id);
         return (snapshot, isNew, new StorageTransfer(moved, total, needed - moved));
 
         void Bring(List<string> digests, RpmDigestAlgorithm? also) => Concurrently.ForEach(digests.Where(digest => store.SizeOf(digest) is null).ToList(), Workers, digest =>
@@ -83,6 +96,23 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
         }, cancellation);
     }
 
+    /// <summary>What of a snapshot is here, and how many of its packages are only in the storage; which objects those are must be known.</summary>
+    private static (HashSet<string> Here, long Elsewhere) Leave(SnapshotStore store, Snapshot snapshot, ObjectStorage storage, Dictionary<RpmChecksum, string> aliases)
+    {
+        HashSet<string> here = [.. snapshot.Objects], elsewhere = [];
+        foreach (SnapshotRepo repo in snapshot.Repos)
+        {
+            HashSet<string> holes = [.. repo.Missing.Select(hole => hole.Checksum)];
+            foreach (PrimaryPackage package in SnapshotPackages.Read(store, repo).Where(package => !holes.Contains(package.Checksum.ToString())))
+                if (store.Find(package.Checksum, package.PackageSize) is { } found)
+                    here.Add(found);
+                else
+                    elsewhere.Add(package.Checksum.Algorithm == RpmDigestAlgorithm.Sha256 ? package.Checksum.Digits : aliases.GetValueOrDefault(package.Checksum)
+                        ?? throw new InvalidDataException($"{storage.Shown}: {NameOfAliases(snapshot.Id)}: it does not say which object is {package.Checksum} ({package.Nevra})"));
+        }
+        return (here, elsewhere.Count);
+    }
+
     private static void PutSmall(SnapshotStore store, ObjectStorage storage, string name, byte[] bytes)
     {
         string temporary = Path.Join(store.Path, "tmp", "push");
@@ -96,7 +126,7 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
     {
         SortedSet<string> lines = new(StringComparer.Ordinal);
         foreach (PrimaryPackage package in snapshot.Repos.SelectMany(repo => SnapshotPackages.Read(store, repo)))
-            if (package.Checksum.Algorithm != RpmDigestAlgorithm.Sha256 && store.Find(package.Checksum) is { } digest)
+            if (package.Checksum.Algorithm != RpmDigestAlgorithm.Sha256 && store.Locate(package.Checksum, null) is { } digest)
                 lines.Add($"{package.Checksum} {digest}\n");
         return Encoding.ASCII.GetBytes(string.Concat(lines));
     }
@@ -108,31 +138,20 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
         Dictionary<RpmChecksum, string> aliases = [];
         if (!storage.Get(NameOfAliases(id), bytes => file.Write(bytes)))
             return aliases;
-        foreach (string line in Encoding.Latin1.GetString(file.ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries))
-        {
-            int colon = line.IndexOf(':'), space = line.IndexOf(' ');
-            if (colon <= 0 || space < colon || !SnapshotStore.IsDigest(line[(space + 1)..]))
-                continue;
-            try
-            {
-                aliases[RpmChecksum.Parse(line[..colon], line[(colon + 1)..space])] = line[(space + 1)..];
-            }
-            catch (FormatException)
-            {
-            }
-        }
+        foreach ((RpmChecksum checksum, string digest) in AliasTable.Lines(Encoding.Latin1.GetString(file.ToArray())))
+            aliases[checksum] = digest;
         return aliases;
     }
 
-    /// <summary>All objects of a snapshot, which are all here.</summary>
-    private static List<string> Needed(SnapshotStore store, Snapshot snapshot)
+    /// <summary>All objects of a snapshot, of which none may be missing.</summary>
+    private static List<string> Needed(SnapshotStore store, Snapshot snapshot, Func<RpmChecksum, long?, string?> find)
     {
         HashSet<string> needed = [.. snapshot.Objects];
         foreach (SnapshotRepo repo in snapshot.Repos)
         {
             HashSet<string> holes = [.. repo.Missing.Select(hole => hole.Checksum)];
             foreach (PrimaryPackage package in SnapshotPackages.Read(store, repo))
-                if (store.Find(package.Checksum, package.PackageSize) is { } digest)
+                if (find(package.Checksum, package.PackageSize) is { } digest)
                     needed.Add(digest);
                 else if (!holes.Contains(package.Checksum.ToString()))
                     throw new InvalidDataException($"{repo.Name}: {package.Nevra}: no object is {package.Checksum}");
@@ -140,7 +159,7 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
         return [.. needed.Order(StringComparer.Ordinal)];
     }
 
-    private static string NameOf(string digest) => $"objects/sha256/{digest[..2]}/{digest}";
+    internal static string NameOf(string digest) => $"objects/sha256/{digest[..2]}/{digest}";
 
     private static string NameOfAliases(string id) => $"snapshots/{id}.aliases";
 

@@ -75,6 +75,7 @@ public sealed record SnapshotView(IReadOnlyList<LeftOutPackage> LeftOut, IReadOn
         });
         HashSet<string> gone = [.. packages.Where((_, index) => places.Contains(index)).Select(package => package.Checksum.ToString())];
         gone.ExceptWith(kept.Select(package => package.Checksum.ToString()));
+        HashSet<string> holes = [.. repo.Missing.Select(hole => hole.Checksum)];
         return repo with
         {
             Repomd = Keep(store, written),
@@ -82,9 +83,20 @@ public sealed record SnapshotView(IReadOnlyList<LeftOutPackage> LeftOut, IReadOn
             RepomdSignature = null,
             Files = files,
             Packages = kept.Count,
-            PackageBytes = kept.Sum(package => store.Find(package.Checksum) is { } digest ? store.SizeOf(digest) ?? 0 : 0),
+            PackageBytes = kept.Where(package => !holes.Contains(package.Checksum.ToString())).Sum(package => SizeOf(store, package)),
             Missing = [.. repo.Missing.Where(hole => !gone.Contains(hole.Checksum))],
         };
+    }
+
+    // Also of what is not here yet: a view must not depend on that.
+    private static long SizeOf(SnapshotStore store, PrimaryPackage package)
+    {
+        if (store.Locate(package.Checksum, null) is not { } digest)
+            return 0;
+        if (store.SizeOf(digest) is null && package.PackageSize is { } said)
+            return said;
+        store.Bring(digest);
+        return store.SizeOf(digest) ?? 0;
     }
 
     private static string Element(RepomdData data, SplicedFile file, string location)

@@ -5,29 +5,14 @@ namespace Layerbox.Tests.RpmSnapshot;
 /// <summary>Snapshots that go to a storage and come back, by a directory and by a program.</summary>
 public class ObjectStorageTests
 {
-    /// <summary>A storage as a program: a folder, of which it is told by its environment. Says on its own what it was asked.</summary>
-    private const string Program = """
-        #!/bin/sh
-        cd "$(dirname "$0")/kept" && echo "$*" >> ../asked
-        [ ! -e ../broken ] || exit 7
-        case $1 in
-          put) mkdir -p "${2%/*}" && cat > "$2.part" && mv "$2.part" "$2" ;;
-          get) [ -e "$2" ] || exit 1; cat "$2" ;;
-          has) [ -e "$2" ] || exit 1 ;;
-          list) find "$2" -type f 2>/dev/null; true ;;
-          delete) rm -f "$2" ;;
-          *) exit 2 ;;
-        esac
-        """;
-
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void What_was_pushed_can_be_fetched(bool isProgram)
     {
-        using TempFolder folder = new();
+        using StorageFixture kept = new();
         using StoreFixture store = new(), other = new();
-        string storage = Make(folder, isProgram);
+        string storage = isProgram ? kept.Text : kept.Kept;
         string t1 = store.Sync($"file://{RepoFixture.PathOf("t1")}", "--storage", storage, "--tag", "t1").GetProperty("snapshot").GetString()!;
         // The same packages, by checksums of another type: only metadata goes.
         string t2 = store.Sync($"file://{RepoFixture.PathOf("t2")}", "--tag", "t2").GetProperty("snapshot").GetString()!;
@@ -45,9 +30,9 @@ public class ObjectStorageTests
     [Fact]
     public void What_a_storage_has_is_not_believed()
     {
-        using TempFolder folder = new();
+        using StorageFixture kept = new();
         using StoreFixture store = new();
-        string storage = Make(folder, isProgram: false);
+        string storage = kept.Kept;
         string id = store.Sync($"file://{RepoFixture.PathOf("t0")}", "--storage", storage).GetProperty("snapshot").GetString()!;
         string digest = RepoFixture.PackageDigests("t0").First(), path = Path.Combine(storage, "objects", "sha256", digest[..2], digest);
         foreach ((string damage, string expected) in (ReadOnlySpan<(string, string)>)[
@@ -69,17 +54,16 @@ public class ObjectStorageTests
     [Fact]
     public void A_program_that_fails_makes_no_snapshot()
     {
-        using TempFolder folder = new();
+        using StorageFixture storage = new();
         using StoreFixture store = new();
-        string storage = Make(folder, isProgram: true);
-        File.WriteAllText(folder / "broken", "");
-        Tools.Result result = store.Run("sync", "--repo", $"x=file://{RepoFixture.PathOf("t0")}", "--storage", storage);
-        Assert.Equal((2, $"rpm-repo-snapshot: {folder.Path}/program list objects/: exit status 7"), (result.Status, result.FirstErrorLine));
+        storage.Set("broken", true);
+        Tools.Result result = store.Run("sync", "--repo", $"x=file://{RepoFixture.PathOf("t0")}", "--storage", storage.Text);
+        Assert.Equal((2, $"rpm-repo-snapshot: {storage.Text[8..]} list objects/: exit status 7: it is broken"), (result.Status, result.FirstErrorLine));
         Assert.Empty(store.Lines("list"));
         store.AssertClean();
-        File.Delete(folder / "broken");
-        store.Sync($"file://{RepoFixture.PathOf("t0")}", "--storage", storage);
-        Assert.Contains("list objects/", File.ReadAllLines(folder / "asked"));
+        storage.Set("broken", false);
+        store.Sync($"file://{RepoFixture.PathOf("t0")}", "--storage", storage.Text);
+        Assert.Contains("list objects/", File.ReadAllLines(storage.Asked));
     }
 
     [Theory]
@@ -92,16 +76,6 @@ public class ObjectStorageTests
         Assert.Equal(2, result.Status);
         Assert.Contains(expected, result.FirstErrorLine, StringComparison.Ordinal);
         Assert.False(Directory.Exists(store.Path));
-    }
-
-    private static string Make(TempFolder folder, bool isProgram)
-    {
-        Directory.CreateDirectory(folder / "kept");
-        if (!isProgram)
-            return folder / "kept";
-        File.WriteAllText(folder / "program", Program);
-        Programs.Run("chmod", "+x", folder / "program");
-        return $"command:{folder.Path}/program";
     }
 
     private static (int Moved, int Present) Moved(List<JsonElement> lines) => (lines[0].GetProperty("moved").GetInt32(), lines[0].GetProperty("present").GetInt32());
