@@ -43,7 +43,7 @@ internal static class RpmShow
         int status = RpmFiles.ForEach(Name, files, io, (file, stream) =>
         {
             byte[] first = new byte[4];
-            using Stream plain = Decompression.Open(stream, out _, leaveOpen: true);
+            using Stream plain = RepoMetadata.Open(stream, out _);
             int count = plain.ReadAtLeast(first, first.Length, throwOnEndOfStream: false);
             using PrefixedStream whole = new(first.AsMemory(0, count), plain, leaveOpen: true);
             if (RepoMetadata.IsStart(first))

@@ -15,12 +15,13 @@ public static class Decompression
     /// </summary>
     /// <param name="source">Where the compressed bytes come from.</param>
     /// <param name="kind">What was recognised.</param>
+    /// <param name="maxWindowLog">zstd: as <see cref="MaxZstdWindowLog"/>, where a caller needs less.</param>
     /// <param name="leaveOpen">Whether disposing the result leaves the source open.</param>
     /// <exception cref="InvalidDataException">
     /// Thrown by reads: data that is corrupt or ends too early, or that is followed by something else. Says the format and the offset
     /// in the compressed bytes.
     /// </exception>
-    public static Stream Open(Stream source, out CompressionKind kind, bool leaveOpen = false)
+    public static Stream Open(Stream source, out CompressionKind kind, int maxWindowLog = MaxZstdWindowLog, bool leaveOpen = false)
     {
         byte[] first = new byte[Magic.Longest];
         int count = source.ReadAtLeast(first, first.Length, throwOnEndOfStream: false);
@@ -28,7 +29,7 @@ public static class Decompression
         kind = Magic.Recognize(prefix.Span);
         return kind == CompressionKind.None
             ? new PrefixedStream(prefix, source, leaveOpen)
-            : new DecodingStream(NewDecoder(kind), prefix.Span, source, leaveOpen);
+            : new DecodingStream(NewDecoder(kind, maxWindowLog), prefix.Span, source, leaveOpen);
     }
 
     /// <summary>
@@ -44,7 +45,7 @@ public static class Decompression
             ? new PrefixedStream(default, source, leaveOpen)
             : new DecodingStream(NewDecoder(kind, maxWindowLog), default, source, leaveOpen, mustBegin: true);
 
-    /// <inheritdoc cref="Open(Stream, out CompressionKind, bool)"/>
+    /// <inheritdoc cref="Open(Stream, out CompressionKind, int, bool)"/>
     public static Stream Open(Stream source) => Open(source, out _);
 
     private static Decoder NewDecoder(CompressionKind kind, int maxWindowLog = MaxZstdWindowLog) => kind switch

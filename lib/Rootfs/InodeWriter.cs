@@ -234,12 +234,13 @@ internal sealed class InodeWriter(WritePlan plan, RootfsWriteOptions options, Sh
         options.Progress?.Invoke(new RootfsProgress(_inodes, _bytes));
     }
 
-    /// <summary>The same failure with the whole path (calls know one name only; sources of bytes know theirs), and for EPERM what is missing.</summary>
+    /// <summary>The same failure with the whole path (calls know one name only; sources of bytes know theirs), and what is missing for EPERM and EOPNOTSUPP.</summary>
     private static PosixException Explained(PosixException e, DirectoryLevel level, FileName? name)
     {
         bool isWhole = e.Path?.Contains('/') == true;
         string path = isWhole ? e.Path! : name is { } n ? level.Place.Describe(n.Bytes) : level.Place.Describe();
-        string? advice = e.Errno == Errno.EPERM ? Advice(e.Call) : null;
+        string? advice = e.Errno == Errno.EPERM ? Advice(e.Call)
+            : e.Errno == Errno.EOPNOTSUPP && e.Call.Contains("xattr ", StringComparison.Ordinal) ? "this filesystem keeps no such attributes" : null;
         return new PosixException(e.Call, e.Errno, path, advice is null ? null : $"{PosixException.Reason(e.Errno)}; {advice}");
     }
 

@@ -15,7 +15,7 @@ namespace Layerbox.Rpm;
 public sealed class RpmPayload : IDisposable
 {
     // RPMs are made with the usual levels; rpm itself accepts no larger window than zstd's default of 128 MiB.
-    private const int MaxWindowLog = 27;
+    private const int MaxWindowLog = RepoMetadata.MaxWindowLog;
 
     /// <summary>Zeros are left out of files in pieces of this size, which become holes; where data comes in two pieces, from the smaller size on.</summary>
     private const int HoleSize = 64 * 1024, PartSize = 4096;

@@ -47,7 +47,7 @@ internal sealed class OutsideFiles
             MadeFile made = Make(output =>
             {
                 using Stream packed = store.OpenObject(original.Object);
-                using Stream open = Decompression.Open(packed, out _, leaveOpen: true);
+                using Stream open = RepoMetadata.Open(packed, out _);
                 using Stream gzip = Compressed.OpenWrite(output, CompressionKind.Gzip, leaveOpen: true);
                 using DigestedOutput digested = new(gzip);
                 LocationRewriter.RewritePrimary(open, digested, Place);

@@ -1,4 +1,3 @@
-using Layerbox.Compression;
 using Layerbox.Rpm;
 
 namespace Layerbox.RpmSnapshot;
@@ -15,7 +14,7 @@ public static class SnapshotAdvisories
         try
         {
             using Stream packed = store.OpenObject(updateinfo.Object);
-            using Stream open = Decompression.Open(packed, out _, leaveOpen: true);
+            using Stream open = RepoMetadata.Open(packed, out _);
             using CountedStream counted = new(open, SnapshotPackages.MaxOpen, null);
             return [.. UpdateInfoReader.Read(counted)];
         }

@@ -57,7 +57,7 @@ public static class SnapshotPackages
     private static IEnumerable<PrimaryPackage> Parse(SnapshotStore store, string digest, RepomdData? data)
     {
         using Stream packed = store.OpenObject(digest);
-        using Stream open = Decompression.Open(packed, out CompressionKind kind, leaveOpen: true);
+        using Stream open = RepoMetadata.Open(packed, out CompressionKind kind);
         RpmChecksum? expected = kind == CompressionKind.None ? null : data?.OpenChecksum;
         using CountedStream counted = new(open, Math.Min(data?.OpenSize ?? MaxOpen, MaxOpen), expected?.Algorithm);
         foreach (PrimaryPackage package in PrimaryReader.Read(counted))

@@ -28,7 +28,7 @@ internal sealed class MetadataSplice(SnapshotStore store, CancellationToken canc
     {
         CheckObject(digest);
         using Stream packed = store.OpenObject(digest);
-        using Stream open = Decompression.Open(packed, out _, leaveOpen: true);
+        using Stream open = RepoMetadata.Open(packed, out _);
         MarkupPieces pieces = new(open, "package");
         using IncrementalHash hash = RpmDigest.Start(RpmDigestAlgorithm.Sha256)!;
         using ObjectWriter writer = store.NewObject();

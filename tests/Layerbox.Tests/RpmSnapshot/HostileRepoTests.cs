@@ -142,7 +142,7 @@ public class HostileRepoTests
     public void Attacks_by_xml_are_given_up(string _, string start, string repeated, string expected)
     {
         using TempFolder folder = new();
-        RawRepo.WritePrimary(folder / "r", Gzip(start, i => repeated.Replace("{0}", i.ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal), 200_000), name: "primary.xml.gz");
+        RawRepo.WritePrimary(folder / "r", Gzip(start, i => repeated.Replace("{0}", i.ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal), 1_000_000), name: "primary.xml.gz");
         long before = GC.GetTotalAllocatedBytes();
         AssertRefused(folder, expected);
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 400L << 20);
