@@ -13,6 +13,14 @@ internal static class Executable
     public static void PublishedOrSkip() => Assert.SkipWhen(
         Environment.GetEnvironmentVariable("LAYERBOX_BIN") is null or "" && Environment.GetEnvironmentVariable("CI") != "true", "needs the published executable: set LAYERBOX_BIN");
 
+    /// <summary>Runs a line of bash that must succeed, as <see cref="Shell"/> does; gives its standard output.</summary>
+    public static string Must(string script, string folder)
+    {
+        (int status, string output, string errors) = Shell(script, folder);
+        Assert.True(status == 0, $"exit status {status}: {output}{errors}\n{script}");
+        return output;
+    }
+
     /// <summary>Runs a line of bash in which $L is the executable.</summary>
     public static (int Status, string Out, string Err) Shell(string script, string? folder = null)
     {

@@ -7,28 +7,14 @@ public class CollectionKillTests
 {
     private const int Kills = 25, Seed = 6, Packages = 60;
 
-    // Repositories 0 to 5, each of which shares half of its packages with the next. That packages are no RPMs is nothing to a store.
-    private const string Repositories = """
-        import hashlib, os
-        for r in range(6):
-            os.makedirs(f"{r}/repodata")
-            primary = "<metadata xmlns='http://linux.duke.edu/metadata/common' packages='60'>"
-            for i in range(r * 30, r * 30 + 60):
-                data = b"package %d" % i
-                open(f"{r}/{i}.rpm", "wb").write(data)
-                primary += f"<package type='rpm'><name>p{i}</name><arch>noarch</arch><version epoch='0' ver='1' rel='1'/><checksum type='sha256' pkgid='YES'>{hashlib.sha256(data).hexdigest()}</checksum><location href='{i}.rpm'/></package>"
-            primary += "</metadata>"
-            open(f"{r}/repodata/primary.xml", "w").write(primary)
-            sum = hashlib.sha256(primary.encode()).hexdigest()
-            open(f"{r}/repodata/repomd.xml", "w").write(f"<repomd xmlns='http://linux.duke.edu/metadata/repo'><data type='primary'><checksum type='sha256'>{sum}</checksum><location href='repodata/primary.xml'/></data></repomd>")
-        """;
-
     [Fact]
     public void Is_whole_and_has_what_is_kept()
     {
         using TempFolder folder = new();
-        File.WriteAllText(folder / "make.py", Repositories);
-        Must(folder, "set -e; python3 make.py; for r in 0 1 2 3 4 5; do \"$L\" rpm-repo-snapshot sync --store store --repo \"x=file://$PWD/$r\" --tag \"t$r\"; touch -d \"-$((6 - r)) hours\" store/snapshots/$(cat store/refs/tags/t$r).json; done; cp -a store whole");
+        // Each shares half of its packages with the next.
+        for (int i = 0; i < 6; i++)
+            RawRepositories.Write(folder / $"{i}", 30 * i, Packages);
+        Must(folder, "set -e; for r in 0 1 2 3 4 5; do \"$L\" rpm-repo-snapshot sync --store store --repo \"x=file://$PWD/$r\" --tag \"t$r\"; touch -d \"-$((6 - r)) hours\" store/snapshots/$(cat store/refs/tags/t$r).json; done; cp -a store whole");
         Stopwatch once = Stopwatch.StartNew();
         Must(folder, "\"$L\" rpm-repo-snapshot gc --store store --keep-tag t5 --grace 0s");
         TimeSpan usual = once.Elapsed;
@@ -54,10 +40,5 @@ public class CollectionKillTests
         Assert.Equal(expected, Must(folder, "cd store && find objects snapshots refs -type f | sort"));
     }
 
-    private static string Must(TempFolder folder, string script)
-    {
-        (int status, string output, string errors) = Executable.Shell(script, folder.Path);
-        Assert.True(status == 0, $"exit status {status}: {output}{errors}\n{script}");
-        return output;
-    }
+    private static string Must(TempFolder folder, string script) => Executable.Must(script, folder.Path);
 }

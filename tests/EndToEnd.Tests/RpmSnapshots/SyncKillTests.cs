@@ -7,30 +7,16 @@ public class SyncKillTests
 {
     private const int Kills = 50, Seed = 5;
 
-    // Two states of a repository with half of the packages in common, by checksums that are not the store's own. That packages are no RPMs is nothing to a store.
-    private const string Repositories = """
-        import hashlib, os
-        for r in range(2):
-            os.makedirs(f"{r}/repodata")
-            primary = "<metadata xmlns='http://linux.duke.edu/metadata/common' packages='200'>"
-            for i in range(r * 100, r * 100 + 200):
-                data = b"package %d" % i * 300
-                open(f"{r}/{i}.rpm", "wb").write(data)
-                primary += f"<package type='rpm'><name>p{i}</name><arch>noarch</arch><version epoch='0' ver='1' rel='1'/><checksum type='sha512' pkgid='YES'>{hashlib.sha512(data).hexdigest()}</checksum><size package='{len(data)}'/><location href='{i}.rpm'/></package>"
-            primary += "</metadata>"
-            open(f"{r}/repodata/primary.xml", "w").write(primary)
-            sum = hashlib.sha256(primary.encode()).hexdigest()
-            open(f"{r}/repodata/repomd.xml", "w").write(f"<repomd xmlns='http://linux.duke.edu/metadata/repo'><data type='primary'><checksum type='sha256'>{sum}</checksum><location href='repodata/primary.xml'/><timestamp>{r + 1}</timestamp></data></repomd>")
-        """;
-
     private const string Contents = "find objects snapshots refs aliases tmp -type f | sort | xargs sha256sum";
 
     [Fact]
     public void Is_whole_and_ends_as_one_that_was_left_alone()
     {
         using TempFolder folder = new();
-        File.WriteAllText(folder / "make.py", Repositories);
-        Must(folder, "set -e; python3 make.py; \"$L\" rpm-repo-snapshot sync --store first --repo \"x=file://$PWD/0\" --tag t0; cp -a first store");
+        // Two states of a repository with half of the packages in common.
+        for (int state = 0; state < 2; state++)
+            RawRepositories.Write(folder / $"{state}", 100 * state, 200, copies: 300, isSha512: true, time: state + 1);
+        Must(folder, "set -e; \"$L\" rpm-repo-snapshot sync --store first --repo \"x=file://$PWD/0\" --tag t0; cp -a first store");
         Stopwatch once = Stopwatch.StartNew();
         Must(folder, "\"$L\" rpm-repo-snapshot sync --store store --repo \"x=file://$PWD/1\" --tag t1");
         TimeSpan usual = once.Elapsed;
@@ -63,10 +49,5 @@ public class SyncKillTests
         Assert.InRange(died, 1, Kills);
     }
 
-    private static string Must(TempFolder folder, string script)
-    {
-        (int status, string output, string errors) = Executable.Shell(script, folder.Path);
-        Assert.True(status == 0, $"exit status {status}: {output}{errors}\n{script}");
-        return output;
-    }
+    private static string Must(TempFolder folder, string script) => Executable.Must(script, folder.Path);
 }

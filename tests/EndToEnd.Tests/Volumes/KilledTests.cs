@@ -29,6 +29,9 @@ public class KilledTests
     [Fact]
     public void Import() => Kill(15, Importing);
 
+    [Fact]
+    public void Installation_of_packages() => Kill(20, Installing);
+
     private static string[] Compiling(Workbench bench)
     {
         bench.Script("""
@@ -37,6 +40,20 @@ public class KilledTests
             """);
         bench.Write("base.layer.json", Base);
         bench.Write("child.layer.json", Child);
+        bench.Must("layer-compile", "base.layer.json", "--output", "base.layer");
+        return ["layer-compile", "child.layer.json", "--no-cache", "--progress", "none", "--output", "out.layer"];
+    }
+
+    private static string[] Installing(Workbench bench)
+    {
+        string made = Repository.PathOf("artifacts", "made-rpms");
+        (int status, _, string errors) = Programs.Try(Repository.PathOf("scripts", "make-rpms"), made);
+        Assert.SkipWhen(status == 77 && Environment.GetEnvironmentVariable("CI") != "true", errors.TrimEnd().Split('\n')[^1]);
+        Assert.True(status == 0, $"make-rpms: exit status {status}: {errors}");
+        bench.Must("rpm-repo-snapshot", "sync", "--store", "store", "--repo", $"made=file://{made}/one", "--tag", "one");
+        const string Source = """ "rpm_snapshot": { "store": "store", "tag": "one" }, """;
+        bench.Write("base.layer.json", $$"""{ "name": "base", {{Source}} "features": [{ "item": "rpms_install", "names": ["bash", "coreutils", "sed"] }] }""");
+        bench.Write("child.layer.json", $$"""{ "name": "child", "parent": "base.layer", {{Source}} "features": [{ "item": "rpms_install", "names": ["needy", "scripted", "rights"] }] }""");
         bench.Must("layer-compile", "base.layer.json", "--output", "base.layer");
         return ["layer-compile", "child.layer.json", "--no-cache", "--progress", "none", "--output", "out.layer"];
     }
