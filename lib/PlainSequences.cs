@@ -7,8 +7,9 @@ namespace Layerbox;
 /// <summary>
 /// Operators as System.Linq has them, without its short cuts for sequences that come from other operators. There Select is a virtual generic
 /// method, so ahead of time every type of element that is selected from meets every type that is selected to: tens of thousands of
-/// methods of which hardly any ever runs, 40 % of the executable, and tables for them that are set up at each start. Being in
-/// an enclosing namespace these are found first.
+/// methods of which hardly any ever runs, 40 % of the executable, and tables for them that are set up at each start. Each sequence of that kind
+/// (sorted, distinct, of a type, flattened) brings all of these methods for its type of element, and whatever asks for a first element or an
+/// array asks those sequences, so both stand here. Being in an enclosing namespace they are found first.
 /// </summary>
 internal static class PlainSequences
 {
@@ -61,5 +62,179 @@ internal static class PlainSequences
             yield return element;
         foreach (T element in second)
             yield return element;
+    }
+
+    public static IEnumerable<T> Append<T>(this IEnumerable<T> source, T last)
+    {
+        foreach (T element in source)
+            yield return element;
+        yield return last;
+    }
+
+    public static IEnumerable<T> Prepend<T>(this IEnumerable<T> source, T first)
+    {
+        yield return first;
+        foreach (T element in source)
+            yield return element;
+    }
+
+    public static IEnumerable<TResult> SelectMany<T, TResult>(this IEnumerable<T> source, Func<T, IEnumerable<TResult>> selector)
+    {
+        foreach (T element in source)
+            foreach (TResult inner in selector(element))
+                yield return inner;
+    }
+
+    public static IEnumerable<T> OfType<T>(this System.Collections.IEnumerable source)
+    {
+        foreach (object? element in source)
+        {
+            if (element is T wanted)
+                yield return wanted;
+        }
+    }
+
+    public static IEnumerable<T> Distinct<T>(this IEnumerable<T> source, IEqualityComparer<T>? comparer = null)
+    {
+        HashSet<T> seen = new(comparer);
+        foreach (T element in source)
+        {
+            if (seen.Add(element))
+                yield return element;
+        }
+    }
+
+    public static IEnumerable<T> Union<T>(this IEnumerable<T> first, IEnumerable<T> second) => Distinct(Concat(first, second));
+
+    public static bool Any<T>(this IEnumerable<T> source)
+    {
+        using IEnumerator<T> elements = source.GetEnumerator();
+        return elements.MoveNext();
+    }
+
+    public static bool Any<T>(this IEnumerable<T> source, Func<T, bool> predicate)
+    {
+        foreach (T element in source)
+        {
+            if (predicate(element))
+                return true;
+        }
+        return false;
+    }
+
+    public static int Count<T>(this IEnumerable<T> source)
+    {
+        if (source is ICollection<T> collection)
+            return collection.Count;
+        int count = 0;
+        using IEnumerator<T> elements = source.GetEnumerator();
+        while (elements.MoveNext())
+            checked { count++; }
+        return count;
+    }
+
+    public static T? FirstOrDefault<T>(this IEnumerable<T> source)
+    {
+        foreach (T element in source)
+            return element;
+        return default;
+    }
+
+    public static T? FirstOrDefault<T>(this IEnumerable<T> source, Func<T, bool> predicate) => FirstOrDefault(Where(source, predicate));
+
+    public static T First<T>(this IEnumerable<T> source)
+    {
+        foreach (T element in source)
+            return element;
+        throw new InvalidOperationException("the sequence has no elements");
+    }
+
+    public static T First<T>(this IEnumerable<T> source, Func<T, bool> predicate) => First(Where(source, predicate));
+
+    public static T? LastOrDefault<T>(this IEnumerable<T> source)
+    {
+        if (source is IList<T> list)
+            return list.Count > 0 ? list[^1] : default;
+        T? last = default;
+        foreach (T element in source)
+            last = element;
+        return last;
+    }
+
+    public static T? LastOrDefault<T>(this IEnumerable<T> source, Func<T, bool> predicate) => LastOrDefault(Where(source, predicate));
+
+    public static T[] ToArray<T>(this IEnumerable<T> source)
+    {
+        if (source is ICollection<T> collection)
+        {
+            if (collection.Count == 0)
+                return [];
+            T[] all = new T[collection.Count];
+            collection.CopyTo(all, 0);
+            return all;
+        }
+        T[] grown = [];
+        int count = 0;
+        foreach (T element in source)
+        {
+            if (count == grown.Length)
+                Array.Resize(ref grown, Math.Max(4, 2 * count));
+            grown[count++] = element;
+        }
+        Array.Resize(ref grown, count);
+        return grown;
+    }
+
+    public static List<T> ToList<T>(this IEnumerable<T> source) => new(source);
+
+    public static HashSet<T> ToHashSet<T>(this IEnumerable<T> source, IEqualityComparer<T>? comparer = null) => new(source, comparer);
+
+    public static Sorted<T> Order<T>(this IEnumerable<T> source, IComparer<T>? comparer = null) => OrderBy(source, element => element, comparer);
+
+    public static Sorted<T> OrderDescending<T>(this IEnumerable<T> source, IComparer<T>? comparer = null) => OrderByDescending(source, element => element, comparer);
+
+    public static Sorted<T> OrderBy<T, TKey>(this IEnumerable<T> source, Func<T, TKey> key, IComparer<TKey>? comparer = null) =>
+        new(source, elements => Comparison(elements, key, comparer, isDescending: false));
+
+    public static Sorted<T> OrderByDescending<T, TKey>(this IEnumerable<T> source, Func<T, TKey> key, IComparer<TKey>? comparer = null) =>
+        new(source, elements => Comparison(elements, key, comparer, isDescending: true));
+
+    public static Sorted<T> ThenBy<T, TKey>(this Sorted<T> source, Func<T, TKey> key, IComparer<TKey>? comparer = null) =>
+        source.Then(elements => Comparison(elements, key, comparer, isDescending: false));
+
+    // By their positions, and each key is asked for once.
+    private static Comparison<int> Comparison<T, TKey>(T[] elements, Func<T, TKey> key, IComparer<TKey>? comparer, bool isDescending)
+    {
+        TKey[] keys = new TKey[elements.Length];
+        for (int i = 0; i < keys.Length; i++)
+            keys[i] = key(elements[i]);
+        comparer ??= Comparer<TKey>.Default;
+        return isDescending ? (a, b) => comparer.Compare(keys[b], keys[a]) : (a, b) => comparer.Compare(keys[a], keys[b]);
+    }
+
+    /// <summary>A sequence in an order; equal elements stay in theirs.</summary>
+    internal sealed class Sorted<T>(IEnumerable<T> source, Func<T[], Comparison<int>> order) : IEnumerable<T>
+    {
+        public Sorted<T> Then(Func<T[], Comparison<int>> next) => new(source, elements =>
+        {
+            Comparison<int> first = order(elements), second = next(elements);
+            return (a, b) => first(a, b) is var result and not 0 ? result : second(a, b);
+        });
+
+        public IEnumerator<T> GetEnumerator()
+        {
+            T[] elements = ToArray(source);
+            if (elements.Length == 0)
+                yield break;
+            Comparison<int> compare = order(elements);
+            int[] positions = new int[elements.Length];
+            for (int i = 0; i < positions.Length; i++)
+                positions[i] = i;
+            Array.Sort(positions, (a, b) => compare(a, b) is var result and not 0 ? result : a.CompareTo(b));
+            foreach (int position in positions)
+                yield return elements[position];
+        }
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
     }
 }
