@@ -4,7 +4,7 @@ namespace Layerbox.Compression;
 
 internal sealed unsafe class ZstdDecoder(int maxWindowLog) : Decoder
 {
-    private readonly ZstdDecompression _context = new(maxWindowLog);
+    private readonly ZstdDecompression _context = ZstdDecompression.Take(maxWindowLog);
 
     public override string Format => "zstd";
 
@@ -25,7 +25,7 @@ internal sealed unsafe class ZstdDecoder(int maxWindowLog) : Decoder
         }
     }
 
-    public override void Dispose() => _context.Dispose();
+    public override void Dispose() => _context.GiveBack();
 }
 
 /// <summary>Writes zstd frames with content size and checksum.</summary>

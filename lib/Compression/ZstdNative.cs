@@ -42,6 +42,7 @@ internal static unsafe partial class ZstdNative
     [LibraryImport(Name)] public static partial nuint ZSTD_freeDCtx(nint context);
     [LibraryImport(Name)] public static partial nuint ZSTD_DCtx_reset(ZstdDecompression context, int reset);
     [LibraryImport(Name)] public static partial nuint ZSTD_DCtx_setParameter(nint context, int parameter, int value);
+    [LibraryImport(Name)] public static partial nuint ZSTD_sizeof_DCtx(ZstdDecompression context);
     [LibraryImport(Name)] public static partial nuint ZSTD_decompressStream(ZstdDecompression context, ZSTD_outBuffer* output, ZSTD_inBuffer* input);
 
     public static string ErrorName(nuint code) => Marshal.PtrToStringUTF8((nint)ZSTD_getErrorName(code))!;
@@ -79,15 +80,39 @@ internal sealed class ZstdCompression : SafeHandle
 /// <summary>A ZSTD_DCtx that accepts windows up to <see cref="Decompression.MaxZstdWindowLog"/>.</summary>
 internal sealed class ZstdDecompression : SafeHandle
 {
+    // Somewhat more than the usual levels' windows. A context that is used again has its window's pages already.
+    private const int MaxIdleSize = 12 << 20;
+
+    private static ZstdDecompression? s_idle;
+
     public ZstdDecompression(int maxWindowLog = Decompression.MaxZstdWindowLog) : base(0, ownsHandle: true)
     {
         SetHandle(ZstdNative.ZSTD_createDCtx());
         if (IsInvalid)
             throw new InsufficientMemoryException("zstd: no memory for a decoder");
-        _ = ZstdNative.ZSTD_DCtx_setParameter(handle, ZstdNative.ZSTD_d_windowLogMax, maxWindowLog);
+        Accept(maxWindowLog);
     }
 
     public override bool IsInvalid => handle == 0;
+
+    /// <summary>One that was given back, or a new one; whoever takes it ends with <see cref="GiveBack"/>.</summary>
+    public static ZstdDecompression Take(int maxWindowLog)
+    {
+        if (Interlocked.Exchange(ref s_idle, null) is not { } idle)
+            return new ZstdDecompression(maxWindowLog);
+        _ = ZstdNative.ZSTD_DCtx_reset(idle, ZstdNative.ZSTD_reset_session_only);
+        idle.Accept(maxWindowLog);
+        return idle;
+    }
+
+    /// <summary>Keeps it for the next who wants one; frees it when it is large, or there is one already.</summary>
+    public void GiveBack()
+    {
+        if (ZstdNative.ZSTD_sizeof_DCtx(this) > MaxIdleSize || Interlocked.CompareExchange(ref s_idle, this, null) is not null)
+            Dispose();
+    }
+
+    private void Accept(int maxWindowLog) => _ = ZstdNative.ZSTD_DCtx_setParameter(handle, ZstdNative.ZSTD_d_windowLogMax, maxWindowLog);
 
     protected override bool ReleaseHandle() => ZstdNative.ZSTD_freeDCtx(handle) == 0;
 }

@@ -13,6 +13,9 @@ internal sealed class StagedContentWriter : ContentWriter
 {
     private const int BufferSize = 128 * 1024;
 
+    // From this size on a write(2) takes less time than the copy that could spare it.
+    private const int DirectSize = 32 * 1024;
+
     private readonly StagedContentStore _store;
     private readonly byte[] _name;
     private readonly FileContent? _unchanged;
@@ -43,7 +46,7 @@ internal sealed class StagedContentWriter : ContentWriter
         _isWritten = true;
         if (_buffered > 0 && (offset != _bufferOffset + _buffered || _buffered + bytes.Length > BufferSize))
             Flush();
-        if (bytes.Length >= BufferSize)
+        if (bytes.Length >= DirectSize && _buffered == 0)
             WriteOut(offset, bytes);
         else if (!bytes.IsEmpty)
         {
