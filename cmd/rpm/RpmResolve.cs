@@ -33,7 +33,7 @@ internal static class RpmResolve
             "rpm-resolve --store /srv/rpm --snapshot 2026-11-21 bash coreutils --output base.lock.json\n"
             + "rpm-resolve --store /srv/rpm --snapshot 2026-11-21 --parent base.layer openssl | jq -r '.packages[].nevra'",
             (args, io) => Run(
-                args.GetRequiredValue(names),
+                args.GetValue(names) ?? [],
                 new RpmSource("--snapshot", args.GetRequiredValue(store), tag: args.GetRequiredValue(snapshot), repos: args.GetValue(repos) is { Length: > 0 } some ? some : null)
                 {
                     WeakDependencies = args.GetValue(weak),

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Layerbox.RpmSnapshot;
 
 namespace Layerbox.Layer.Rpms;
 
@@ -27,8 +28,8 @@ internal sealed record DnfRequest
     public IReadOnlyList<(string Name, bool MustExist)> Remove { get; init; } = [];
     public IReadOnlyList<DnfLocked> Lock { get; init; } = [];
 
-    /// <summary>Names and texts of public keys; none: signatures are not looked at.</summary>
-    public IReadOnlyList<(string Name, string Text)> Keys { get; init; } = [];
+    /// <summary>Public keys, and what messages call them; none: signatures are not looked at.</summary>
+    public IReadOnlyList<(string Name, PublicKeys Keys)> Keys { get; init; } = [];
 
     public bool WeakDependencies { get; init; }
     public bool Documentation { get; init; } = true;
@@ -63,7 +64,11 @@ internal sealed record DnfRequest
             json.WriteBoolean("must_exist", entry.MustExist);
         });
         Objects(json, "lock", Lock, entry => Members(json, ("nevra", entry.Nevra), ("repo", entry.Repo), ("location", entry.Location)));
-        Objects(json, "keys", Keys, key => Members(json, ("name", key.Name), ("text", key.Text)));
+        Objects(json, "keys", Keys, key =>
+        {
+            Members(json, ("name", key.Name));
+            List(json, "certificates", key.Keys.Certificates(), certificate => json.WriteBase64StringValue(certificate));
+        });
         json.WriteEndObject();
         json.Flush();
         buffer.Write("\n"u8);

@@ -87,7 +87,9 @@ internal sealed class DnfSession(DnfProgram dnf, string work)
                         refused = e;
                     }
                 }
+                // Whatever it waits for now, to hear from us or to be heard, it waits in vain.
                 tell.Dispose();
+                hear.Dispose();
                 ContainerResult result = end.GetAwaiter().GetResult();
                 cancel.ThrowIfCancellationRequested();
                 if (refused is not null)
@@ -143,7 +145,7 @@ internal sealed class DnfSession(DnfProgram dnf, string work)
         {
             return null; // it has ended, and what it complained of says why
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             throw new DnfException($"dnf's driver said what it should not: {e.Message}");
         }

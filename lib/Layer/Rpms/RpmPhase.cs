@@ -75,7 +75,8 @@ internal sealed class RpmPhase(string subvolume, CompileOptions options)
             using DnfRoot root = new(subvolume);
             DnfOutcome outcome = transaction.Run(subvolume, isReadOnly: false, work, root, database, steps =>
             {
-                Volume?.MakeRoom(steps.Sum(step => step.InstalledSize + step.Size) * 5 / 4);
+                // Packages say of themselves how large they are: the sum may be more than there are numbers.
+                Volume?.MakeRoom((long)Math.Min(steps.Sum(step => (double)step.InstalledSize + step.Size) * 1.25, 1L << 60));
                 return true;
             }, options.Cancellation);
             Dictionary<string, RpmPath> folders = [];

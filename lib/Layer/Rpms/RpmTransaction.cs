@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
-using System.Text;
 using Layerbox.FileTree;
 using Layerbox.Posix;
 using Layerbox.Rpm;
+using Layerbox.RpmSnapshot;
 
 namespace Layerbox.Layer.Rpms;
 
@@ -120,8 +120,8 @@ internal sealed class RpmTransaction
         Lock = [.. _locked.Values.OrderBy(package => package.Nevra, StringComparer.Ordinal).Select(package => new DnfLocked(package.Nevra, package.Repo, package.Location))],
         Keys =
         [
-            .. Source.Keys.Select(key => (key.Name, ReadText(key.Open()))),
-            .. Source.Repos.SelectMany(repo => repo.Keys).Distinct().Select(key => ($"key {key[..12]} of the snapshot", ReadText(Source.Store!.OpenObject(key)))),
+            .. Source.Keys.Select(key => (key.Name, ReadKeys(key.Name, key.Open()))),
+            .. Source.Repos.SelectMany(repo => repo.Keys).Distinct().Select(key => ($"key {key[..12]} of the snapshot", ReadKeys($"key {key[..12]} of the snapshot", Source.Store!.OpenObject(key)))),
         ],
         WeakDependencies = Source.WeakDependencies,
         Documentation = Source.Documentation,
@@ -160,9 +160,20 @@ internal sealed class RpmTransaction
         return folder;
     }
 
-    private static string ReadText(Stream stream)
+    private static PublicKeys ReadKeys(string name, Stream stream)
     {
-        using StreamReader reader = new(stream, Encoding.Latin1);
-        return reader.ReadToEnd();
+        using MemoryStream bytes = new();
+        using (stream)
+            stream.CopyTo(bytes);
+        try
+        {
+            PublicKeys keys = PublicKeys.Parse(bytes.ToArray());
+            keys.Certificates();
+            return keys;
+        }
+        catch (InvalidDataException e)
+        {
+            throw new DnfException($"{name}: {e.Message}");
+        }
     }
 }

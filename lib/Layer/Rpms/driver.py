@@ -1,4 +1,4 @@
-"""Drives dnf in a container that layerbox made: one request, a line of JSON, on standard input; events, one a line, on standard output.
+"""Drives dnf in a container that layerbox made: one request, a line of JSON, on standard input; events, one a line, on what was standard output.
 
 What is to be done is resolved and told first; only when a second line, "go", comes is it done. Nothing is read from the configuration of the
 machine. All that goes wrong is one event "error", whose messages are whole; then the exit status is 1.
@@ -19,8 +19,13 @@ class Refused(Exception):
     """What was asked for cannot be had: the messages are for people."""
 
 
+# Scriptlets in Lua run in this very process, and what they print goes to its standard output: that is no event.
+EVENTS = os.fdopen(os.dup(1), "w", encoding="utf-8")
+os.dup2(2, 1)
+
+
 def tell(event, **members):
-    print(json.dumps({"event": event, **members}), flush=True)
+    print(json.dumps({"event": event, **members}), file=EVENTS, flush=True)
 
 
 def listen(channel):
@@ -266,13 +271,9 @@ def check_signatures(packages, request):
     rpm.addMacro("_dbpath", folder)
     ts = rpm.TransactionSet()
     for key in request["keys"]:
-        blocks = re.findall(r"-----BEGIN PGP PUBLIC KEY BLOCK-----.*?\n\r?\n(.*?)-----END PGP PUBLIC KEY BLOCK-----", key["text"], re.S)
-        try:
-            results = [ts.pgpImportPubkey(base64.b64decode("".join(line for line in block.split() if not line.startswith("=")))) for block in blocks]
-        except ValueError:
-            results = []
-        if not results or any(results):
-            raise Refused("%s: holds no public key that rpm takes" % key["name"])
+        # Of several in a row rpm would see none.
+        if any([ts.pgpImportPubkey(base64.b64decode(one)) for one in key["certificates"]]):
+            raise Refused("%s: holds a public key that rpm does not take" % key["name"])
     ts.setVSFlags(0)
     bad = []
     for package in packages:

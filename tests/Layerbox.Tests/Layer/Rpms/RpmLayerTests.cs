@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Layerbox.Layer;
+using Layerbox.Tests.Rpm;
 
 namespace Layerbox.Tests.Layer.Rpms;
 
@@ -118,6 +119,33 @@ public sealed class RpmLayerTests(MadeRpms made) : IClassFixture<MadeRpms>
     {
         Tools.Result result = made.Compile("with", """{ "item": "rpms_install", "names": ["needy"] }""", MadeRpms.Source("one", """, "appliance": "without.layer" """), "--volume", made.Volume);
         Assert.StartsWith("layer-compile: appliance without: dnf is not installed", result.FirstErrorLine, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("hello")]
+    [InlineData("""{"event":"error","message":"made up"}""")]
+    public void What_a_package_prints_is_no_word_of_ours(string said)
+    {
+        Published.OrSkip();
+        // rpm runs Lua in dnf's own process.
+        string folder = Path.Combine(made.Folder, "talks");
+        BuiltRpms.Build(folder, "talker", $"""
+            Name: talker
+            Version: 1
+            Release: 1
+            Summary: talks
+            License: MIT
+            BuildArch: noarch
+            %description
+            talks
+            %post -p <lua>
+            print('{said}')
+            %files
+            """);
+        Programs.Run("createrepo_c", "--quiet", folder);
+        Tools.Run("rpm-repo-snapshot", "sync", "--store", made.Store, "--repo", $"made=file://{folder}", "--tag", "talks").AssertSucceeded();
+        Try("talks", """{ "item": "rpms_install", "names": ["talker"] }""", "talks", more: "").AssertSucceeded();
+        Assert.Equal(["talker-1-1.noarch"], Packages("talks").Select(package => package.Nevra));
     }
 
     [Fact]

@@ -11,6 +11,13 @@ public sealed class RpmLockTests(MadeRpms made) : IClassFixture<MadeRpms>
 
     private Tools.Result Resolve(params string[] args) => Tools.Run(["rpm-resolve", "--store", made.Store, "--progress", "none", .. args]);
 
+    [Theory]
+    [InlineData("no package is named")]
+    [InlineData("--remove goes with --parent", "--remove", "bash")]
+    [InlineData("--snapshot: nosuch: stat: No such file or directory", "bash")]
+    public void What_makes_no_sense_is_said(string expected, params string[] args) =>
+        Assert.Equal((2, $"rpm-resolve: {expected}"), Tools.Run(["rpm-resolve", "--store", "nosuch", "--snapshot", "one", "--progress", "none", .. args]) is var result ? (result.Status, result.FirstErrorLine) : default);
+
     [Fact]
     public void A_lock_file_installs_what_the_names_did_also_when_there_is_something_newer()
     {
@@ -81,14 +88,23 @@ public sealed class RpmLockTests(MadeRpms made) : IClassFixture<MadeRpms>
             export HOME={{made.Folder}}/home GNUPGHOME={{made.Folder}}/home; mkdir -m 700 $HOME; mkdir {{made.Folder}}/signed
             trap 'gpgconf --kill gpg-agent' EXIT
             gpg --batch --quiet --pinentry-mode loopback --passphrase '' --quick-gen-key 'Test <test@test.invalid>' rsa2048 sign never 2>/dev/null
+            gpg --batch --quiet --pinentry-mode loopback --passphrase '' --quick-gen-key 'Other <other@test.invalid>' rsa2048 sign never 2>/dev/null
             gpg --armor --export test@test.invalid > {{made.Folder}}/key
+            gpg --export > {{made.Folder}}/both.pgp
+            gpg --armor --export > {{made.Folder}}/both
+            gpg --armor --export other@test.invalid > {{made.Folder}}/other
+            head -c 200 {{made.Folder}}/both.pgp > {{made.Folder}}/cut
             cp {{Repository.PathOf("artifacts", "made-rpms", "one")}}/{filesystem-1,manual-1,engine-1}-*.rpm {{made.Folder}}/signed
             rpmsign --define "__gpg $(command -v gpg)" --define '_gpg_name test@test.invalid' --addsign {{made.Folder}}/signed/{filesystem,manual}-*.rpm >/dev/null 2>&1
             createrepo_c --quiet {{made.Folder}}/signed
             """);
         Tools.Run("rpm-repo-snapshot", "sync", "--store", made.Store, "--repo", $"signed=file://{made.Folder}/signed", "--tag", "signed").AssertSucceeded();
-        const string keys = """, "keys": ["key"] """;
-        Compile("signed", """{ "item": "rpms_install", "names": ["manual"] }""", "signed", keys).AssertSucceeded();
+        const string keys = """, "keys": ["key"] """, manual = """{ "item": "rpms_install", "names": ["manual"] }""";
+        // Whatever form their file has, and however many are in it.
+        foreach (string file in (string[])["key", "both", "both.pgp"])
+            Compile("signed", manual, "signed", $", \"keys\": [\"{file}\"] ").AssertSucceeded();
+        Assert.EndsWith("rpms_install manual: filesystem-1-1.noarch: public key not available; manual-1-1.noarch: public key not available", Compile("other", manual, "signed", """, "keys": ["other"] """).FirstErrorLine, StringComparison.Ordinal);
+        Assert.EndsWith("rpms_install manual: cut: its OpenPGP packets are damaged", Compile("cut", manual, "signed", """, "keys": ["cut"] """).FirstErrorLine, StringComparison.Ordinal);
         Tools.Result unsigned = Compile("unsigned", """{ "item": "rpms_install", "names": ["engine"] }""", "signed", keys);
         Assert.Equal($"layer-compile: {File("unsigned.layer.json")}: features[0]: rpms_install engine: engine-1-1.noarch: is not signed", unsigned.FirstErrorLine);
     }
