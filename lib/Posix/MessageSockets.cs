@@ -48,7 +48,8 @@ public static unsafe class MessageSockets
         {
             ControlMessage control = default;
             Vector vector = new() { Base = p, Length = (nuint)message.Length };
-            Header header = new() { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = (nuint)sizeof(ControlMessage) };
+            // With the padding there would be room for another, which nobody would close.
+            Header header = new() { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = ControlMessage.UsedLength };
             nint length;
             while ((length = Libc.recvmsg(socket, &header, MSG_CMSG_CLOEXEC)) < 0)
             {
