@@ -32,7 +32,7 @@ internal sealed class IndexFile : IDisposable
     /// <exception cref="IndexDamageException">It is one of another format.</exception>
     public static IndexFile Open(string path, bool isWritable)
     {
-        SqliteDatabase database = SqliteDatabase.Open(PathText.ToBytes(path), isWritable, isWritable ? WritersPatience : ReadersPatience);
+        SqliteDatabase database = SqliteDatabase.Open(PathText.ToBytes(WithoutLinks(path)), isWritable, isWritable ? WritersPatience : ReadersPatience);
         try
         {
             // A journal that is removed afterwards, and no WAL: that would need a directory that readers can write to. Whether it is on the disk does not matter.
@@ -53,6 +53,19 @@ internal sealed class IndexFile : IDisposable
     }
 
     public void Dispose() => _database.Dispose();
+
+    // SQLite is to follow no link that the index is, and then follows none that leads to the store either.
+    private static string WithoutLinks(string path)
+    {
+        try
+        {
+            return RealPath.OfName(path);
+        }
+        catch (PosixException e)
+        {
+            throw new IndexDamageException(e.Message);
+        }
+    }
 
     /// <summary>The packages of a primary.xml in its order; null when they are not known here.</summary>
     public List<PrimaryPackage>? Find(string primary)
@@ -233,7 +246,7 @@ internal sealed class IndexFile : IDisposable
             package = new PrimaryPackage(
                 new Nevra(row.Text(at)!, new Evr((uint)row.Number(at + 1), texts.Version(row.Text(at + 2)!), texts.Release(row.Text(at + 3)!)), texts.Arch(row.Text(at + 4)!)),
                 new RpmChecksum((RpmDigestAlgorithm)row.Number(at + 5), row.Text(at + 6)!),
-                RepoLocation.Parse(row.Text(at + 7)!, row.Text(at + 8)))
+                RepoLocation.Parse(row.Text(at + 7) ?? throw new IndexDamageException("a package has no location"), row.Text(at + 8)))
             {
                 PackageSize = Number(row, at + 9),
                 InstalledSize = Number(row, at + 10),

@@ -23,6 +23,7 @@ public class StoreIndexTests
     [InlineData("sqlite3 index.sqlite \"delete from package where name = 'cherry'\"")]
     [InlineData("sqlite3 index.sqlite \"update list set packages = substr(packages, 2)\"")]
     [InlineData("sqlite3 index.sqlite \"update list set object = substr(object, 2) || '0'\"")]
+    [InlineData("sqlite3 index.sqlite \"create table p as select * from package; drop table package; alter table p rename to package; update package set href = null where name = 'cherry'\"")]
     [InlineData("chmod a= index.sqlite")]
     [InlineData("rm index.sqlite && mkdir index.sqlite")]
     [InlineData("ln -sf /etc/passwd index.sqlite")]
@@ -34,6 +35,23 @@ public class StoreIndexTests
         store.AssertClean();
         store.Run("rebuild").AssertSucceeded();
         Assert.True(IsIndexed(store, "t0") && IsIndexed(store, "t1") && IsIndexed(store, "t2"));
+    }
+
+    [Fact]
+    public void There_is_one_in_a_store_that_a_link_leads_to()
+    {
+        using StoreFixture store = Three();
+        string link = $"{store.Path}.link";
+        Programs.Shell($"rm {store.Path}/index.sqlite && ln -s {store.Path} {link}");
+        try
+        {
+            Tools.Run("rpm-repo-snapshot", "rebuild", "--store", link).AssertSucceeded();
+            Assert.True(IsIndexed(store, "t0"));
+        }
+        finally
+        {
+            File.Delete(link);
+        }
     }
 
     [Fact]
