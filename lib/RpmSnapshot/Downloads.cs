@@ -114,7 +114,7 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
         if (Volatile.Read(ref _lost) >= MaxLost)
         {
             string given = string.Create(CultureInfo.InvariantCulture, $"not asked for, as {MaxLost} others in a row could not be had");
-            return new RepoFailure(wanted.Name, $"{mirrors.Now[0].Locate(wanted.Location)}: {given}") { Short = given };
+            return new RepoFailure(wanted.Name, $"{Mirrors[0].Locate(wanted.Location)}: {given}") { Short = given };
         }
         Inquiry inquiry = new(mirrors, options.Transport, options.Cancellation);
         if (download.Fetch(wanted, inquiry))

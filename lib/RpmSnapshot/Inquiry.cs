@@ -30,7 +30,16 @@ internal sealed class Inquiry(MirrorOrder mirrors, Transport transport, Cancella
             HashSet<RepoUrl> asked = [.. done];
             foreach (RepoUrl mirror in mirrors.Now)
             {
-                RepoUrl url = locate(mirror);
+                RepoUrl url;
+                try
+                {
+                    url = locate(mirror);
+                }
+                catch (FormatException e)
+                {
+                    Note(mirror, e.Message); // a place that this mirror may not send us to; another one may
+                    continue;
+                }
                 if (!asked.Add(url))
                     continue;
                 string? reason;
@@ -46,10 +55,7 @@ internal sealed class Inquiry(MirrorOrder mirrors, Transport transport, Cancella
                 }
                 if (reason is null)
                     return true;
-                int at = _reasons.FindIndex(pair => pair.Url == url);
-                if (at >= 0)
-                    _reasons.RemoveAt(at);
-                _reasons.Add((url, reason));
+                Note(url, reason);
                 MayPass |= isPassing;
                 if (isPassing)
                     mirrors.Failed(mirror);
@@ -61,5 +67,11 @@ internal sealed class Inquiry(MirrorOrder mirrors, Transport transport, Cancella
             cancellation.WaitHandle.WaitOne(Transport.Pause(failed, wait));
             cancellation.ThrowIfCancellationRequested();
         }
+    }
+
+    private void Note(RepoUrl url, string reason)
+    {
+        _reasons.RemoveAll(pair => pair.Url == url);
+        _reasons.Add((url, reason));
     }
 }

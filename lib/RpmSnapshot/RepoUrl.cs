@@ -17,7 +17,7 @@ public sealed partial record RepoUrl(string? Host, int Port, string Path, bool I
     public static RepoUrl Parse(string text)
     {
         if (text.Any(c => char.IsControl(c) || c == ' '))
-            throw new FormatException($"'{text}' is no URL: spaces and control characters are written as %20 and so on");
+            throw new FormatException($"'{Shown(text)}' is no URL: spaces and control characters are written as %20 and so on");
         if (text.StartsWith(FileScheme, StringComparison.OrdinalIgnoreCase))
         {
             string path = text[FileScheme.Length..];
@@ -26,7 +26,7 @@ public sealed partial record RepoUrl(string? Host, int Port, string Path, bool I
         }
         bool isTls = text.StartsWith(HttpsScheme, StringComparison.OrdinalIgnoreCase);
         if (!isTls && !text.StartsWith(HttpScheme, StringComparison.OrdinalIgnoreCase))
-            throw new FormatException($"'{text}' is neither a file: nor an http:// or https:// URL");
+            throw new FormatException($"'{Shown(text)}' is neither a file: nor an http:// or https:// URL{(text.StartsWith('/') ? $"; the directory is file://{text}" : "")}");
         string scheme = isTls ? HttpsScheme : HttpScheme;
         string rest = text[scheme.Length..].Split('#')[0];
         int slash = rest.AsSpan().IndexOfAny('/', '?');
@@ -41,7 +41,7 @@ public sealed partial record RepoUrl(string? Host, int Port, string Path, bool I
                 throw new FormatException($"'{text}': the port is no number from 1 to 65535");
             server = server[..colon];
         }
-        return server.Length > 0 ? new RepoUrl(server, port, asked, isTls) : throw new FormatException($"'{text}' names no server");
+        return server.Length > 0 ? new RepoUrl(server, port, EscapeBytes(asked, Encoding.UTF8), isTls) : throw new FormatException($"'{text}' names no server");
     }
 
     public bool IsDirectory => Host is null;
@@ -53,6 +53,8 @@ public sealed partial record RepoUrl(string? Host, int Port, string Path, bool I
     /// <exception cref="FormatException">It is not of http, or leads from https to http.</exception>
     public RepoUrl Redirect(string location)
     {
+        // A header's characters are its bytes.
+        location = EscapeBytes(location, Encoding.Latin1);
         if (location.StartsWith("//", StringComparison.Ordinal))
             location = (IsTls ? "https:" : "http:") + location;
         int colon = location.AsSpan().IndexOfAny(':', '/');
@@ -77,6 +79,17 @@ public sealed partial record RepoUrl(string? Host, int Port, string Path, bool I
     internal string HostName => Host!.Trim('[', ']');
 
     public override string ToString() => IsDirectory ? $"file://{Path}" : $"{Origin}{Path}";
+
+    /// <summary>A text that should be a URL, for a message: without the user and the password that may be in it.</summary>
+    private static string Shown(string text)
+    {
+        int scheme = text.IndexOf("//", StringComparison.Ordinal), at = text.LastIndexOf('@');
+        return at < 0 ? text : (scheme >= 0 && scheme < at ? text[..(scheme + 2)] : "") + "…" + text[at..];
+    }
+
+    /// <summary>What is not ASCII, as escapes of its bytes: in a request there is nothing else.</summary>
+    private static string EscapeBytes(string text, Encoding encoding) =>
+        Ascii.IsValid(text) ? text : string.Concat(encoding.GetBytes(text).Select(one => one < 0x80 ? $"{(char)one}" : string.Create(CultureInfo.InvariantCulture, $"%{one:X2}")));
 
     /// <summary>Only what cannot stand in a request is escaped: servers do not all take "%2B" for "+". What is escaped already stays.</summary>
     private static string Escape(string path)

@@ -48,16 +48,16 @@ internal sealed record Proxy(RepoUrl Url, Credentials? Credentials)
         const string Scheme = "http://";
         int after = text.IndexOf("://", StringComparison.Ordinal);
         string rest = after < 0 ? text : text[(after + 3)..];
-        string authority = rest.Split('/')[0];
-        int at = authority.LastIndexOf('@');
+        // The last one: a password may have any character, and no message may have a part of it.
+        int at = rest.LastIndexOf('@');
         try
         {
             if (after >= 0 && !text.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
                 throw new FormatException($"'{text[..after]}://' is no proxy of http://, which is the only kind there is");
-            RepoUrl url = RepoUrl.Parse(Scheme + authority[(at + 1)..]);
+            RepoUrl url = RepoUrl.Parse(Scheme + rest[(at + 1)..].Split('/')[0]);
             if (at < 0)
                 return new Proxy(url, credentials);
-            string[] parts = authority[..at].Split(':', 2);
+            string[] parts = rest[..at].Split(':', 2);
             return new Proxy(url, new Credentials(Uri.UnescapeDataString(parts[0]), parts.Length > 1 ? Uri.UnescapeDataString(parts[1]) : ""));
         }
         catch (FormatException e)

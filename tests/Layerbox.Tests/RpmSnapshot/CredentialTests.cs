@@ -46,6 +46,15 @@ public class CredentialTests
         Assert.Equal("proxy: 'https://' is no proxy of http://, which is the only kind there is", error.Message);
         error = Assert.Throws<IOException>(() => fixture.Try(new ConnectionSettings { Proxy = $"http://{User}:{Password}@" }, "http://127.0.0.1:1/"));
         Assert.DoesNotContain("s3cret", error.Message, StringComparison.Ordinal);
+        // As it should not be written: with characters that end the part it stands in.
+        error = Assert.Throws<IOException>(() => fixture.Try(new ConnectionSettings { Proxy = $"http://{User}:s3/cret@127.0.0.1:x" }, "http://127.0.0.1:1/"));
+        Assert.Equal("proxy: 'http://127.0.0.1:x': the port is no number from 1 to 65535", error.Message);
+        foreach (string url in (string[])["ftp://u:s3cret@example.org/", "u:s3cret@example.org/", "http://u:s3 cret@example.org/", "https://u:s3cret@example.org:x/"])
+        {
+            string message = Assert.Throws<FormatException>(() => RepoUrl.Parse(url)).Message;
+            Assert.Contains("@example.org/", message.Replace("example.org:x…", "@example.org/", StringComparison.Ordinal), StringComparison.Ordinal);
+            Assert.DoesNotContain("cret", message, StringComparison.Ordinal);
+        }
         string reason = fixture.AssertFails(new ConnectionSettings { Proxy = $"http://{User}:{Uri.EscapeDataString(Password)}@127.0.0.1:1" }, "http://example.org/", "connection refused");
         Assert.DoesNotContain("s3cret", reason, StringComparison.Ordinal);
     }

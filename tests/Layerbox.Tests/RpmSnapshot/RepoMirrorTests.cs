@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Layerbox.RpmSnapshot;
 
 namespace Layerbox.Tests.RpmSnapshot;
 
@@ -26,6 +27,24 @@ public class RepoMirrorTests
         Assert.Single(repos.Store.Lines("list"));
         repos.Store.AssertClean();
     }
+
+    [Fact]
+    public void A_mirror_that_may_not_have_a_file_elsewhere_is_told_like_one_that_lacks_it()
+    {
+        using ConfiguredRepos repos = new();
+        repos.Add("spread", "t0", $"createrepo_c --quiet --baseurl {repos.Url}/none/ .");
+        Tools.Result result = repos.Run($$"""{ "name": "x", "baseurl": ["URL/spread", "file://{{repos.PathOf("spread")}}"] }""");
+        Assert.Equal(1, result.Status);
+        Assert.Matches($": apple-1-1.noarch: {repos.Url}/none/apple-1-1.noarch.rpm: the server says 404.*; file://.*/spread: the location '.*' is on a server, and the repository is a directory\n", result.Err);
+    }
+
+    [Theory]
+    [InlineData("http://h/\u00e4/b?\u20ac", "http://h/%C3%A4/b?%E2%82%AC")]
+    [InlineData("http://h/%C3%A4", "http://h/%C3%A4")]
+    public void Requests_are_of_ASCII_alone(string url, string expected) => Assert.Equal(expected, RepoUrl.Parse(url).ToString());
+
+    [Fact]
+    public void Bytes_of_a_redirect_stay_what_they_are() => Assert.Equal("http://h/%C3%A4", RepoUrl.Parse("http://h/x").Redirect("/\u00c3\u00a4").ToString());
 
     [Theory]
     [InlineData("", "it names no mirror")]
