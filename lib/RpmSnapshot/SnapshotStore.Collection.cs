@@ -27,8 +27,13 @@ public sealed partial class SnapshotStore
         WholeFile.Write(PinPath(id), Encoding.UTF8.GetBytes(reason + "\n"));
     }
 
-    /// <exception cref="PosixException">It is not pinned.</exception>
-    public void Unpin(string id) => Files.Remove(PinPath(id));
+    /// <exception cref="IOException">It is not pinned.</exception>
+    public void Unpin(string id)
+    {
+        if (!Files.Exists(PinPath(id)))
+            throw new IOException($"{Path}: snapshot {id} is not pinned");
+        Files.Remove(PinPath(id));
+    }
 
     /// <summary>Locks a snapshot's file, until the handle is disposed; null when somebody serves it.</summary>
     internal SafeFileHandle? TryHold(string id)

@@ -59,11 +59,13 @@ public sealed partial class SnapshotStore : IDisposable
     internal ObjectsOnDemand OnDemand { get; }
 
     /// <summary>Opens a store for reading, which nobody needs to wait for.</summary>
-    /// <exception cref="PosixException">There is none.</exception>
+    /// <exception cref="IOException">There is none.</exception>
     public static SnapshotStore Open(string path)
     {
-        FileStatus objects = Files.Status(System.IO.Path.Join(path, "objects/sha256"), followLinks: true);
-        return objects.IsDirectory ? new SnapshotStore(path, null) : throw new PosixException("open", Errno.ENOTDIR, path);
+        Files.Status(path, followLinks: true);
+        return Files.TryStatus(Directories.Current, PathText.ToBytes(System.IO.Path.Join(path, "objects/sha256")), followLinks: true) is { IsDirectory: true }
+            ? new SnapshotStore(path, null)
+            : throw new IOException($"{path}: is no store of snapshots: 'rpm-repo-snapshot sync' makes one");
     }
 
     /// <summary>Opens a store for writing, made if need be. What a killed writer had fetched is checked and put in place.</summary>
@@ -165,7 +167,7 @@ public sealed partial class SnapshotStore : IDisposable
     public IEnumerable<string> Objects()
     {
         string folder = Below("objects/sha256");
-        foreach (string prefix in Names(folder))
+        foreach (string prefix in Folders(folder))
             foreach (string name in Names(System.IO.Path.Join(folder, prefix)))
                 if (IsDigest(name) && name.StartsWith(prefix, StringComparison.Ordinal))
                     yield return name;
@@ -175,7 +177,9 @@ public sealed partial class SnapshotStore : IDisposable
     public IEnumerable<(string Name, string Reason)> Strangers()
     {
         string folder = Below("objects/sha256");
-        foreach (string prefix in Names(folder))
+        foreach (string name in Names(folder).Except(Folders(folder)))
+            yield return ($"objects/sha256/{name}", "is no folder of objects");
+        foreach (string prefix in Folders(folder))
             foreach (string name in Names(System.IO.Path.Join(folder, prefix)))
             {
                 string path = System.IO.Path.Join(folder, prefix, name);
@@ -304,10 +308,12 @@ public sealed partial class SnapshotStore : IDisposable
         WholeFile.Write(TagPath(name), Encoding.ASCII.GetBytes(id + "\n"));
     }
 
-    /// <exception cref="PosixException">There is no such tag.</exception>
+    /// <exception cref="IOException">There is no such tag.</exception>
     public void Untag(string name)
     {
         CheckTag(name);
+        if (!Files.Exists(TagPath(name)))
+            throw new IOException($"{Path}: no tag '{name}'");
         Files.Remove(TagPath(name));
     }
 
@@ -363,6 +369,8 @@ public sealed partial class SnapshotStore : IDisposable
     private static bool IsPart(string name, string path) =>
         name.EndsWith(PartSuffix, StringComparison.Ordinal) && name.Contains('-', StringComparison.Ordinal) && Files.Status(path) is { IsRegular: true } status
         && DateTimeOffset.UtcNow - DateTimeOffset.FromUnixTimeSeconds(status.ModificationSeconds) < s_partsStay;
+
+    private static List<string> Folders(string folder) => [.. Names(folder).Where(name => Files.Status(System.IO.Path.Join(folder, name)).IsDirectory)];
 
     internal static List<string> Names(string folder)
     {

@@ -30,12 +30,16 @@ internal sealed class Connector(ConnectionSettings settings, Transport transport
             SafeFileHandle socket = ConnectTcp(proxy?.Url ?? url);
             if (tls is not null && proxy is not null)
                 Tunnel(socket, url, proxy);
-            Channel channel = tls is null ? new Channel(socket, transport.Patience) : new TlsChannel(socket, tls, url.HostName, transport.Patience);
+            Channel channel;
+            // Whoever waits for the other side's part of the handshake looks at no token.
+            using (Cancellation.Register(() => TcpSockets.Break(socket)))
+                channel = tls is null ? new Channel(socket, transport.Patience) : new TlsChannel(socket, tls, url.HostName, transport.Patience);
             return new ServerConnection(channel, url.Origin, Cancellation) { Closed = leave };
         }
         catch
         {
             leave();
+            Cancellation.ThrowIfCancellationRequested();
             throw;
         }
     }

@@ -55,21 +55,36 @@ public class SnapshotStoreTests
     }
 
     [Fact]
+    public void What_is_not_there_is_called_by_its_name()
+    {
+        using StoreFixture store = new();
+        string id = store.Sync($"file://{RepoFixture.PathOf("t0")}").GetProperty("snapshot").GetString()!;
+        Assert.Equal((2, $"rpm-repo-snapshot: {store.Path}: no tag 'nosuch'"), Said(store.Run("untag", "nosuch")));
+        Assert.Equal((2, $"rpm-repo-snapshot: {store.Path}: snapshot {id} is not pinned"), Said(store.Run("unpin", id)));
+        string folder = Path.Combine(store.Path, "objects");
+        Assert.Equal((2, $"rpm-repo-snapshot: {folder}: is no store of snapshots: 'rpm-repo-snapshot sync' makes one"), Said(Tools.Run("rpm-repo-snapshot", "list", "--store", folder)));
+        Assert.Equal((2, $"rpm-repo-snapshot: {folder}/nosuch: stat: No such file or directory"), Said(Tools.Run("rpm-repo-snapshot", "list", "--store", $"{folder}/nosuch")));
+
+        static (int, string) Said(Tools.Result result) => (result.Status, result.FirstErrorLine);
+    }
+
+    [Fact]
     public void Damage_is_found_and_what_is_missing_is_fetched_again()
     {
         using StoreFixture store = new();
         string id = store.Sync($"file://{RepoFixture.PathOf("t0")}", "--tag", "keep").GetProperty("snapshot").GetString()!;
         string[] digests = [.. RepoFixture.PackageDigests("t0")];
-        Programs.Shell($"chmod u+w {store.ObjectPath(digests[0])} && printf x | dd of={store.ObjectPath(digests[0])} bs=1 seek=100 conv=notrunc status=none && rm -f {store.ObjectPath(digests[1])} && echo > {store.Path}/objects/sha256/00x");
-        Programs.Shell($"rm -f {store.Path}/objects/sha256/00x && printf '%064d\\n' 0 > {store.Path}/refs/tags/dangling && touch {Path.GetDirectoryName(store.ObjectPath(digests[2]))}/stranger");
+        Programs.Shell($"chmod u+w {store.ObjectPath(digests[0])} && printf x | dd of={store.ObjectPath(digests[0])} bs=1 seek=100 conv=notrunc status=none && rm -f {store.ObjectPath(digests[1])}");
+        Programs.Shell($"printf '%064d\\n' 0 > {store.Path}/refs/tags/dangling && touch {Path.GetDirectoryName(store.ObjectPath(digests[2]))}/stranger {store.Path}/objects/sha256/notes");
         Tools.Result result = store.Run("verify");
         Assert.Equal(1, result.Status);
         Assert.Contains($"{{\"code\":\"object_damaged\",\"name\":\"objects/sha256/{digests[0][..2]}/{digests[0]}\"", result.Out, StringComparison.Ordinal);
         Assert.Contains($"{{\"code\":\"object_missing\",\"name\":\"snapshots/{id}.json\"", result.Out, StringComparison.Ordinal);
         Assert.Contains("{\"code\":\"tag_dangling\",\"name\":\"refs/tags/dangling\"", result.Out, StringComparison.Ordinal);
         Assert.Contains("/stranger\"", result.Out, StringComparison.Ordinal);
-        Assert.Equal(5, result.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
-        Programs.Shell($"rm -f {store.ObjectPath(digests[0])} {store.Path}/refs/tags/dangling {Path.GetDirectoryName(store.ObjectPath(digests[2]))}/stranger");
+        Assert.Contains("{\"code\":\"stranger\",\"name\":\"objects/sha256/notes\",\"message\":\"is no folder of objects\"}", result.Out, StringComparison.Ordinal);
+        Assert.Equal(6, result.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        Programs.Shell($"rm -f {store.ObjectPath(digests[0])} {store.Path}/refs/tags/dangling {Path.GetDirectoryName(store.ObjectPath(digests[2]))}/stranger {store.Path}/objects/sha256/notes");
         Assert.Equal(2, store.Sync($"file://{RepoFixture.PathOf("t0")}").GetProperty("repos")[0].GetProperty("fetched").GetInt32());
         store.AssertClean();
         // A snapshot whose bytes were changed is none.

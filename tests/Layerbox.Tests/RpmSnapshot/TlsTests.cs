@@ -1,4 +1,5 @@
 using Layerbox.RpmSnapshot;
+using Layerbox.RpmSnapshot.Http;
 
 namespace Layerbox.Tests.RpmSnapshot;
 
@@ -18,6 +19,21 @@ public class TlsTests
         { "good", "127.0.0.1", "self.pem", "the server's certificate: unable to get local issuer certificate" },
         { "self-signed", "127.0.0.1", "self.pem", null },
     };
+
+    [Fact]
+    public async Task A_handshake_that_does_not_come_to_its_end_can_be_broken_off()
+    {
+        using System.Net.Sockets.TcpListener silent = new(System.Net.IPAddress.Loopback, 0);
+        silent.Start();
+        using CancellationTokenSource cancel = new();
+        using Connector connector = new(new ConnectionSettings(), new Transport { Patience = 2 * Patience.Limit }, cancel.Token);
+        RepoUrl url = RepoUrl.Parse($"https://{silent.LocalEndpoint}/");
+        Task connecting = Task.Run(() => connector.Connect(url, () => { }).Dispose(), TestContext.Current.CancellationToken);
+        using System.Net.Sockets.Socket accepted = await silent.AcceptSocketAsync(TestContext.Current.CancellationToken);
+        await accepted.ReceiveAsync(new byte[1], System.Net.Sockets.SocketFlags.None); // it has begun
+        await cancel.CancelAsync();
+        await Assert.ThrowsAsync<OperationCanceledException>(() => connecting.WaitAsync(Patience.Limit, TestContext.Current.CancellationToken));
+    }
 
     [Theory]
     [MemberData(nameof(Servers))]
