@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import socket
 import sqlite3
 import struct
@@ -43,6 +44,11 @@ if os.environ.pop("LISTEN_FDS", None):
     os.environ.pop("LISTEN_PID", None)
     listen(CHANNEL)
 REQUEST = json.loads(sys.stdin.readline())
+DATABASE = REQUEST["root"] + REQUEST["dbpath"]
+if os.path.isdir(DATABASE) and os.statvfs(DATABASE).f_flag & os.ST_RDONLY:
+    # SQLite opens one in WAL mode, as images from elsewhere have it, only where it can write. The path is taken below the root.
+    shutil.copytree(DATABASE, REQUEST["cache"] + "/rpmdb")
+    REQUEST["macros"]["_dbpath"] = "/.." + REQUEST["cache"] + "/rpmdb"
 # Before librpm is loaded, which reads it each time somebody sets it up anew.
 with open(os.path.expanduser("~/.rpmmacros"), "w") as macros:
     macros.writelines("%%%s %s\n" % macro for macro in REQUEST["macros"].items())

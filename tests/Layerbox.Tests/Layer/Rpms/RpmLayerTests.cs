@@ -121,6 +121,22 @@ public sealed class RpmLayerTests(MadeRpms made) : IClassFixture<MadeRpms>
         Assert.StartsWith("layer-compile: appliance without: dnf is not installed", result.FirstErrorLine, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void What_an_image_from_elsewhere_would_get_is_known_too()
+    {
+        made.NeedBase();
+        // There the database is in WAL mode, in which SQLite opens it only where it can write.
+        string copy = Path.Combine(made.Folder, "elsewhere"), archive = $"{copy}.tar";
+        Programs.Shell($"cp -a {PathOf("base")} {copy} && sqlite3 {copy}/usr/lib/sysimage/rpm/rpmdb.sqlite 'pragma journal_mode = wal' && tar -C {copy} -cf {archive} . && rm -r {copy}");
+        string digest = Programs.Run("sha256sum", archive).Split(' ')[0];
+        Tools.Run("layer-import", archive, "--sha256", digest, "--name", "elsewhere", "--output", made.Handle("elsewhere"), "--volume", made.Volume, "--progress", "none").AssertSucceeded();
+        File.Delete(archive);
+        Assert.Equal(Resolved("base"), Resolved("elsewhere"));
+
+        string Resolved(string name) => Tools.Run(
+            "rpm-resolve", "--store", made.Store, "--snapshot", "one", "--parent", made.Handle(name), "--volume", made.Volume, "--progress", "none", "tool").AssertSucceeded().Out;
+    }
+
     [Theory]
     [InlineData("hello")]
     [InlineData("""{"event":"error","message":"made up"}""")]
