@@ -25,16 +25,16 @@ internal sealed class ServerAnswers : IDisposable
     private readonly RepoServerOptions _options;
     private readonly ServerWork _work;
     private readonly ServedObjects _objects;
-    private readonly Action<ServerConnection, string?> _resume;
-    private readonly HttpHead _head = new(TimeProvider.System);
+    private readonly Action<ClientConnection, string?> _resume;
+    private readonly AnswerHead _head = new(TimeProvider.System);
 
     /// <param name="store">Where the objects are.</param>
     /// <param name="snapshots">What is served.</param>
     /// <param name="listing">The answer to "/".</param>
     /// <param name="options">Who is told what.</param>
     /// <param name="wake">Makes the loop come to <see cref="FinishWork"/>.</param>
-    /// <param name="resume">Has a connection that waited answered: by <see cref="Answer(ServerConnection, HttpRequest)"/> once more, or, when something is wrong, by <see cref="Fail"/>.</param>
-    public ServerAnswers(SnapshotStore store, IEnumerable<ServedSnapshot> snapshots, byte[] listing, RepoServerOptions options, Action wake, Action<ServerConnection, string?> resume)
+    /// <param name="resume">Has a connection that waited answered: by <see cref="Answer(ClientConnection, HttpRequest)"/> once more, or, when something is wrong, by <see cref="Fail"/>.</param>
+    public ServerAnswers(SnapshotStore store, IEnumerable<ServedSnapshot> snapshots, byte[] listing, RepoServerOptions options, Action wake, Action<ClientConnection, string?> resume)
     {
         (_store, _listing, _options, _resume) = (store, listing, options, resume);
         _work = new ServerWork(wake);
@@ -74,15 +74,15 @@ internal sealed class ServerAnswers : IDisposable
     }
 
     /// <summary>To what is no request.</summary>
-    public void Refuse(ServerConnection connection, int status)
+    public void Refuse(ClientConnection connection, int status)
     {
         connection.Request = null;
         connection.IsKept = false;
-        Say(connection, status, HttpHead.ReasonOf(status));
+        Say(connection, status, AnswerHead.ReasonOf(status));
     }
 
     /// <summary>Begins to answer, or makes the connection wait until it can be answered.</summary>
-    public void Answer(ServerConnection connection, HttpRequest request)
+    public void Answer(ClientConnection connection, HttpRequest request)
     {
         connection.Request = request;
         connection.IsKept = request.IsKept;
@@ -122,7 +122,7 @@ internal sealed class ServerAnswers : IDisposable
             Say(connection, 404, "the repository has no such file");
     }
 
-    private void Answer(ServerConnection connection, HttpRequest request, RepoFile file)
+    private void Answer(ClientConnection connection, HttpRequest request, RepoFile file)
     {
         if (file.Missing is { } missing)
         {
@@ -152,9 +152,9 @@ internal sealed class ServerAnswers : IDisposable
     }
 
     /// <summary>To a request whose answer turned out to be damaged.</summary>
-    public void Fail(ServerConnection connection, string wrong) => Say(connection, 500, wrong);
+    public void Fail(ClientConnection connection, string wrong) => Say(connection, 500, wrong);
 
-    private void Send(ServerConnection connection, HttpRequest request, RepoFile file, ServedObject found, long size)
+    private void Send(ClientConnection connection, HttpRequest request, RepoFile file, ServedObject found, long size)
     {
         if (request.IfNoneMatch is { } known && Matches(known, found.Digest))
         {
@@ -195,7 +195,7 @@ internal sealed class ServerAnswers : IDisposable
 
     /// <summary>Sends what goes at once.</summary>
     /// <exception cref="PosixException">The connection is broken.</exception>
-    public static SendProgress Send(ServerConnection connection)
+    public static SendProgress Send(ClientConnection connection)
     {
         long sent = 0;
         while (!connection.Head.IsEmpty)
@@ -224,7 +224,7 @@ internal sealed class ServerAnswers : IDisposable
     }
 
     /// <summary>An answer is at its end, or will not come to it.</summary>
-    public void End(ServerConnection connection)
+    public void End(ClientConnection connection)
     {
         connection.Body?.Release();
         connection.Body = null;
@@ -234,9 +234,9 @@ internal sealed class ServerAnswers : IDisposable
         connection.Sent = 0;
     }
 
-    private void Say(ServerConnection connection, int status, string text, bool allow = false) => Say(connection, status, Encoding.UTF8.GetBytes(PathText.Printable(text) + "\n"), "text/plain; charset=utf-8"u8, allow);
+    private void Say(ClientConnection connection, int status, string text, bool allow = false) => Say(connection, status, Encoding.UTF8.GetBytes(PathText.Printable(text) + "\n"), "text/plain; charset=utf-8"u8, allow);
 
-    private void Say(ServerConnection connection, int status, byte[] text, ReadOnlySpan<byte> type, bool allow = false)
+    private void Say(ClientConnection connection, int status, byte[] text, ReadOnlySpan<byte> type, bool allow = false)
     {
         StartHead(connection, status);
         _head.Field("Content-Type"u8, type);
@@ -246,14 +246,14 @@ internal sealed class ServerAnswers : IDisposable
         Start(connection, connection.Request?.IsHead == true ? default : text);
     }
 
-    private void StartHead(ServerConnection connection, int status)
+    private void StartHead(ClientConnection connection, int status)
     {
         connection.Status = status;
         _head.Start(status, connection.IsKept, connection.Request?.IsOld == true);
     }
 
     // Most heads go at once; for the rest of those that do not, there is this copy.
-    private void Start(ServerConnection connection, ReadOnlySpan<byte> text)
+    private void Start(ClientConnection connection, ReadOnlySpan<byte> text)
     {
         _head.End();
         byte[] head = new byte[_head.Bytes.Length + text.Length];

@@ -19,7 +19,7 @@ internal sealed class ServerLoop : IDisposable
     private readonly RepoServerOptions _options;
     private readonly ServerAnswers _answers;
     private readonly byte[] _scratch = new byte[HttpRequest.MaxHead];
-    private readonly List<ServerConnection?> _connections = [];
+    private readonly List<ClientConnection?> _connections = [];
     private readonly Stack<int> _free = new();
     private readonly List<int> _closed = [];
     private long _now = Environment.TickCount64, _nextSweep;
@@ -29,7 +29,7 @@ internal sealed class ServerLoop : IDisposable
     /// <param name="listener">Where connections come from. It is closed at the end.</param>
     /// <param name="options">Limits.</param>
     /// <param name="answers">Knows what to say; is given a way to say that a connection goes on.</param>
-    public ServerLoop(SafeFileHandle listener, RepoServerOptions options, Func<Action, Action<ServerConnection, string?>, ServerAnswers> answers)
+    public ServerLoop(SafeFileHandle listener, RepoServerOptions options, Func<Action, Action<ClientConnection, string?>, ServerAnswers> answers)
     {
         (_listener, _options) = (listener, options);
         _answers = answers(_queue.Wake, Resume);
@@ -78,7 +78,7 @@ internal sealed class ServerLoop : IDisposable
 
     public void Dispose()
     {
-        foreach (ServerConnection? connection in _connections)
+        foreach (ClientConnection? connection in _connections)
         {
             if (connection is { State: not ConnectionState.Closed })
                 Close(connection);
@@ -96,7 +96,7 @@ internal sealed class ServerLoop : IDisposable
             Listen(false);
             // One that was handed to us stays as it is: the next server may take it.
             _listener.Dispose();
-            foreach (ServerConnection? connection in _connections)
+            foreach (ClientConnection? connection in _connections)
             {
                 if (connection is { State: ConnectionState.Reading })
                     Close(connection);
@@ -143,7 +143,7 @@ internal sealed class ServerLoop : IDisposable
             int slot = _free.TryPop(out int free) ? free : _connections.Count;
             if (slot == _connections.Count)
                 _connections.Add(null);
-            ServerConnection connection = new(socket, slot) { Deadline = _now + _options.IdleMilliseconds };
+            ClientConnection connection = new(socket, slot) { Deadline = _now + _options.IdleMilliseconds };
             _connections[slot] = connection;
             _queue.Add(socket, slot, Readiness.Input);
         }
@@ -152,8 +152,8 @@ internal sealed class ServerLoop : IDisposable
     // Who has waited longest without a wish: a client must be ready for that at any time (RFC 9112, 9.5).
     private bool EvictIdle()
     {
-        ServerConnection? idlest = null;
-        foreach (ServerConnection? connection in _connections)
+        ClientConnection? idlest = null;
+        foreach (ClientConnection? connection in _connections)
         {
             if (connection is { State: ConnectionState.Reading, Pending: null } or { State: ConnectionState.Draining } && connection.Deadline < (idlest?.Deadline ?? long.MaxValue))
                 idlest = connection;
@@ -163,7 +163,7 @@ internal sealed class ServerLoop : IDisposable
         return idlest is not null;
     }
 
-    private void Guard(ServerConnection connection, Readiness readiness)
+    private void Guard(ClientConnection connection, Readiness readiness)
     {
         try
         {
@@ -176,7 +176,7 @@ internal sealed class ServerLoop : IDisposable
         }
     }
 
-    private void Handle(ServerConnection connection, Readiness readiness)
+    private void Handle(ClientConnection connection, Readiness readiness)
     {
         switch (connection.State)
         {
@@ -197,7 +197,7 @@ internal sealed class ServerLoop : IDisposable
         }
     }
 
-    private void Receive(ServerConnection connection)
+    private void Receive(ClientConnection connection)
     {
         int? count = StreamSockets.TryReceive(connection.Socket, _scratch.AsSpan(0, HttpRequest.MaxHead - connection.PendingLength));
         if (count is null)
@@ -214,7 +214,7 @@ internal sealed class ServerLoop : IDisposable
     }
 
     // Answers what is there, one request after the other, as long as that needs no waiting.
-    private void Take(ServerConnection connection, ReadOnlySpan<byte> fresh)
+    private void Take(ClientConnection connection, ReadOnlySpan<byte> fresh)
     {
         bool isKept = connection.Pending is not null;
         if (isKept)
@@ -244,7 +244,7 @@ internal sealed class ServerLoop : IDisposable
     }
 
     // What a connection waited for is known.
-    private void Resume(ServerConnection connection, string? wrong)
+    private void Resume(ClientConnection connection, string? wrong)
     {
         if (connection.State != ConnectionState.Waiting)
             return;
@@ -262,21 +262,21 @@ internal sealed class ServerLoop : IDisposable
         }
     }
 
-    private void Continue(ServerConnection connection)
+    private void Continue(ClientConnection connection)
     {
         if (connection.State == ConnectionState.Reading && connection.Pending is not null)
             Take(connection, []);
         Watch(connection);
     }
 
-    private void Push(ServerConnection connection)
+    private void Push(ClientConnection connection)
     {
         Move(connection);
         Continue(connection);
     }
 
     // Sends what there is to send.
-    private void Move(ServerConnection connection)
+    private void Move(ClientConnection connection)
     {
         if (connection.State != ConnectionState.Sending)
             return;
@@ -302,13 +302,13 @@ internal sealed class ServerLoop : IDisposable
         connection.Deadline = _now + DrainMilliseconds;
     }
 
-    private void Drain(ServerConnection connection)
+    private void Drain(ClientConnection connection)
     {
         if (StreamSockets.TryReceive(connection.Socket, _scratch) == 0)
             Close(connection);
     }
 
-    private void Watch(ServerConnection connection)
+    private void Watch(ClientConnection connection)
     {
         Readiness interest = connection.State switch
         {
@@ -322,7 +322,7 @@ internal sealed class ServerLoop : IDisposable
         _queue.Change(connection.Socket, connection.Slot, interest);
     }
 
-    private void Close(ServerConnection connection)
+    private void Close(ClientConnection connection)
     {
         if (connection.State == ConnectionState.Closed)
             return;
@@ -336,7 +336,7 @@ internal sealed class ServerLoop : IDisposable
     private void Sweep()
     {
         _nextSweep = _now + SweepMilliseconds;
-        foreach (ServerConnection? connection in _connections)
+        foreach (ClientConnection? connection in _connections)
         {
             if (connection is null or { State: ConnectionState.Waiting or ConnectionState.Closed } || _now < connection.Deadline)
                 continue;

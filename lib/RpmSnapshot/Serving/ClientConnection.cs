@@ -24,7 +24,7 @@ internal enum ConnectionState
 /// <summary>One client. What it costs while nothing is asked is this object and its socket.</summary>
 /// <param name="socket">The connection.</param>
 /// <param name="slot">What it is called in the queue.</param>
-internal sealed class ServerConnection(SafeFileHandle socket, int slot)
+internal sealed class ClientConnection(SafeFileHandle socket, int slot)
 {
     public SafeFileHandle Socket => socket;
 

@@ -4,7 +4,7 @@ using System.Text;
 namespace Layerbox.RpmSnapshot.Serving;
 
 /// <summary>Writes heads of answers into memory that is used again for each. For one thread.</summary>
-internal sealed class HttpHead(TimeProvider clock)
+internal sealed class AnswerHead(TimeProvider clock)
 {
     private const int MaxHead = 2048;
 
