@@ -28,12 +28,14 @@ public sealed class RepoFiles : IDisposable
 
     private readonly Dictionary<string, RepoFile> _files = new(StringComparer.Ordinal);
     private readonly List<RepoFile> _all = [];
+    private readonly Dictionary<string, string> _missing = [];
+    private PackagePaths? _indexed;
 
     private RepoFiles()
     {
     }
 
-    /// <summary>All of them, the metadata first.</summary>
+    /// <summary>All of them, the metadata first; packages are left out of what was opened to <see cref="Look"/>.</summary>
     public IReadOnlyList<RepoFile> All => _all;
 
     /// <summary>
@@ -47,9 +49,33 @@ public sealed class RepoFiles : IDisposable
 
     /// <summary>Reads what a repository has.</summary>
     /// <exception cref="InvalidDataException">Its metadata cannot be read, or cannot be rewritten where that must be.</exception>
-    public static RepoFiles Read(SnapshotStore store, SnapshotRepo repo)
+    public static RepoFiles Read(SnapshotStore store, SnapshotRepo repo) => Make(store, repo, null);
+
+    /// <summary>The same for who asks for one file or another: packages stay in the store's index, if that has them and nothing is to be rewritten for them.</summary>
+    /// <exception cref="InvalidDataException">Its metadata cannot be read, or cannot be rewritten where that must be.</exception>
+    internal static RepoFiles Open(SnapshotStore store, SnapshotRepo repo) =>
+        Make(store, repo, store.Index.Paths(SnapshotPackages.PrimaryOf(repo).Object, isPatient: true) is { HasOutside: false } paths ? paths : null);
+
+    /// <summary>
+    /// Why the metadata is not what its maker published and signed when the repository is served or written: "view", packages were left out of it; "outside", it has files
+    /// outside of itself, and is changed to have them inside. Nothing of it where it is.
+    /// </summary>
+    /// <exception cref="InvalidDataException">Its metadata cannot be read.</exception>
+    /// <exception cref="Posix.PosixException">Its metadata is not there.</exception>
+    public static IReadOnlyList<string> RewrittenFor(SnapshotStore store, Snapshot snapshot, SnapshotRepo repo)
     {
-        RepoFiles files = new();
+        List<string> reasons = [];
+        if (snapshot.ViewOf is not null && SnapshotView.IsSpliced(store, repo))
+            reasons.Add("view");
+        bool arePackagesOutside = store.Index.Paths(SnapshotPackages.PrimaryOf(repo).Object)?.HasOutside ?? SnapshotPackages.OneByOne(store, repo).Any(package => package.Location.Place != RepoPlace.Inside);
+        if (arePackagesOutside || Located(store, repo).Any(file => file.Location.Place != RepoPlace.Inside))
+            reasons.Add("outside");
+        return reasons;
+    }
+
+    private static RepoFiles Make(SnapshotStore store, SnapshotRepo repo, PackagePaths? indexed)
+    {
+        RepoFiles files = new() { _indexed = indexed };
         OutsideFiles outside = new();
         bool isOutside = false;
         List<RepoFile> metadata = [];
@@ -58,18 +84,14 @@ public sealed class RepoFiles : IDisposable
             isOutside |= location.Place != RepoPlace.Inside;
             metadata.Add(new RepoFile(outside.PlaceOf(location) ?? location.Path, Sha256(file.Object), file.Size));
         }
-        Dictionary<string, string> missing = [];
         foreach (SnapshotHole hole in repo.Missing)
-            missing[hole.Checksum] = hole.Reason;
+            files._missing[hole.Checksum] = hole.Reason;
         List<RepoFile> packages = [];
         bool arePackagesOutside = false;
-        foreach (PrimaryPackage package in SnapshotPackages.Read(store, repo))
+        foreach (PrimaryPackage package in indexed is null ? SnapshotPackages.OneByOne(store, repo) : [])
         {
             arePackagesOutside |= package.Location.Place != RepoPlace.Inside;
-            packages.Add(new RepoFile(outside.PlaceOf(package.Location) ?? package.Location.Path, package.Checksum, package.PackageSize)
-            {
-                Missing = missing.Count == 0 ? null : missing.GetValueOrDefault(package.Checksum.ToString()),
-            });
+            packages.Add(files.FileOf(package, outside.PlaceOf(package.Location)));
         }
         if (isOutside || arePackagesOutside)
             files.AddRewritten(store, repo, outside, arePackagesOutside, metadata);
@@ -88,8 +110,26 @@ public sealed class RepoFiles : IDisposable
         return files;
     }
 
-    /// <summary>A file by its path, with or without percent signs; null when there is none.</summary>
-    public RepoFile? Find(string path) => _files.GetValueOrDefault(path);
+    /// <summary>A file by its path, with or without percent signs.</summary>
+    /// <param name="path">The path.</param>
+    /// <param name="file">The file; null when there is none, or that is not known.</param>
+    /// <returns>False: the index is to be asked, by <see cref="Look"/>.</returns>
+    internal bool TryFind(string path, out RepoFile? file) => _files.TryGetValue(path, out file) || _indexed is null || _indexed.RowsAt(path).Count == 0;
+
+    /// <summary>The same, in the store's index, too; for any thread.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="path">The path.</param>
+    /// <param name="file">The file; null when there is none.</param>
+    /// <returns>False: the index is of no use any more.</returns>
+    internal bool Look(SnapshotStore store, string path, out RepoFile? file)
+    {
+        if (TryFind(path, out file))
+            return true;
+        if (store.Index.PackageAt(_indexed!, path) is not { } found)
+            return false;
+        file = found is [var package] ? FileOf(package, null) : null;
+        return true;
+    }
 
     public void Dispose() => _all.ForEach(file => file.Made?.Dispose());
 
@@ -124,6 +164,11 @@ public sealed class RepoFiles : IDisposable
         if (file.Path.Contains('%', StringComparison.Ordinal))
             _files.TryAdd(Uri.UnescapeDataString(file.Path), file);
     }
+
+    private RepoFile FileOf(PrimaryPackage package, string? place) => new(place ?? package.Location.Path, package.Checksum, package.PackageSize)
+    {
+        Missing = _missing.Count == 0 ? null : _missing.GetValueOrDefault(package.Checksum.ToString()),
+    };
 
     private static RpmChecksum Sha256(string digits) => new(RpmDigestAlgorithm.Sha256, digits);
 }

@@ -17,6 +17,10 @@ public static class SnapshotPackages
         return store.Index.Find(primary.Object) ?? Read(store, primary.Object, null, $"{repo.Name}: {primary.Location}");
     }
 
+    /// <summary>The same, without keeping them where that can be: from the metadata one after the other.</summary>
+    /// <exception cref="InvalidDataException">The metadata is malformed; says the repository.</exception>
+    internal static IEnumerable<PrimaryPackage> OneByOne(SnapshotStore store, SnapshotRepo repo) => store.Index.Find(PrimaryOf(repo).Object) ?? Parse(store, repo);
+
     /// <summary>All packages, from the metadata itself: for what must not depend on anything that can be made anew.</summary>
     /// <exception cref="InvalidDataException">The metadata is malformed; says the repository.</exception>
     public static IEnumerable<PrimaryPackage> Parse(SnapshotStore store, SnapshotRepo repo)

@@ -16,7 +16,7 @@ internal sealed class IndexDamageException(string message) : IOException(message
 /// </summary>
 internal sealed class IndexFile : IDisposable
 {
-    private const int Format = 1;
+    private const int Format = 2;
     private const string Columns = "name, epoch, version, release, arch, checksum, digest, href, base, size, installed, archive, file_time, build_time, header_start, header_end, source";
 
     // Readers rather read the metadata than wait; a writer has only readers to wait for, who are quick.
@@ -25,6 +25,7 @@ internal sealed class IndexFile : IDisposable
     private readonly SqliteDatabase _database;
     private readonly PackageSeal _seal = new();
     private Dictionary<UInt128, long>? _rows;
+    private SqliteStatement? _ofList;
 
     private IndexFile(SqliteDatabase database) => _database = database;
 
@@ -52,7 +53,11 @@ internal sealed class IndexFile : IDisposable
         }
     }
 
-    public void Dispose() => _database.Dispose();
+    public void Dispose()
+    {
+        _ofList?.Dispose();
+        _database.Dispose();
+    }
 
     // SQLite is to follow no link that the index is, and then follows none that leads to the store either.
     private static string WithoutLinks(string path)
@@ -78,26 +83,73 @@ internal sealed class IndexFile : IDisposable
         for (int i = 0; i < places.Length; i++)
             places[i] = i;
         Array.Sort([.. ids], places);
-        using SqliteStatement select = _database.Prepare($"SELECT seal, {Columns} FROM package WHERE id = ?");
-        Texts texts = new();
-        foreach (int place in places)
-        {
-            select.Bind(1, ids[place]);
-            packages[place] = select.Step() ? Package(select, 0, texts) : throw new IndexDamageException("a package is missing");
-            select.Reset();
-        }
+        int next = 0;
+        Read(places.Select(place => ids[place]), package => packages[places[next++]] = package);
         return [.. packages];
     }
 
-    /// <summary>Which rows a primary.xml lists; null when it is not known here.</summary>
-    public List<long>? Ids(string primary)
+    /// <summary>Goes through the packages of several lists, each once; gives the lists that are not known here.</summary>
+    /// <param name="primaries">The lists, in the order in which they are looked at.</param>
+    /// <param name="without">Lists whose packages are left out.</param>
+    /// <param name="take">Is given each package.</param>
+    public List<string> Each(IReadOnlyList<string> primaries, IReadOnlyCollection<string> without, Action<PrimaryPackage> take)
     {
-        using SqliteStatement list = _database.Prepare("SELECT packages, seal FROM list WHERE object = ?");
-        list.Bind(1, primary);
-        if (!list.Step())
-            return null;
-        ReadOnlySpan<byte> packed = list.Bytes(0);
-        return list.Bytes(1).SequenceEqual(SealOf(primary, packed)) ? PackageIds.Unpack(packed) : throw new IndexDamageException("a list is damaged");
+        HashSet<long> seen = [];
+        foreach (string primary in without)
+            seen.UnionWith(Ids(primary) ?? []);
+        List<string> unknown = [];
+        foreach (string primary in primaries)
+            if (Ids(primary) is { } ids)
+                Read(ids.Where(seen.Add).Order(), take);
+            else
+                unknown.Add(primary);
+        return unknown;
+    }
+
+    private void Read(IEnumerable<long> ids, Action<PrimaryPackage> take)
+    {
+        using SqliteStatement select = _database.Prepare($"SELECT seal, {Columns} FROM package WHERE id = ?");
+        Texts texts = new();
+        foreach (long id in ids)
+        {
+            select.Bind(1, id);
+            take(select.Step() ? Package(select, 0, texts) : throw new IndexDamageException("a package is missing"));
+            select.Reset();
+        }
+    }
+
+    /// <summary>Which rows a primary.xml lists; null when it is not known here.</summary>
+    public List<long>? Ids(string primary) => List(primary, list => PackageIds.Unpack(list.Bytes(2)));
+
+    /// <summary>Where the packages of a primary.xml are; null when it is not known here.</summary>
+    public PackagePaths? Paths(string primary) =>
+        List(primary, list => new PackagePaths(primary, list.Bytes(0).ToArray(), list.Number(1) > 0, PackageIds.Unpack(list.Bytes(2)), list.Bytes(3)));
+
+    /// <summary>The package at a path; null when the list has none there.</summary>
+    /// <param name="list">The list, as it was read from this index.</param>
+    /// <param name="path">The path, with or without percent signs.</param>
+    /// <exception cref="IndexDamageException">The list is another one by now.</exception>
+    public PrimaryPackage? PackageAt(PackagePaths list, string path)
+    {
+        // The list in the same question: as long as it is there, none of its rows is another package's.
+        _ofList ??= _database.Prepare($"SELECT seal, {Columns} FROM package WHERE id = ? AND EXISTS (SELECT 1 FROM list WHERE list.object = ? AND list.seal = ?)");
+        foreach (long id in list.RowsAt(path))
+        {
+            _ofList.Bind(1, id);
+            _ofList.Bind(2, list.Primary);
+            _ofList.Bind(3, list.Seal);
+            try
+            {
+                PrimaryPackage package = _ofList.Step() ? Package(_ofList, 0, new Texts()) : throw new IndexDamageException("a package is missing");
+                if (PackagePaths.IsAt(package.Location, path))
+                    return package;
+            }
+            finally
+            {
+                _ofList.Reset();
+            }
+        }
+        return null;
     }
 
     /// <summary>All packages of which something holds, by their rows.</summary>
@@ -126,6 +178,8 @@ internal sealed class IndexFile : IDisposable
         _rows ??= ReadRows();
         List<UInt128> added = [];
         List<long> ids = [];
+        using MemoryStream paths = new();
+        long outside = 0;
         _database.Execute("BEGIN IMMEDIATE");
         try
         {
@@ -143,12 +197,16 @@ internal sealed class IndexFile : IDisposable
                     added.Add(key);
                 }
                 ids.Add(id);
+                PackagePaths.Write(paths, package.Location);
+                outside += package.Location.Place == RepoPlace.Inside ? 0 : 1;
             }
-            using SqliteStatement list = _database.Prepare("INSERT OR REPLACE INTO list (object, packages, seal) VALUES (?, ?, ?)");
+            using SqliteStatement list = _database.Prepare("INSERT OR REPLACE INTO list (object, seal, outside, packages, paths) VALUES (?, ?, ?, ?, ?)");
             byte[] packed = PackageIds.Pack(ids);
             list.Bind(1, primary);
-            list.Bind(2, packed);
-            list.Bind(3, SealOf(primary, packed));
+            list.Bind(2, SealOf(primary, outside, packed, paths.ToArray()));
+            list.Bind(3, outside);
+            list.Bind(4, packed);
+            list.Bind(5, paths.ToArray());
             list.Step();
             _database.Execute("COMMIT");
         }
@@ -202,7 +260,8 @@ internal sealed class IndexFile : IDisposable
             checksum INTEGER NOT NULL, digest TEXT NOT NULL, href TEXT NOT NULL, base TEXT, size INTEGER, installed INTEGER, archive INTEGER, file_time INTEGER, build_time INTEGER,
             header_start INTEGER, header_end INTEGER, source TEXT)
         """,
-        "CREATE TABLE list (object TEXT PRIMARY KEY, packages BLOB NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID",
+        // What is asked for most comes first: behind it a row goes on in other pages.
+        "CREATE TABLE list (object TEXT PRIMARY KEY, seal BLOB NOT NULL, outside INTEGER NOT NULL, packages BLOB NOT NULL, paths BLOB NOT NULL) WITHOUT ROWID",
         string.Create(CultureInfo.InvariantCulture, $"PRAGMA user_version = {Format}"),
         "COMMIT");
 
@@ -267,7 +326,23 @@ internal sealed class IndexFile : IDisposable
 
     private static long? Number(SqliteStatement row, int column) => row.IsNull(column) ? null : row.Number(column);
 
-    private static byte[] SealOf(string primary, ReadOnlySpan<byte> packed) => SHA256.HashData([.. Encoding.ASCII.GetBytes(primary), .. packed]);
+    private T? List<T>(string primary, Func<SqliteStatement, T> read) where T : class
+    {
+        using SqliteStatement list = _database.Prepare("SELECT seal, outside, packages, paths FROM list WHERE object = ?");
+        list.Bind(1, primary);
+        if (!list.Step())
+            return null;
+        return list.Bytes(0).SequenceEqual(SealOf(primary, list.Number(1), list.Bytes(2), list.Bytes(3))) ? read(list) : throw new IndexDamageException("a list is damaged");
+    }
+
+    private static byte[] SealOf(string primary, long outside, ReadOnlySpan<byte> packed, ReadOnlySpan<byte> paths)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{primary} {outside} {packed.Length} ")));
+        hash.AppendData(packed);
+        hash.AppendData(paths);
+        return hash.GetHashAndReset();
+    }
 
     /// <summary>Texts that the package before had, too, are kept once.</summary>
     private sealed class Texts

@@ -10,6 +10,9 @@ namespace Layerbox.RpmSnapshot;
 /// </summary>
 internal sealed class StoreIndex(string path, bool isWritable) : IDisposable
 {
+    // Of a reader's patience. Who comes once reads the metadata rather than wait; a server would have to keep it for all its life.
+    private const int ServersTries = 10;
+
     private readonly Lock _lock = new();
     private IndexFile? _file;
     private readonly Dictionary<string, List<PrimaryPackage>> _noted = [];
@@ -17,6 +20,17 @@ internal sealed class StoreIndex(string path, bool isWritable) : IDisposable
 
     /// <summary>The packages of a primary.xml, by its object; null when the index does not say.</summary>
     public List<PrimaryPackage>? Find(string primary) => Ask(file => file.Find(primary));
+
+    /// <summary>Where the packages of a primary.xml are, by its object; null when the index does not say.</summary>
+    /// <param name="primary">The object.</param>
+    /// <param name="isPatient">Whether it is worth waiting when somebody writes to it.</param>
+    public PackagePaths? Paths(string primary, bool isPatient = false) => Ask(file => file.Paths(primary), isPatient ? ServersTries : 1);
+
+    /// <summary>The package at a path, if there is one; null when the index does not say.</summary>
+    /// <param name="list">What <see cref="Paths"/> gave.</param>
+    /// <param name="path">The path, with or without percent signs.</param>
+    public PrimaryPackage[]? PackageAt(PackagePaths list, string path) =>
+        Ask(file => file.PackageAt(list, path) is { } package ? new[] { package } : [], ServersTries);
 
     /// <summary>Looks through the packages of several lists.</summary>
     /// <param name="primaries">The lists, by their objects.</param>
@@ -38,6 +52,13 @@ internal sealed class StoreIndex(string path, bool isWritable) : IDisposable
         }
         return lists;
     });
+
+    /// <summary>Goes through the packages of several lists, each package once.</summary>
+    /// <param name="primaries">The lists, by their objects, in the order in which they are looked at.</param>
+    /// <param name="without">Lists whose packages are left out.</param>
+    /// <param name="take">Is given each package; some perhaps twice, when the index turns out to be of no use.</param>
+    /// <returns>The lists that are not known here; null when the index is of no use.</returns>
+    public List<string>? Each(IReadOnlyList<string> primaries, IReadOnlyCollection<string> without, Action<PrimaryPackage> take) => Ask(file => file.Each(primaries, without, take));
 
     /// <summary>Adds a list, if the store is open for writing. What reading the packages throws is thrown, and nothing added.</summary>
     /// <returns>Whether it is there now.</returns>
@@ -85,13 +106,13 @@ internal sealed class StoreIndex(string path, bool isWritable) : IDisposable
 
     public void Dispose() => _file?.Dispose();
 
-    private T? Ask<T>(Func<IndexFile, T?> question) where T : class
+    private T? Ask<T>(Func<IndexFile, T?> question, int tries = 1) where T : class
     {
         lock (_lock)
         {
             if (_isGivenUp || (!isWritable && _file is null && !Files.Exists(path)))
                 return null;
-            for (bool isAnew = false; ; isAnew = true)
+            for (bool isAnew = false; ;)
             {
                 try
                 {
@@ -99,12 +120,15 @@ internal sealed class StoreIndex(string path, bool isWritable) : IDisposable
                 }
                 catch (Exception e) when (e is SqliteException or IndexDamageException)
                 {
+                    if (e is SqliteException { IsBusy: true } && --tries > 0)
+                        continue;
                     // One that is busy is good; any other is made anew by who may, once.
                     if (isAnew || !isWritable || e is SqliteException { IsBusy: true } || !TryForget())
                     {
                         _isGivenUp = true;
                         return null;
                     }
+                    isAnew = true;
                 }
             }
         }

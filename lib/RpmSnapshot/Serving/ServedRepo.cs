@@ -3,7 +3,14 @@ namespace Layerbox.RpmSnapshot.Serving;
 /// <summary>A repository that is served. What it has is read when it is first asked for. For the loop's thread alone.</summary>
 internal sealed class ServedRepo(SnapshotStore store, SnapshotRepo repo, ServerWork work, Action<string> complain) : IDisposable
 {
+    // More than repositories have packages: it matters when somebody asks for one file in many spellings.
+    private const int MaxKnown = 1 << 17;
+
+    /// <summary>What was asked for before, as it was asked for, and is in the index: to be had without waiting.</summary>
+    private readonly Dictionary<string, RepoFile?> _known = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<Action>> _beingLookedUp = new(StringComparer.Ordinal);
     private List<Action>? _waiting;
+    private RepoFiles? _former;
 
     public SnapshotRepo Repo => repo;
 
@@ -23,13 +30,15 @@ internal sealed class ServedRepo(SnapshotStore store, SnapshotRepo repo, ServerW
             return;
         }
         _waiting = [then];
+        // The index that was of no use is not asked again.
+        bool isWhole = _former is not null;
         work.Start(() =>
         {
             RepoFiles? files = null;
             string? problem = null;
             try
             {
-                files = RepoFiles.Read(store, repo);
+                files = isWhole ? RepoFiles.Read(store, repo) : RepoFiles.Open(store, repo);
             }
             catch (Exception e) when (e is IOException or InvalidDataException)
             {
@@ -39,14 +48,60 @@ internal sealed class ServedRepo(SnapshotStore store, SnapshotRepo repo, ServerW
         });
     }
 
-    public void Dispose() => Files?.Dispose();
+    /// <summary>A file by its path. <see cref="Files"/> must be there.</summary>
+    /// <param name="raw">The path, as it was asked for.</param>
+    /// <param name="decoded">The same without percent signs.</param>
+    /// <param name="file">The file; null when there is none.</param>
+    /// <returns>False: that is not known yet. <see cref="Look"/> for it.</returns>
+    public bool TryFind(string raw, string decoded, out RepoFile? file) =>
+        _known.TryGetValue(raw, out file) || (Files!.TryFind(raw, out file) && (file is not null || Files.TryFind(decoded, out file)));
+
+    /// <summary>Has a file looked up in the index.</summary>
+    /// <param name="raw">The path, as it was asked for.</param>
+    /// <param name="decoded">The same without percent signs.</param>
+    /// <param name="then">Called later, on the loop: it is known.</param>
+    public void Look(string raw, string decoded, Action then)
+    {
+        if (_beingLookedUp.TryGetValue(raw, out List<Action>? waiting))
+        {
+            waiting.Add(then);
+            return;
+        }
+        _beingLookedUp[raw] = [then];
+        RepoFiles files = Files!;
+        work.Start(() =>
+        {
+            bool isKnown = files.Look(store, raw, out RepoFile? file) && (file is not null || files.Look(store, decoded, out file));
+            return () => Finish(raw, files, isKnown, file);
+        });
+    }
+
+    public void Dispose()
+    {
+        Files?.Dispose();
+        _former?.Dispose();
+    }
+
+    private void Finish(string raw, RepoFiles asked, bool isKnown, RepoFile? file)
+    {
+        _beingLookedUp.Remove(raw, out List<Action>? waiting);
+        if (isKnown)
+        {
+            if (_known.Count >= MaxKnown)
+                _known.Clear();
+            _known[raw] = file;
+        }
+        else if (Files == asked)
+            (_former, Files) = (asked, null); // answers may still be on their way from it
+        waiting!.ForEach(then => then());
+    }
 
     private void Finish(RepoFiles? files, string? problem)
     {
         (Files, Problem) = (files, problem);
         if (problem is not null)
             complain(problem);
-        else if (files!.IsRewritten)
+        else if (files!.IsRewritten && _former is null)
             complain($"{repo.Name}: it has files outside of itself: its metadata is changed to have them inside, and has no signature");
         List<Action> waiting = _waiting!;
         _waiting = null;

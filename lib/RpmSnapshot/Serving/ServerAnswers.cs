@@ -116,7 +116,12 @@ internal sealed class ServerAnswers : IDisposable
             connection.State = ConnectionState.Waiting;
             repo.Read(() => _resume(connection, null));
         }
-        else if ((repo.Files.Find(raw) ?? repo.Files.Find(decoded)) is { } file)
+        else if (!repo.TryFind(raw, decoded, out RepoFile? file))
+        {
+            connection.State = ConnectionState.Waiting;
+            repo.Look(raw, decoded, () => _resume(connection, null));
+        }
+        else if (file is not null)
             Answer(connection, request, file);
         else
             Say(connection, 404, "the repository has no such file");

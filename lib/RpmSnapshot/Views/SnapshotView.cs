@@ -44,6 +44,10 @@ public sealed record SnapshotView(IReadOnlyList<LeftOutPackage> LeftOut, IReadOn
         return view;
     }
 
+    /// <summary>Whether a view's repository is not its origin's: whether its repomd.xml names a primary.xml in the words that are written here. The origin may be gone.</summary>
+    internal static bool IsSpliced(SnapshotStore store, SnapshotRepo repo) =>
+        repo.RepomdSignature is null && Read(store, repo.Repomd).AsSpan().IndexOf(Encoding.UTF8.GetBytes(ElementStart("primary", SnapshotPackages.PrimaryOf(repo).Object))) >= 0;
+
     private static SnapshotRepo Without(HashSet<int> places, SnapshotStore store, SnapshotRepo repo, List<PrimaryPackage> packages, CancellationToken cancellation)
     {
         List<PrimaryPackage> kept = [.. packages.Where((_, index) => !places.Contains(index))];
@@ -103,8 +107,7 @@ public sealed record SnapshotView(IReadOnlyList<LeftOutPackage> LeftOut, IReadOn
     {
         string timestamp = data.Timestamp is { } time ? $"\n    <timestamp>{time.ToString(CultureInfo.InvariantCulture)}</timestamp>" : "";
         return string.Create(CultureInfo.InvariantCulture, $"""
-            <data type="{data.Type}" xmlns="http://linux.duke.edu/metadata/repo">
-                <checksum type="sha256">{file.Digest}</checksum>
+            {ElementStart(data.Type, file.Digest)}
                 <open-checksum type="sha256">{file.OpenDigest}</open-checksum>
                 <location href="{location}"/>{timestamp}
                 <size>{file.Size}</size>
@@ -112,6 +115,11 @@ public sealed record SnapshotView(IReadOnlyList<LeftOutPackage> LeftOut, IReadOn
               </data>
             """);
     }
+
+    private static string ElementStart(string type, string digest) => $"""
+        <data type="{type}" xmlns="http://linux.duke.edu/metadata/repo">
+            <checksum type="sha256">{digest}</checksum>
+        """;
 
     private static byte[] Read(SnapshotStore store, string digest)
     {

@@ -20,9 +20,17 @@ internal sealed class ServerFixture : IDisposable
     private readonly SnapshotStore _store;
 
     public ServerFixture(string repo = "t0", RepoServerOptions? options = null)
+        : this(RepoFixture.PathOf(repo), options, store => store.Sync($"file://{RepoFixture.PathOf(repo)}", "--tag", "now"))
     {
-        Store.Sync($"file://{RepoFixture.PathOf(repo)}", "--tag", "now");
-        Repo = RepoFixture.PathOf(repo);
+    }
+
+    /// <param name="folder">The repository's directory.</param>
+    /// <param name="options">How it serves.</param>
+    /// <param name="prepare">Makes the store, with a snapshot "now".</param>
+    public ServerFixture(string folder, RepoServerOptions? options, Action<StoreFixture> prepare)
+    {
+        prepare(Store);
+        Repo = folder;
         _store = SnapshotStore.Open(Store.Path);
         Server = RepoServer.Start(_store, [new ServedSnapshot("now", _store.Load(_store.Resolve("now")))], StreamSockets.ListenOnLoopback(0), (options ?? new RepoServerOptions()) with
         {
