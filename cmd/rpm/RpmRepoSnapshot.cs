@@ -111,9 +111,11 @@ internal static class RpmRepoSnapshot
     {
         ILookup<string, string> tags = store.Tags().ToLookup(tag => tag.Id, tag => tag.Name);
         Dictionary<string, string> pins = store.Pins().ToDictionary(pin => pin.Id, pin => pin.Reason);
+        Dictionary<(bool, string), bool> rewritten = [];
         foreach (string id in store.SnapshotIds())
         {
             Snapshot snapshot = store.Load(id);
+            List<string> changed = [.. snapshot.Repos.Where(repo => IsRewritten(store, snapshot, repo, rewritten)).Select(repo => repo.Name)];
             lines.StartLine();
             lines.Json.WriteString("snapshot", id);
             lines.Json.WriteString(s_modified, DateTimeOffset.FromUnixTimeSeconds(store.TimeOf(id).Seconds).UtcDateTime);
@@ -122,16 +124,35 @@ internal static class RpmRepoSnapshot
             WriteText(lines.Json, "policy", snapshot.Policy);
             WriteText(lines.Json, "pinned", pins.GetValueOrDefault(id));
             WriteNames(lines.Json, "repos", snapshot.Repos.Select(repo => repo.Name));
+            if (changed.Count > 0)
+                WriteNames(lines.Json, "rewritten", changed);
             lines.Json.WriteNumber("packages", snapshot.Repos.Sum(repo => repo.Packages));
             lines.Json.WriteNumber("package_bytes", snapshot.Repos.Sum(repo => repo.PackageBytes));
             lines.EndLine();
         }
     }
 
+    /// <param name="known">By whether the snapshot is a view, and the repomd.xml: most snapshots share theirs.</param>
+    private static bool IsRewritten(SnapshotStore store, Snapshot snapshot, SnapshotRepo repo, Dictionary<(bool, string), bool> known)
+    {
+        (bool, string) key = (snapshot.ViewOf is not null, repo.Repomd);
+        if (known.TryGetValue(key, out bool isRewritten))
+            return isRewritten;
+        try
+        {
+            return known[key] = RepoFiles.RewrittenFor(store, snapshot, repo).Count > 0;
+        }
+        catch (Exception e) when (e is InvalidDataException or PosixException)
+        {
+            return known[key] = false; // a list is of what there is; verify tells what is damaged
+        }
+    }
+
     private static void Show(SnapshotStore store, string id, JsonLineWriter lines)
     {
         RpmJson json = new(lines);
-        foreach (SnapshotRepo repo in store.Load(id).Repos)
+        Snapshot snapshot = store.Load(id);
+        foreach (SnapshotRepo repo in snapshot.Repos)
         {
             List<Layerbox.Rpm.PrimaryPackage> packages = SnapshotPackages.Read(store, repo);
             lines.StartLine();
@@ -147,6 +168,8 @@ internal static class RpmRepoSnapshot
             WriteText(lines.Json, "signature", repo.RepomdSignature is { } signature ? $"sha256:{signature}" : null);
             if (packages.Count(package => package.Location.Place != Layerbox.Rpm.RepoPlace.Inside) is var outside and > 0)
                 lines.Json.WriteNumber("outside", outside);
+            if (RepoFiles.RewrittenFor(store, snapshot, repo) is { Count: > 0 } rewritten)
+                WriteNames(lines.Json, "rewritten", rewritten);
             lines.EndLine();
             foreach (SnapshotHole hole in repo.Missing)
             {

@@ -72,6 +72,34 @@ public partial class SnapshotViewTests
         Assert.Equal(0, store.Run("diff", "many", "all").Status);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("rm index.sqlite")]
+    public void Whose_metadata_is_rewritten_is_told(string damage)
+    {
+        using StoreFixture store = new();
+        store.Run("sync", "--repo", $"x=file://{Many}", "--repo", $"y=file://{RepoFixture.PathOf("outside")}", "--repo", $"z=file://{RepoFixture.PathOf("t0")}", "--tag", "many").AssertSucceeded();
+        View(store, "{\"deny\": [{\"name\": \"apple\", \"repo\": \"x\"}, {\"name\": \"apple\", \"repo\": \"y\"}]}", "--tag", "view");
+        View(store, "{}", "--tag", "all");
+        Programs.Shell($"cd {store.Path} && {(damage.Length == 0 ? ":" : damage)}");
+        Assert.Equal(["many y", "view x y", "all y"], Rewritten());
+        Assert.Equal(["x -", "y outside", "z -"], Shown("many"));
+        Assert.Equal(["x view", "y view outside", "z -"], Shown("view"));
+        Assert.Equal(["x -", "y outside", "z -"], Shown("all"));
+        // Without the origin, too; and what the list cannot know it does not make up.
+        store.Run("untag", "many").AssertSucceeded();
+        store.Run("untag", "all").AssertSucceeded();
+        store.Run("gc", "--grace", "0s", "--keep-last", "0").AssertSucceeded();
+        Assert.Equal(["view x y"], Rewritten());
+        Programs.Shell($"chmod u+w {store.Path}/objects/sha256/*/* && for f in {store.Path}/objects/sha256/*/*; do echo damaged > $f; done; rm -f {store.Path}/index.sqlite");
+        Assert.Equal(["view "], Rewritten());
+
+        List<string> Rewritten() => [.. store.Lines("list").OrderBy(line => Array.IndexOf(["many", "view", "all"], Tag(line))).Select(line => $"{Tag(line)} {(line.TryGetProperty("rewritten", out JsonElement names) ? string.Join(' ', names.EnumerateArray()) : "")}")];
+        List<string> Shown(string name) => [.. store.Lines("show", name).Where(line => line.GetProperty("record").GetString() == "repo")
+            .Select(line => $"{line.GetProperty("name")} {(line.TryGetProperty("rewritten", out JsonElement reasons) ? string.Join(' ', reasons.EnumerateArray()) : "-")}")];
+        static string Tag(JsonElement line) => line.GetProperty("tags")[0].GetString()!;
+    }
+
     [Fact]
     public void There_is_no_view_of_what_cannot_be_had()
     {
