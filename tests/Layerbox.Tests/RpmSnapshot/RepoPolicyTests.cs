@@ -35,6 +35,75 @@ public class RepoPolicyTests
         repos.Refusal("\"baseurl\": [\"URL/torn\"]", "--allow-missing");
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_hole_is_served_as_503_with_the_reason(bool isIndexed)
+    {
+        using ConfiguredRepos repos = new();
+        repos.Add("r", "t0", $"rm {Apple} && printf x >> berry-1-1.noarch.rpm");
+        repos.Run($"{{\"name\": \"x\", {R}}}", "--allow-missing", "--tag", "now").AssertSucceeded();
+        // Later the store has the package; the snapshot is still the one without.
+        repos.Add("whole", "t0");
+        repos.Sync("\"baseurl\": [\"URL/whole\"]");
+        using ServerFixture served = new(repos.PathOf("r"), null, store =>
+        {
+            Programs.Shell($"cp -a {repos.Store.Path} {store.Path}");
+            if (!isIndexed)
+                File.Delete(Path.Combine(store.Path, "index.sqlite"));
+        });
+        using Client client = served.Connect();
+        client.Ask($"/now/x/{Apple}");
+        Answer answer = client.Read();
+        Assert.Equal((503, "the snapshot lacks this file: the server says 404 Not Found\n", "text/plain; charset=utf-8"), (answer.Status, answer.Text, answer.Fields["Content-Type"]));
+        Assert.False(answer.Fields.ContainsKey("ETag"));
+        // The connection goes on.
+        client.Ask("/now/x/berry-1-1.noarch.rpm", "Range: bytes=0-9\r\n");
+        answer = client.Read();
+        Assert.Equal(503, answer.Status);
+        Assert.StartsWith("the snapshot lacks this file: ", answer.Text, StringComparison.Ordinal);
+        Assert.Contains("bytes", answer.Text, StringComparison.Ordinal);
+        client.Ask($"/now/x/{Apple}", method: "HEAD");
+        Assert.Equal(503, client.Read(isHead: true).Status);
+        client.Ask("/now/x/cherry-2-1.noarch.rpm");
+        Assert.Equal(File.ReadAllBytes(repos.PathOf("r/cherry-2-1.noarch.rpm")), client.Read().Body);
+        client.Ask("/now/x/repodata/repomd.xml");
+        Assert.Equal(File.ReadAllBytes(repos.PathOf("r/repodata/repomd.xml")), client.Read().Body);
+        Assert.Empty(served.Complaints);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("rm index.sqlite")]
+    public void Packages_that_had_other_bytes_in_any_snapshot_are_told(string damage)
+    {
+        using ConfiguredRepos repos = new();
+        repos.Add("r", "t0");
+        repos.Add("without", "t0", "rm cherry-* && createrepo_c --quiet --revision without .");
+        repos.Add("back", "t1", "createrepo_c --quiet --revision back .");
+        repos.Add("same", "t0", "createrepo_c --quiet --revision same .");
+        repos.Sync(R);
+        repos.Sync("\"baseurl\": [\"URL/without\"]", "--allow-older");
+        Programs.Shell($"cd {repos.Store.Path} && {(damage.Length == 0 ? ":" : damage)}");
+        // What comes back as it was is no matter.
+        using (StoreFixture copy = new())
+        {
+            Programs.Shell($"cp -a {repos.Store.Path} {copy.Path}");
+            Assert.Equal("", copy.Run("sync", "--repo", $"x=file://{repos.PathOf("same")}", "--refuse-mutated", "--quiet", "--allow-older").AssertSucceeded().Err);
+        }
+        string refusal = repos.Refusal("\"baseurl\": [\"URL/back\"]", "--refuse-mutated", "--allow-older");
+        string before = Programs.Shell($"sha256sum < {RepoFixture.PathOf("t0")}/cherry-2-1.noarch.rpm")[..64];
+        Assert.StartsWith("rpm-repo-snapshot: x: cherry-2-1.noarch: has other bytes: sha256:", refusal, StringComparison.Ordinal);
+        Assert.Contains(before, refusal, StringComparison.Ordinal);
+        Assert.Equal(1, repos.Sync("\"baseurl\": [\"URL/back\"]", "--allow-older").GetProperty("mutated").GetInt32());
+        // The lists that were read are in the index now.
+        Assert.Equal("3", Programs.Shell($"sqlite3 {repos.Store.Path}/index.sqlite 'select count(*) from list'").Trim());
+        // What is collected is forgotten.
+        repos.Sync("\"baseurl\": [\"URL/without\"]", "--allow-older", "--tag", "without");
+        repos.Store.Run("gc", "--keep-tag", "without", "--keep-last", "0", "--grace", "0s").AssertSucceeded();
+        Assert.False(repos.Sync("\"baseurl\": [\"URL/back\"]", "--allow-older", "--refuse-mutated").TryGetProperty("mutated", out _));
+    }
+
     [Fact]
     public void Packages_that_get_other_bytes_are_told_once()
     {

@@ -103,6 +103,52 @@ public class StoreCollectionTests
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(store.Path, "objects"), "*", SearchOption.AllDirectories));
     }
 
+    [Fact]
+    public void Parts_of_downloads_go_when_they_are_old()
+    {
+        using StoreFixture store = Three(out _);
+        string tmp = Path.Combine(store.Path, "tmp"), before = Programs.Shell($"cd {store.Path} && find objects snapshots refs -type f | sort");
+        string digest = new('a', 64), old = $"sha256-{digest}.part", young = $"sha256-{new string('b', 64)}.part", unnamed = "7.part";
+        foreach ((string name, string age) in (ReadOnlySpan<(string, string)>)[(old, "-2 days"), (young, "-2 hours"), (unnamed, "-3 days"), ("folder", "-3 days")])
+            Programs.Shell(name == "folder" ? $"mkdir {tmp}/folder && echo x > {tmp}/folder/x && touch -d '{age}' {tmp}/folder" : $"printf part > '{tmp}/{name}' && touch -d '{age}' '{tmp}/{name}'");
+        // Nothing is done, but all is told.
+        List<JsonElement> plan = store.Lines("gc", "--dry-run", "--objects", "--keep-last", "9");
+        foreach (string name in (string[])[old, unnamed])
+            Assert.Contains(plan, line => line.TryGetProperty("would_remove", out JsonElement path) && path.GetString() == $"tmp/{name}");
+        Assert.DoesNotContain(plan, line => line.TryGetProperty("would_remove", out JsonElement path) && path.GetString() == $"tmp/{young}");
+        Assert.True(File.Exists(Path.Combine(tmp, old)));
+        store.Run("gc", "--keep-last", "9").AssertSucceeded();
+        Assert.Equal([young], Directory.EnumerateFileSystemEntries(tmp).Select(path => Path.GetFileName(path)));
+        store.Run("gc", "--keep-last", "9", "--grace", "0s").AssertSucceeded();
+        Assert.Empty(Directory.EnumerateFileSystemEntries(tmp));
+        Assert.Equal(before, Programs.Shell($"cd {store.Path} && find objects snapshots refs -type f | sort"));
+        store.AssertClean();
+    }
+
+    [Fact]
+    public void A_part_that_is_being_written_is_never_taken()
+    {
+        using StoreFixture store = Three(out _);
+        byte[] bytes = "a package that comes slowly"u8.ToArray();
+        Layerbox.Rpm.RpmChecksum expected = new(Layerbox.Rpm.RpmDigestAlgorithm.Sha256, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes)));
+        string part = Path.Combine(store.Path, "tmp", $"sha256-{expected.Digits}.part");
+        using (Layerbox.RpmSnapshot.SnapshotStore writer = Layerbox.RpmSnapshot.SnapshotStore.OpenForWriting(store.Path))
+        using (Layerbox.RpmSnapshot.ObjectWriter sync = writer.NewObject(expected))
+        {
+            sync.Write(bytes.AsSpan(0, 5));
+            // However long it has stood still.
+            Programs.Shell($"touch -d '-30 days' {part}");
+            Tools.Result result = store.Run("gc", "--grace", "0s");
+            Assert.Equal(2, result.Status);
+            Assert.Contains("another process writes to this store", result.Err, StringComparison.Ordinal);
+            sync.Write(bytes.AsSpan(5));
+            Assert.Equal(expected.Digits, sync.Finish(expected));
+            writer.PutInPlace();
+        }
+        Assert.Equal(bytes, File.ReadAllBytes(store.ObjectPath(expected.Digits)));
+        store.AssertClean();
+    }
+
     [Theory]
     [InlineData("echo x > aliases", "'rebuild' finds out")]
     [InlineData("chmod u+w snapshots/*; echo x > snapshots/$(cat refs/tags/t2).json", "is no snapshot")]
