@@ -80,6 +80,46 @@ public class DnfTests
         Assert.Empty(served.Complaints);
     }
 
+    [Theory]
+    [InlineData("{\"deny\": [\"plus+\"], \"pin\": [{\"name\": \"apple\", \"evr\": \"1\"}]}", "apple-1-1 date-1-1 ", "apple-1-1.noarch date-1-1.noarch", false)]
+    [InlineData("{\"newest\": 1}", "apple-2-1 date-1-1 ", "apple-2-1.noarch date-1-1.noarch plus+-1-1.noarch", false)]
+    [InlineData("{\"deny\": [\"nothing-of-this-name\"]}", "apple-2-1 date-1-1 ", "apple-1-1.noarch apple-2-1.noarch date-1-1.noarch plus+-1-1.noarch", true)]
+    public void Finds_and_installs_what_a_view_has(string policy, string installed, string found, bool isSigned)
+    {
+        Privileged.OrSkip();
+        using StoreFixture store = new();
+        using TempFolder folder = new();
+        File.WriteAllText(folder / "policy.json", policy);
+        store.Run("import", s_signed.Value / "x", "--repo", "x", "--tag", "now").AssertSucceeded();
+        store.Run("view", "now", "--policy", folder / "policy.json", "--tag", "view").AssertSucceeded();
+        store.Run("export", "view", "--into", folder / "exported", "--repo", "x").AssertSucceeded();
+        using Served served = new(store, "view");
+        // Cherry belongs to a module: it is there when that is.
+        const string Module = "$dnf module install orchard:1/default >/dev/null 2>&1 && rpm --root $HOME -q cherry";
+        // What asks for a signature of the metadata gets none of a view that leaves packages out; those of the packages are checked all the same.
+        string more = $"{All}; {Module}; $dnf --refresh --setopt=x.repo_gpgcheck=1 makecache 2>/dev/null && echo accepted || echo refused";
+        string[] answers = [.. ((string[])[$"file://{folder / "exported"}", served.Url]).Select((url, i) => Ask(folder / $"dnf{i}", url, isSigned, more))];
+        Assert.Equal(found, string.Join(' ', answers[0].Split('\n').Where(line => line.Contains(".noarch.rpm ", StringComparison.Ordinal)).Select(line => line.Split(' ')[0])));
+        foreach (string part in (string[])[$"installed: {installed}", "FRUIT-1", "CVE-2026-1", "orchard", "cherry-2-1.noarch\n", "Fruit", isSigned ? "accepted" : "refused"])
+            Assert.Contains(part, answers[0], StringComparison.Ordinal);
+        Assert.Equal(answers[0], answers[1]);
+        Assert.Empty(served.Complaints);
+    }
+
+    [Fact]
+    public void Downloads_from_a_view_are_the_original_packages()
+    {
+        Privileged.OrSkip();
+        using StoreFixture store = new();
+        using TempFolder folder = new();
+        File.WriteAllText(folder / "policy.json", "{\"pin\": [{\"name\": \"apple\", \"evr\": \"1\"}]}");
+        store.Run("import", s_signed.Value / "x", "--repo", "x", "--tag", "now").AssertSucceeded();
+        store.Run("view", "now", "--policy", folder / "policy.json", "--tag", "view").AssertSucceeded();
+        using Served served = new(store, "view");
+        Ask(folder / "dnf", served.Url, isSigned: false, "$dnf module enable orchard:1 >/dev/null; $dnf install --downloadonly --destdir \"$HOME/down\" apple cherry date plus+ >/dev/null; for f in \"$HOME\"/down/*; do cmp \"$f\" " + (s_signed.Value / "x") + "/\"${f##*/}\"; done; test \"$(ls \"$HOME/down\" | tr '\\n' ' ')\" = 'cherry-2-1.noarch.rpm plus+-1-1.noarch.rpm '");
+        Assert.Empty(served.Complaints);
+    }
+
     [Fact]
     public void Finds_and_installs_what_is_outside_of_a_repository()
     {
