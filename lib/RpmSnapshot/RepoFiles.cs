@@ -110,26 +110,40 @@ public sealed class RepoFiles : IDisposable
         return files;
     }
 
-    /// <summary>A file by its path, with or without percent signs.</summary>
+    /// <summary>Whether packages are in the store's index.</summary>
+    internal bool IsIndexed => _indexed is not null;
+
+    /// <summary>A file by its path, with or without percent signs, without waiting.</summary>
+    /// <param name="store">The store.</param>
     /// <param name="path">The path.</param>
     /// <param name="file">The file; null when there is none, or that is not known.</param>
-    /// <returns>False: the index is to be asked, by <see cref="Look"/>.</returns>
-    internal bool TryFind(string path, out RepoFile? file) => _files.TryGetValue(path, out file) || _indexed is null || _indexed.RowsAt(path).Count == 0;
+    /// <returns>False: who can wait is to <see cref="Look"/> for it.</returns>
+    internal bool TryFind(SnapshotStore store, string path, out RepoFile? file)
+    {
+        if (IsHere(path, out file))
+            return true;
+        if (!store.Index.TryPackageAt(_indexed!, path, out PrimaryPackage? package))
+            return false;
+        file = package is null ? null : FileOf(package, null);
+        return true;
+    }
 
-    /// <summary>The same, in the store's index, too; for any thread.</summary>
+    /// <summary>The same, waiting for those who write to the index; for any thread.</summary>
     /// <param name="store">The store.</param>
     /// <param name="path">The path.</param>
     /// <param name="file">The file; null when there is none.</param>
     /// <returns>False: the index is of no use any more.</returns>
     internal bool Look(SnapshotStore store, string path, out RepoFile? file)
     {
-        if (TryFind(path, out file))
+        if (IsHere(path, out file))
             return true;
         if (store.Index.PackageAt(_indexed!, path) is not { } found)
             return false;
         file = found is [var package] ? FileOf(package, null) : null;
         return true;
     }
+
+    private bool IsHere(string path, out RepoFile? file) => _files.TryGetValue(path, out file) || _indexed is null || _indexed.RowsAt(path).Count == 0;
 
     public void Dispose() => _all.ForEach(file => file.Made?.Dispose());
 

@@ -35,9 +35,12 @@ public sealed unsafe class SqliteDatabase : SafeHandle
             database.Dispose();
             throw SqliteException.Of(code);
         }
-        _ = sqlite3_busy_timeout(database, patience);
+        database.Patience(patience);
         return database;
     }
+
+    /// <summary>From now on so many milliseconds are waited for others that have it locked.</summary>
+    public void Patience(int milliseconds) => _ = sqlite3_busy_timeout(this, milliseconds); // fails of what is no database alone
 
     /// <summary>The id of the row that was inserted last.</summary>
     public long LastRow => sqlite3_last_insert_rowid(this);

@@ -27,13 +27,16 @@ internal sealed class IndexFile : IDisposable
     private Dictionary<UInt128, long>? _rows;
     private SqliteStatement? _ofList;
 
-    private IndexFile(SqliteDatabase database) => _database = database;
+    private readonly int _patience;
+
+    private IndexFile(SqliteDatabase database, int patience) => (_database, _patience) = (database, patience);
 
     /// <exception cref="SqliteException">It cannot be opened.</exception>
     /// <exception cref="IndexDamageException">It is one of another format.</exception>
     public static IndexFile Open(string path, bool isWritable)
     {
-        SqliteDatabase database = SqliteDatabase.Open(PathText.ToBytes(WithoutLinks(path)), isWritable, isWritable ? WritersPatience : ReadersPatience);
+        int patience = isWritable ? WritersPatience : ReadersPatience;
+        SqliteDatabase database = SqliteDatabase.Open(PathText.ToBytes(WithoutLinks(path)), isWritable, patience);
         try
         {
             // A journal that is removed afterwards, and no WAL: that would need a directory that readers can write to. Whether it is on the disk does not matter.
@@ -44,7 +47,7 @@ internal sealed class IndexFile : IDisposable
                 Make(database);
             else if (format != Format)
                 throw new IndexDamageException(string.Create(CultureInfo.InvariantCulture, $"its format is {format}, not {Format}"));
-            return new IndexFile(database);
+            return new IndexFile(database, patience);
         }
         catch
         {
@@ -124,6 +127,9 @@ internal sealed class IndexFile : IDisposable
     /// <summary>Where the packages of a primary.xml are; null when it is not known here.</summary>
     public PackagePaths? Paths(string primary) =>
         List(primary, list => new PackagePaths(primary, list.Bytes(0).ToArray(), list.Number(1) > 0, PackageIds.Unpack(list.Bytes(2)), list.Bytes(3)));
+
+    /// <summary>Whether others that have it locked are waited for.</summary>
+    public void BePatient(bool isPatient) => _database.Patience(isPatient ? _patience : 0);
 
     /// <summary>The package at a path; null when the list has none there.</summary>
     /// <param name="list">The list, as it was read from this index.</param>

@@ -53,10 +53,18 @@ internal sealed class ServedRepo(SnapshotStore store, SnapshotRepo repo, ServerW
     /// <param name="decoded">The same without percent signs.</param>
     /// <param name="file">The file; null when there is none.</param>
     /// <returns>False: that is not known yet. <see cref="Look"/> for it.</returns>
-    public bool TryFind(string raw, string decoded, out RepoFile? file) =>
-        _known.TryGetValue(raw, out file) || (Files!.TryFind(raw, out file) && (file is not null || Files.TryFind(decoded, out file)));
+    public bool TryFind(string raw, string decoded, out RepoFile? file)
+    {
+        if (_known.TryGetValue(raw, out file))
+            return true;
+        if (!Files!.TryFind(store, raw, out file) || (file is null && !Files.TryFind(store, decoded, out file)))
+            return false;
+        if (file is not null && Files.IsIndexed)
+            Remember(raw, file);
+        return true;
+    }
 
-    /// <summary>Has a file looked up in the index.</summary>
+    /// <summary>Has a file looked up by a thread that can wait.</summary>
     /// <param name="raw">The path, as it was asked for.</param>
     /// <param name="decoded">The same without percent signs.</param>
     /// <param name="then">Called later, on the loop: it is known.</param>
@@ -82,15 +90,18 @@ internal sealed class ServedRepo(SnapshotStore store, SnapshotRepo repo, ServerW
         _former?.Dispose();
     }
 
+    private void Remember(string raw, RepoFile? file)
+    {
+        if (_known.Count >= MaxKnown)
+            _known.Clear();
+        _known[raw] = file;
+    }
+
     private void Finish(string raw, RepoFiles asked, bool isKnown, RepoFile? file)
     {
         _beingLookedUp.Remove(raw, out List<Action>? waiting);
         if (isKnown)
-        {
-            if (_known.Count >= MaxKnown)
-                _known.Clear();
-            _known[raw] = file;
-        }
+            Remember(raw, file);
         else if (Files == asked)
             (_former, Files) = (asked, null); // answers may still be on their way from it
         waiting!.ForEach(then => then());
