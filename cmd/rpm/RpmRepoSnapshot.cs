@@ -142,7 +142,7 @@ internal static class RpmRepoSnapshot
         {
             return known[key] = RepoFiles.RewrittenFor(store, snapshot, repo).Count > 0;
         }
-        catch (Exception e) when (e is InvalidDataException or PosixException)
+        catch (Exception e) when (e is InvalidDataException or IOException)
         {
             return known[key] = false; // a list is of what there is; verify tells what is damaged
         }

@@ -1,4 +1,3 @@
-using Layerbox.Posix;
 using Layerbox.Rpm;
 
 namespace Layerbox.RpmSnapshot;
