@@ -31,6 +31,7 @@ internal static class ContainerPlanJson
             spec.ForwardedDescriptors.Count)
         {
             Masks = engine == ContainerRun.Nspawn && spec.Masks.Count > 0 ? [.. spec.Masks.Select(Text)] : null,
+            UserNamespace = spec.UserRange is { } users ? new PlanUserNamespace(users.First, users.Count) : null,
             OomScoreAdj = spec.OutOfMemoryScore,
             TimeoutSeconds = spec.Timeout?.TotalSeconds,
             KillGraceSeconds = spec.KillGrace > TimeSpan.Zero ? spec.KillGrace.TotalSeconds : null,
@@ -64,6 +65,7 @@ internal sealed record ContainerPlan(
     /// <summary>What is process 1, where a system boots; the command is entered then when it is up.</summary>
     public PlanBoot? Boot { get; init; }
 
+    public PlanUserNamespace? UserNamespace { get; init; }
     public IReadOnlyList<PlanText>? Masks { get; init; }
     public int? OomScoreAdj { get; init; }
     public double? TimeoutSeconds { get; init; }
@@ -106,6 +108,9 @@ internal sealed record PlanBoot(
 internal sealed record PlanUser(uint Uid, uint Gid, IReadOnlyList<uint> Groups, PlanText Home);
 
 internal sealed record PlanMount(PlanText Destination, string Type, PlanText? Source, IReadOnlyList<PlanText> Options);
+
+/// <param name="From">Who root inside is outside; none: the first of the numbers that are free at the start.</param>
+internal sealed record PlanUserNamespace(uint? From, uint Count);
 
 internal sealed record PlanFilter(bool Filter, IReadOnlyList<string> Refused);
 

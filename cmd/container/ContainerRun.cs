@@ -35,7 +35,7 @@ internal static class ContainerRun
         Option<string?> name = new("--name") { Description = "What container-list and container-enter call it. Else it has an id that is made up.", HelpName = "NAME" };
         Option<string[]> bind = new("--bind")
         {
-            Description = "Show a file or folder of this machine inside. :ro forbids to write to it, :try leaves it out when there is no SRC, :norec leaves out what is mounted below it. A colon in a path is written \\:.",
+            Description = "Show a file or folder of this machine inside. :ro forbids to write to it, :try leaves it out when there is no SRC, :norec leaves out what is mounted below it, :idmap keeps owners with --user-namespace. A colon in a path is written \\:.",
             HelpName = "SRC:DST[:OPT]",
         };
         Option<string[]> tmpfs = new("--tmpfs") { Description = "Show an empty filesystem in memory here.", HelpName = "PATH" };

@@ -11,6 +11,7 @@ internal sealed class LimitOptions
 {
     private readonly Option<string[]> _capability = new("--capability") { Description = "Leave the command this capability too, such as CAP_MKNOD; all: all that you have yourself.", HelpName = "CAP" };
     private readonly Option<string[]> _dropCapability = new("--drop-capability") { Description = "Take this capability from the command; all: every one but those of --capability.", HelpName = "CAP" };
+    private readonly Option<string?> _userNamespace = new("--user-namespace") { Description = "Make the users inside others outside, with no right on this machine: RANGE is FROM or FROM:COUNT, or auto for numbers that nobody has. Needs root.", HelpName = "RANGE" };
     private readonly Option<string[]> _mask = new("--mask") { Description = "Hide what is here: a folder is seen empty, a file like /dev/null.", HelpName = "PATH" };
     private readonly Option<string[]> _device = new("--device") { Description = "Let the command use this device of the host.", HelpName = "PATH" };
     private readonly Option<string[]> _rlimit = new("--rlimit") { Description = "Limit each process, such as NOFILE=1024:4096 or CORE=0; unlimited is a value too. See setrlimit(2).", HelpName = "NAME=SOFT[:HARD]" };
@@ -32,7 +33,7 @@ internal sealed class LimitOptions
 
     public void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_capability, _dropCapability, _mask, _device, _rlimit, _oomScore, _umask, _forward, _killGrace, _memory, _swap, _pids, _cpus, _cpuset, _ioWeight, _ioMax])
+        foreach (Option option in (Option[])[_capability, _dropCapability, _userNamespace, _mask, _device, _rlimit, _oomScore, _umask, _forward, _killGrace, _memory, _swap, _pids, _cpus, _cpuset, _ioWeight, _ioMax])
             command.Add(option);
     }
 
@@ -55,8 +56,10 @@ internal sealed class LimitOptions
             DiskWeight = args.GetValue(_ioWeight) is { } weight ? (int)Math.Min(Count(weight, _ioWeight.Name), int.MaxValue) : null,
             Disks = [.. Values(_ioMax).Select(Disk)],
         };
+        UserRange? users = args.GetValue(_userNamespace) is { } range ? Users(range) : null;
         return spec => spec with
         {
+            UserRange = users,
             Capabilities = Values(_capability),
             DroppedCapabilities = Values(_dropCapability),
             Masks = Values(_mask),
@@ -70,6 +73,17 @@ internal sealed class LimitOptions
         };
 
         string[] Values(Option<string[]> option) => args.GetValue(option) ?? [];
+    }
+
+    private static UserRange Users(string text)
+    {
+        if (text == "auto")
+            return new UserRange(null, UserRange.UsualCount);
+        string[] parts = text.Split(':');
+        uint[] numbers = [.. parts.Select(part => uint.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) ? number : 0)];
+        return numbers is [> 0] or [> 0, > 0]
+            ? new UserRange(numbers[0], numbers.Length == 2 ? numbers[1] : UserRange.UsualCount)
+            : throw new UsageException($"option '--user-namespace': expected auto, FROM or FROM:COUNT, such as 524288:65536, found '{text}'");
     }
 
     private static ResourceLimit Limit(string text)

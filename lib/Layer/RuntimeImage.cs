@@ -36,7 +36,7 @@ public sealed class RuntimeImage : IDisposable
         RuntimeImage image = new(metadata.Config ?? new RunConfig());
         try
         {
-            image.Binds = [.. metadata.Mounts.Select(mount => new ContainerBind(image.SourceOf(mount, volume), PathText.FromBytes([(byte)'/', .. mount.MountPoint.ToBytes()]), ReadOnly: true))];
+            image.Binds = [.. metadata.Mounts.Select(mount => image.BindOf(mount, volume))];
             return image;
         }
         catch
@@ -61,6 +61,10 @@ public sealed class RuntimeImage : IDisposable
         tree.Root.Add(ImageMetadata.Folder.Name, RootfsReader.Read(Path.Combine(root, name)).Root);
         return ImageMetadata.Read(tree);
     }
+
+    // A layer is part of the image; what is the host's stays so.
+    private ContainerBind BindOf(Mount mount, Func<Volume?> volume) =>
+        new(SourceOf(mount, volume), PathText.FromBytes([(byte)'/', .. mount.MountPoint.ToBytes()]), ReadOnly: true) { KeepsOwners = mount.Type != Mount.OfHost };
 
     private string SourceOf(Mount mount, Func<Volume?> volume)
     {

@@ -62,6 +62,7 @@ internal sealed class BuiltinContainer : PipedContainer
         base.Dispose(disposing);
         _tree?.Dispose();
         Spec.Target?.Dispose();
+        Spec.Users?.Claim?.Dispose();
     }
 
     protected override ContainerException Explain(InitReport? report) => report switch

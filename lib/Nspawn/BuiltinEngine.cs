@@ -29,15 +29,24 @@ public sealed class BuiltinEngine : ContainerEngine
     {
         spec = spec.Resolve();
         // Groups are looked up apart, because planning them may move this process.
+        spec = spec with { Users = spec.UserRange?.Namespace() };
         return ContainerOutline.Of(spec, BuiltinPlan.Of(spec with { Limits = ContainerLimits.None }).Mounts, program: null);
     }
 
     public override RunningContainer Start(ContainerSpec spec)
     {
         spec = spec.Resolve();
-        spec = spec with { Users = UserNamespace.ForThisProcess() };
-        spec.Users?.Check(spec.User);
-        return Run(spec);
+        spec = spec with { Users = UsersOf(spec) };
+        try
+        {
+            spec.Users?.Check(spec.User);
+            return Run(spec);
+        }
+        catch
+        {
+            spec.Users?.Claim?.Dispose();
+            throw;
+        }
     }
 
     public override BootedContainer Boot(ContainerSpec spec, ContainerBoot boot)
@@ -47,6 +56,8 @@ public sealed class BuiltinEngine : ContainerEngine
         {
             ContainerSpec init = boot.Describe(spec, listener).Resolve();
             RequireRoot("a system that boots");
+            if (spec.UserRange is not null)
+                throw new ContainerException("a system that boots cannot have a user namespace: leave out --user-namespace");
             return new BootedContainer(Run(init), listener, spec, new BuiltinEngine { Executable = Executable }.Enter);
         }
         catch
@@ -82,6 +93,16 @@ public sealed class BuiltinEngine : ContainerEngine
             target.Dispose();
             throw;
         }
+    }
+
+    private static UserNamespace? UsersOf(ContainerSpec spec)
+    {
+        if (ProcessOwner.EffectiveUid != 0)
+        {
+            return spec.UserRange is null ? UserNamespace.ForThisProcess()
+                : throw new ContainerException("a user namespace with other numbers needs root; a plain user's container has one already: leave out --user-namespace");
+        }
+        return spec.UserRange?.Claim();
     }
 
     private static void RequireRoot(string what)

@@ -56,8 +56,11 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         steps.Do(new StepLabel("make private", "/"), mount, 0, plan.Text("/"), 0, MS_REC | MS_PRIVATE, 0);
         Register?[] sources = [.. spec.Binds.Select(bind => bind.IsInner ? null : (Register?)OpenSource(bind))];
         Register[] nodes = spec.Users is null && ContainerCapabilities.IsHeld(ContainerCapabilities.MakeNodes) ? [] : [.. Devices.Select(OpenNode)];
-        _root = spec.Ephemeral ? Overlay() : InPlace();
-        steps.Know(_root, spec.Ephemeral ? "overlay" : "bind", spec.Root, MOUNT_ATTR_NODEV);
+        Register? image = IsOuter ? plan.OpenOutside(spec.Root, isRecursive: !spec.Ephemeral, keepsOwners: true) : null;
+        if (IsOuter)
+            BecomeRoot.Add(plan, steps);
+        _root = spec.Ephemeral ? Overlay(image) : InPlace(image);
+        steps.Know(_root, spec.Ephemeral ? "overlay" : "bind", spec.Root, MOUNT_ATTR_NODEV | (IsOuter ? MOUNT_ATTR_IDMAP : 0));
         steps.KnowMounted("/", _root);
         steps.Do(At("mount", "/"), move_mount, _root, plan.Text(""), AT_FDCWD, plan.Text(Scratch), MOVE_MOUNT_F_EMPTY_PATH);
         steps.Do(At("chdir", "/"), fchdir, _root);
@@ -87,6 +90,9 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         steps.Close(_root);
     }
 
+    // Process 1 has no right over the host's files that are not its users', so they are opened for it.
+    private bool IsOuter => spec.Users is { KeepsOwners: true };
+
     private static StepLabel At(string call, string path) => new(call, path);
 
     private static bool IsFolder(ContainerBind bind) => Files.Status(bind.Source, followLinks: true).IsDirectory;
@@ -113,8 +119,10 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
             // Its absence is told here, in words and before anything is made.
         }
         StepLabel label = At("open", bind.Source);
-        Register source = steps.Get(label, open_tree, AT_FDCWD, plan.Text(bind.Source), OPEN_TREE_CLONE | (bind.IsRecursive ? AT_RECURSIVE : 0) | CloseOnExec);
-        steps.Know(source, "bind", bind.Source, 0, (bind.IsRecursive ? "rbind" : "bind", null));
+        Register source = IsOuter
+            ? plan.OpenOutside(bind.Source, bind.IsRecursive, bind.KeepsOwners)
+            : steps.Get(label, open_tree, AT_FDCWD, plan.Text(bind.Source), OPEN_TREE_CLONE | (bind.IsRecursive ? AT_RECURSIVE : 0) | CloseOnExec);
+        steps.Know(source, "bind", bind.Source, IsOuter && bind.KeepsOwners ? MOUNT_ATTR_IDMAP : 0, (bind.IsRecursive ? "rbind" : "bind", null));
         int attributes = (bind.ReadOnly ? MOUNT_ATTR_RDONLY : 0) | (bind.MayHoldDevices ? 0 : MOUNT_ATTR_NODEV);
         if (attributes != 0)
             steps.SetAttributes(At("mount", bind.Source), source, attributes, recursive: true);
@@ -137,9 +145,9 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
             steps.Get(at, openat2, _root, plan.Text(path.Trim('/')), steps.How(PathOnly, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), OpenHowSize);
     }
 
-    private Register InPlace()
+    private Register InPlace(Register? image)
     {
-        Register root = steps.Get(At("open", spec.Root), open_tree, AT_FDCWD, plan.Text(spec.Root), OPEN_TREE_CLONE | AT_RECURSIVE | CloseOnExec);
+        Register root = image ?? steps.Get(At("open", spec.Root), open_tree, AT_FDCWD, plan.Text(spec.Root), OPEN_TREE_CLONE | AT_RECURSIVE | CloseOnExec);
         steps.SetAttributes(At("mount", spec.Root), root, MOUNT_ATTR_NODEV, recursive: true);
         MakeScratch();
         return root;
@@ -155,18 +163,29 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
 
     // The layer is read and never written: changes go to memory that ends with the container's mounts, however it ends. The layer is found
     // as the current folder, because the path may lie below what the scratch filesystem hides, and paths in overlay options need escapes.
-    private Register Overlay()
+    private Register Overlay(Register? image)
     {
         const string Upper = "upper", Work = "work";
         FileStatus root = Files.Status(spec.Root, followLinks: true);
         StepLabel label = At("overlay", spec.Root);
-        steps.Do(At("open", spec.Root), chdir, plan.Text(spec.Root));
+        if (image is { } lower)
+        {
+            // An overlay takes only what is mounted in these mounts. It is hidden at once.
+            steps.Do(label, move_mount, lower, plan.Text(""), AT_FDCWD, plan.Text(Scratch), MOVE_MOUNT_F_EMPTY_PATH);
+            steps.Do(label, fchdir, lower);
+            steps.Close(lower);
+        }
+        else
+            steps.Do(At("open", spec.Root), chdir, plan.Text(spec.Root));
         MakeScratch();
         // The folder inside has the attributes of the upper one.
         steps.Do(label, mkdirat, _scratch, plan.Text(Upper), root.Mode);
-        (uint? uid, uint? gid) = spec.Users is { } users
-            ? (UserNamespace.Inside(users.Users, root.Uid), UserNamespace.Inside(users.Groups, root.Gid))
-            : (root.Uid, root.Gid);
+        (uint? uid, uint? gid) = spec.Users switch
+        {
+            null => (root.Uid, root.Gid),
+            { KeepsOwners: true } own => (UserNamespace.Has(own.Users, root.Uid) ? root.Uid : null, UserNamespace.Has(own.Groups, root.Gid) ? root.Gid : null),
+            { } users => (UserNamespace.Inside(users.Users, root.Uid), UserNamespace.Inside(users.Groups, root.Gid)),
+        };
         if ((uid ?? 0, gid ?? 0) != (0, 0))
             steps.Do(label, fchownat, _scratch, plan.Text(Upper), uid ?? 0, gid ?? 0, 0);
         steps.Do(label, mkdirat, _scratch, plan.Text(Work), FolderMode);

@@ -19,12 +19,14 @@ internal sealed class BuiltinPlan
 
     private readonly PlanWriter _writer = new();
     private readonly StepList _setup, _enter;
+    private readonly StepList? _outer;
     private readonly ContainerSpec _spec;
 
     private BuiltinPlan(ContainerSpec spec)
     {
         _spec = spec;
         (_setup, _enter) = (new StepList(_writer), new StepList(_writer));
+        _outer = spec is { Users.KeepsOwners: true, Target: null } ? new StepList(_writer) : null;
         Register? terminal;
         if (spec.Target is { } target)
             terminal = AddJoin(target);
@@ -37,7 +39,7 @@ internal sealed class BuiltinPlan
             BootSteps.AddStreams(_writer, _enter);
         new EnterSteps(spec, _writer, _enter).Add(terminal);
         ulong flags = CLONE_CLEAR_SIGHAND | (spec.Target is null ? Namespaces(spec) : 0);
-        Bytes = _writer.Finish(flags, _setup, _enter, PlannedCommand.Of(spec), spec.Target is null ? spec.Users : null);
+        Bytes = _writer.Finish(flags, _setup, _enter, PlannedCommand.Of(spec), spec.Target is null ? spec.Users : null, _outer);
     }
 
     /// <summary>The plan as it goes to whoever clones.</summary>
@@ -57,7 +59,7 @@ internal sealed class BuiltinPlan
     public static BuiltinPlan Of(ContainerSpec spec) => new(spec);
 
     /// <summary>What the step with this number was about.</summary>
-    public StepLabel Label(int step) => _setup.Steps.Concat(_enter.Steps).ElementAt(step).Label;
+    public StepLabel Label(int step) => (_outer?.Steps ?? []).Concat(_setup.Steps).Concat(_enter.Steps).ElementAt(step).Label;
 
     // One that has groups of its own gets the namespace of them later, when it is in them.
     private static ulong Namespaces(ContainerSpec spec) =>
@@ -66,7 +68,7 @@ internal sealed class BuiltinPlan
 
     private void AddControlGroups()
     {
-        CgroupSteps groups = new(_writer, _setup);
+        CgroupSteps groups = new(_writer, _setup, _outer);
         if (!_spec.Limits.IsNone)
             groups.Add(CgroupSettings.Of(_spec.Limits, CgroupLayout.Own()), CgroupTree.NewName());
         OutOfMemoryFile = groups.OutOfMemoryFile;
@@ -109,6 +111,8 @@ internal sealed class BuiltinPlan
             _enter.Do(label, write, file, _writer.Text("0"), 1);
         }
         _setup.Do(new StepLabel("enter", "namespaces of the container"), setns, new Register(KernelStep.TargetRegister), target.Namespaces);
+        if (target.Users is { } users && UserNamespace.Inside(users.Users, ProcessOwner.EffectiveUid) is null)
+            BecomeRoot.Add(_writer, _setup);
         _setup.Do(new StepLabel("chdir", "/"), chdir, _writer.Text("/"));
         if (_spec.Terminal is null)
             return null;

@@ -42,17 +42,36 @@ internal static unsafe class ContainerChild
         return (int)id;
     }
 
-    private static void AwaitMaps(int mapped, int otherEnd)
+    // Takes what comes with the sign that the users are mapped.
+    private static void AwaitMaps(KernelPlan* plan, CloneContext* context, int* registers)
     {
+        const int MSG_CMSG_CLOEXEC = 0x40000000, F_DUPFD_CLOEXEC = 1030, FirstFree = 3;
         byte sign;
+        nint* vector = stackalloc nint[2], control = stackalloc nint[OuterMounts.ControlWords], header = stackalloc nint[7];
         nint length;
         // Else it would not end when whoever cloned us did so before we asked for the signal.
-        Call(close, otherEnd);
+        Call(close, context->MappedEnd);
         do
-            length = Call(read, mapped, (nint)(&sign), 1);
+        {
+            (vector[0], vector[1]) = ((nint)(&sign), 1);
+            (header[0], header[1], header[2], header[3], header[4], header[5], header[6]) = (0, 0, (nint)vector, 1, (nint)control, OuterMounts.ControlWords * sizeof(nint), 0);
+            length = Call(recvmsg, context->Mapped, (nint)header, MSG_CMSG_CLOEXEC);
+        }
         while (length == -EINTR);
         if (length != 1)
             Call(exit_group, NotStarted);
+        for (long i = 0; i < plan->OuterCount; i++)
+        {
+            int descriptor = ((int*)(control + 2))[i];
+            if (descriptor < FirstFree)
+            {
+                // One of those places is for a standard stream.
+                int moved = (int)Call(fcntl, descriptor, F_DUPFD_CLOEXEC, FirstFree);
+                Call(close, descriptor);
+                descriptor = moved;
+            }
+            registers[plan->Outer[i].Register] = descriptor;
+        }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -70,9 +89,10 @@ internal static unsafe class ContainerChild
         const int PR_SET_PDEATHSIG = 1, PR_SET_DUMPABLE = 4, PR_SET_NAME = 15;
         // The thread that cloned is one that lives as long as its process. Should it be gone already, the control pipe has ended.
         Call(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        int* registers = stackalloc int[KernelStep.RegisterCount];
         // First, because nobody may write the maps of a process that cannot be looked into.
         if (plan->UserMap != null)
-            AwaitMaps(context->Mapped, context->MappedEnd);
+            AwaitMaps(plan, context, registers);
         Call(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
         Call(prctl, PR_SET_NAME, Literal("init\0"u8), 0, 0, 0);
         Call(setsid);
@@ -84,11 +104,10 @@ internal static unsafe class ContainerChild
         Place(context->Output, 1, reports);
         Place(context->Error, 2, reports);
         // Among what goes is our copy of the tool's end of the control pipe, without which that would never end.
-        KeepOnly(3, reports, context, plan->ForwardedCount);
-        int* registers = stackalloc int[KernelStep.RegisterCount];
+        KeepOnly(3, reports, context, plan, registers);
         registers[KernelStep.TargetRegister] = context->Target;
         Call(umask, 0);
-        Perform(plan->Setup, plan->SetupCount, 0, registers, reports);
+        Perform(plan->Setup, plan->SetupCount, (int)plan->FirstStep, registers, reports);
         Call(umask, 0x12 /* 0022 */);
         ulong all = ulong.MaxValue;
         int signals = (int)Call(signalfd4, -1, (nint)(&all), SignalSetSize, 0x80800 /* SFD_CLOEXEC | SFD_NONBLOCK */);
@@ -117,7 +136,7 @@ internal static unsafe class ContainerChild
     {
         int* registers = stackalloc int[KernelStep.RegisterCount];
         ulong all = ulong.MaxValue, before;
-        Perform(plan->Setup, plan->SetupCount, 0, registers, context->Reports);
+        Perform(plan->Setup, plan->SetupCount, (int)plan->FirstStep, registers, context->Reports);
         Report(InitReport.Kind.Started, 0, context->Reports);
         Call(rt_sigprocmask, SIG_BLOCK, (nint)(&all), (nint)(&before), SignalSetSize);
         int command = Start(plan, context, registers, context->Reports, &BeForked);
@@ -171,7 +190,7 @@ internal static unsafe class ContainerChild
         int reports = start->Reports;
         ulong none = 0;
         Call(setsid);
-        Perform(plan->Enter, plan->EnterCount, (int)plan->SetupCount, registers, reports);
+        Perform(plan->Enter, plan->EnterCount, (int)(plan->FirstStep + plan->SetupCount), registers, reports);
         if (plan->ForwardedCount > 0)
             reports = Forward(context->Forwarded, (int)plan->ForwardedCount, reports);
         Call(close_range, (nint)(3 + plan->ForwardedCount), int.MaxValue, CLOSE_RANGE_CLOEXEC);
@@ -275,7 +294,7 @@ internal static unsafe class ContainerChild
         }
     }
 
-    private static nint Argument(KernelStep* step, int number, int* registers) =>
+    internal static nint Argument(KernelStep* step, int number, int* registers) =>
         (step->FromRegister >> number & 1) != 0 ? registers[step->Arguments[number]] : (nint)step->Arguments[number];
 
     private static void Place(int fd, int number, int reports)
@@ -344,15 +363,17 @@ internal static unsafe class ContainerChild
     }
 
     // Of the descriptors from "first" on.
-    private static void KeepOnly(int first, int reports, CloneContext* context, long forwarded)
+    private static void KeepOnly(int first, int reports, CloneContext* context, KernelPlan* plan, int* registers)
     {
         while (true)
         {
             int next = Math.Min(NotBelow(first, reports), NotBelow(first, context->Control));
             if (context->Target != 0)
                 next = Math.Min(next, NotBelow(first, context->Target));
-            for (long i = 0; i < forwarded; i++)
+            for (long i = 0; i < plan->ForwardedCount; i++)
                 next = Math.Min(next, NotBelow(first, context->Forwarded[i]));
+            for (long i = 0; i < plan->OuterCount; i++)
+                next = Math.Min(next, NotBelow(first, registers[plan->Outer[i].Register]));
             Close(first, next - 1);
             if (next == int.MaxValue)
                 return;

@@ -33,9 +33,13 @@ internal static unsafe class ContainerLauncher
         {
             id = MappedClone.Start(plan.Plan, &context);
         }
-        catch (ContainerException e)
+        catch (Exception e) when (e is ContainerException or OuterStepException)
         {
-            Tell(e.Message, reports);
+            if (e is OuterStepException failed)
+                failed.Report.Send(reports);
+            else
+                Tell(e.Message, reports);
+            CgroupTree.Remove(Texts(plan.Plan->CgroupTrees));
             return 1;
         }
         if (id < 0)

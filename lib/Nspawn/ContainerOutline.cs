@@ -39,7 +39,7 @@ public sealed record ContainerOutline(
     internal static ContainerOutline Of(ContainerSpec spec, IReadOnlyList<PlannedMount> mounts, IReadOnlyList<string>? program)
     {
         IReadOnlyList<string> capabilities = ContainerCapabilities.Of(spec);
-        string[] namespaces = ["cgroup", "ipc", "mount", "pid", "uts"];
+        string[] namespaces = spec.Users is null ? ["cgroup", "ipc", "mount", "pid", "uts"] : ["cgroup", "ipc", "mount", "pid", "user", "uts"];
         return new ContainerOutline(
             mounts,
             spec.Network == ContainerNetwork.None ? [.. namespaces.Append("network").Order(StringComparer.Ordinal)] : namespaces,

@@ -33,6 +33,12 @@ public sealed record ContainerBind(string Source, string Destination, bool ReadO
     /// </summary>
     public bool IsInner { get; init; }
 
+    /// <summary>
+    /// With users of the container's own (<see cref="ContainerSpec.UserRange"/>) its files have the owners inside that they have outside, so that root inside may do
+    /// with them what root may. Else they are nobody's there. The root itself is shown so always.
+    /// </summary>
+    public bool KeepsOwners { get; init; }
+
     /// <summary>It is a device that may be used.</summary>
     internal bool IsDevice { get; init; }
 
@@ -148,6 +154,12 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     /// <summary>Before it is killed it gets SIGTERM and this time to end by itself. Zero: it is killed at once.</summary>
     public TimeSpan KillGrace { get; init; }
 
+    /// <summary>
+    /// The users of the container are others outside, without any right of the host's; null: they are those of the host, or where this process is not root, himself.
+    /// Only the built-in engine can do so.
+    /// </summary>
+    public UserRange? UserRange { get; init; }
+
     /// <summary>Whom an engine maps the users of the container to; null: they are those of the host.</summary>
     internal UserNamespace? Users { get; init; }
 
@@ -254,6 +266,7 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
         }
         RefuseFolders();
         Limits.Validate();
+        UserRange?.Validate();
         if (OutOfMemoryScore is < -1000 or > 1000)
             throw new ContainerException($"'{OutOfMemoryScore}': an oom score adjustment is between -1000 and 1000");
         if (Name is not null && !IsHostName(Name))

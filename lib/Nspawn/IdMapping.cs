@@ -21,7 +21,8 @@ internal static unsafe class IdMapping
                 return;
             }
             // user_namespaces(7): else a group that forbids something to its members could be left.
-            WriteFile($"{process}/setgroups", "deny");
+            if (plan->MaySetGroups == 0)
+                WriteFile($"{process}/setgroups", "deny");
             WriteFile($"{process}/uid_map", Text(plan->UserMap));
             WriteFile($"{process}/gid_map", Text(plan->GroupMap));
         }

@@ -9,7 +9,7 @@ namespace Layerbox.Nspawn;
 /// </summary>
 internal static unsafe partial class KernelCalls
 {
-    public const int read = 0, write = 1, close = 3, poll = 7, rt_sigaction = 13, rt_sigprocmask = 14, ioctl = 16, dup2 = 33, getpid = 39, socket = 41, sendmsg = 46, bind = 49,
+    public const int read = 0, write = 1, close = 3, poll = 7, rt_sigaction = 13, rt_sigprocmask = 14, ioctl = 16, dup2 = 33, getpid = 39, socket = 41, sendmsg = 46, recvmsg = 47, bind = 49,
         execve = 59, wait4 = 61, kill = 62, fcntl = 72, chdir = 80, fchdir = 81, umask = 95, setsid = 112, setgroups = 116, setresuid = 117, setresgid = 119,
         capget = 125, capset = 126, pivot_root = 155, prctl = 157, mount = 165, umount2 = 166, sethostname = 170, exit_group = 231, openat = 257,
         mkdirat = 258, mknodat = 259, fchownat = 260, unlinkat = 263, symlinkat = 266, fchmodat = 268, unshare = 272, signalfd4 = 289, prlimit64 = 302, setns = 308, seccomp = 317,

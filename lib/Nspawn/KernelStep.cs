@@ -49,6 +49,17 @@ internal unsafe struct KernelPlan
 
     public long SetupCount;
 
+    /// <summary>The number by which failures of the first of them are told: others may come before it.</summary>
+    public long FirstStep;
+
+    /// <summary>What whoever clones does for process 1 when that exists (see <see cref="Nspawn.OuterSteps"/>).</summary>
+    public KernelStep* OuterSteps;
+
+    public long OuterStepCount;
+
+    /// <summary>Room that <see cref="OuterSteps"/> find the number of process 1 in, as text.</summary>
+    public byte* Process1;
+
     /// <summary>What the command's own process does before it becomes the command.</summary>
     public KernelStep* Enter;
 
@@ -79,6 +90,14 @@ internal unsafe struct KernelPlan
     /// </summary>
     public byte* UserMap, GroupMap;
 
+    /// <summary>Not 0: groups of the command can be set, because nobody leaves one by it that forbids something.</summary>
+    public long MaySetGroups;
+
+    /// <summary>What whoever clones opens for process 1.</summary>
+    public OuterMount* Outer;
+
+    public long OuterCount;
+
     /// <summary>The programs that write them; null: whoever clones may do so itself.</summary>
     public byte* UserMapper, GroupMapper;
 
@@ -92,7 +111,7 @@ internal unsafe struct CloneContext
 {
     public int Input, Output, Error, Reports, Control;
 
-    /// <summary>With a <see cref="KernelPlan.UserMap"/>: a pipe on which a byte comes when the users are mapped, and its other end.</summary>
+    /// <summary>With a <see cref="KernelPlan.UserMap"/>: a socket on which a byte comes when the users are mapped, and with it <see cref="KernelPlan.Outer"/>; and its other end.</summary>
     public int Mapped, MappedEnd;
 
     /// <summary>The <see cref="KernelPlan.ForwardedCount"/> descriptors that the command gets, wherever they are now. Moved by the child.</summary>

@@ -8,12 +8,13 @@ namespace Layerbox.Nspawn;
 internal static unsafe class MappedClone
 {
     /// <summary>The number of the new process, or minus an error number of clone3(2).</summary>
+    /// <exception cref="OuterStepException">Nor can it be put into control groups.</exception>
     /// <exception cref="ContainerException">Its users cannot be mapped; there is no process then.</exception>
     public static int Start(KernelPlan* plan, CloneContext* context)
     {
         if (plan->UserMap is null)
             return ContainerChild.Start(plan, context);
-        (SafeFileHandle read, SafeFileHandle write) = Pipes.Make();
+        (SafeFileHandle read, SafeFileHandle write) = MessageSockets.Make();
         using (read)
         using (write)
         {
@@ -24,7 +25,8 @@ internal static unsafe class MappedClone
             try
             {
                 IdMapping.Write(plan, id);
-                Files.Write(write, [1], "pipe to process 1");
+                OuterSteps.Perform(plan, id);
+                OuterMounts.Send(plan, id, write);
                 return id;
             }
             catch (Exception e)
@@ -34,7 +36,7 @@ internal static unsafe class MappedClone
                 while (KernelCalls.Wait(id, &status) == -(int)Errno.EINTR)
                 {
                 }
-                // Nobody reads the pipe any more: it was killed before it began.
+                // Nobody reads there any more: it was killed before it began.
                 if (e is PosixException)
                     throw new ContainerException($"process 1 of the container has ended: {e.Message}");
                 throw;
@@ -45,6 +47,7 @@ internal static unsafe class MappedClone
     /// <summary>Why clone3(2) failed.</summary>
     public static ContainerException Explain(Errno errno, ContainerSpec spec) => (errno, spec.Users) switch
     {
+        (Errno.EPERM or Errno.ENOSYS, { KeepsOwners: true }) => new("no user namespace can be made here, as in a container around us without CAP_SYS_ADMIN: leave out --user-namespace"),
         (Errno.EPERM or Errno.EACCES or Errno.ENOSYS, not null) => new("this user may not make user namespaces here (kernel.unprivileged_userns_clone, "
             + "kernel.apparmor_restrict_unprivileged_userns, or a container around us): run this as root"),
         (Errno.ENOSPC or Errno.EUSERS, not null) => new($"no more namespaces for this user: /proc/sys/user/max_user_namespaces is {Limit()}: run this as root, or raise that"),

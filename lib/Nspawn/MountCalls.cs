@@ -9,7 +9,7 @@ namespace Layerbox.Nspawn;
 internal static class MountCalls
 {
     // linux/mount.h
-    public const int MOUNT_ATTR_RDONLY = 1, MOUNT_ATTR_NOSUID = 2, MOUNT_ATTR_NODEV = 4, MOUNT_ATTR_NOEXEC = 8;
+    public const int MOUNT_ATTR_RDONLY = 1, MOUNT_ATTR_NOSUID = 2, MOUNT_ATTR_NODEV = 4, MOUNT_ATTR_NOEXEC = 8, MOUNT_ATTR_IDMAP = 0x100000;
     public const int OPEN_TREE_CLONE = 1, MOVE_MOUNT_F_EMPTY_PATH = 4, AT_RECURSIVE = 0x8000, AT_EMPTY_PATH = 0x1000;
     private const int MOVE_MOUNT_T_EMPTY_PATH = 0x40, FSOPEN_CLOEXEC = 1, FSMOUNT_CLOEXEC = 1;
     private const int FSCONFIG_SET_FLAG = 0, FSCONFIG_SET_STRING = 1, FSCONFIG_CMD_CREATE = 6;
@@ -114,5 +114,7 @@ internal static class MountCalls
             yield return "nodev";
         if ((attributes & MOUNT_ATTR_NOEXEC) != 0)
             yield return "noexec";
+        if ((attributes & MOUNT_ATTR_IDMAP) != 0)
+            yield return "idmap";
     }
 }

@@ -64,6 +64,8 @@ public sealed class NspawnEngine : ContainerEngine
     {
         if (!spec.Limits.IsNone)
             throw new ContainerException("limits of memory, processes, processors and disks are kept by the built-in engine only");
+        if (spec.UserRange is not null)
+            throw new ContainerException("users of the container's own are mapped by the built-in engine only");
         if (spec.Binds.FirstOrDefault(bind => bind.IsInner) is { } inner)
             throw new ContainerException($"{inner.Destination}: binds of the container's own paths are made by the built-in engine only");
     }

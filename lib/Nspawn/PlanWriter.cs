@@ -47,6 +47,8 @@ internal sealed unsafe class PlanWriter
     private readonly List<int> _relocations = new(512);
     private readonly Dictionary<string, StepArgument> _texts = new(StringComparer.Ordinal);
     private readonly Stack<byte> _freeRegisters = new();
+    private readonly List<(StepArgument Path, OuterMount Mount)> _outer = [];
+    private StepArgument? _process1;
     private byte _registers;
 
     public PlanWriter() => Room(sizeof(KernelPlan));
@@ -56,6 +58,12 @@ internal sealed unsafe class PlanWriter
 
     /// <summary>See <see cref="KernelPlan.CgroupTrees"/>.</summary>
     public IReadOnlyList<string> CgroupTrees { get; set; } = [];
+
+    /// <summary>See <see cref="KernelPlan.FirstStep"/>.</summary>
+    public int FirstStep { get; set; }
+
+    /// <summary>The number of process 1 outside as text, for steps that are made there.</summary>
+    public StepArgument Process1 => _process1 ??= Bytes(new byte[OuterSteps.NumberLength]);
 
     /// <summary>Bytes, and where they are.</summary>
     public StepArgument Bytes(ReadOnlySpan<byte> bytes)
@@ -105,15 +113,53 @@ internal sealed unsafe class PlanWriter
     {
         if (_freeRegisters.TryPop(out byte free))
             return new Register(free);
-        return ++_registers != KernelStep.TargetRegister ? new Register(_registers)
-            : throw new ContainerException("too many binds for one container: bind a folder that holds them all");
+        return FreshRegister();
     }
+
+    private Register FreshRegister() => ++_registers != KernelStep.TargetRegister ? new Register(_registers) : throw TooManyBinds();
 
     /// <summary>Nothing that is planned from now on needs the value of this one any more.</summary>
     public void Free(Register register) => _freeRegisters.Push(register.Number);
 
+    /// <summary>A copy of what is mounted on the host at a path, which is there from the start (see <see cref="OuterMounts"/>).</summary>
+    /// <exception cref="ContainerException">The description asks for more than a plan can hold.</exception>
+    public Register OpenOutside(string path, bool isRecursive, bool keepsOwners)
+    {
+        if (_outer.Count == OuterMounts.CountMax)
+            throw TooManyBinds();
+        // None that an earlier step uses: it is filled before all of them.
+        Register register = FreshRegister();
+        _outer.Add((Text(path), new OuterMount
+        {
+            Flags = MountCalls.OPEN_TREE_CLONE | (isRecursive ? MountCalls.AT_RECURSIVE : 0) | MountCalls.CloseOnExec,
+            KeepsOwners = keepsOwners ? 1 : 0,
+            Register = register.Number,
+        }));
+        return register;
+    }
+
+    private static ContainerException TooManyBinds() => new("too many binds for one container: bind a folder that holds them all");
+
+    private StepArgument AppendOuter()
+    {
+        int at = Align();
+        foreach ((StepArgument path, OuterMount mount) in _outer)
+        {
+            OuterMount outer = mount with { Path = (byte*)path.Value };
+            _relocations.Add(_bytes.Count);
+            MemoryMarshal.Write(Room(sizeof(OuterMount)), in outer);
+        }
+        return new StepArgument(at, StepArgument.Kind.Address);
+    }
+
     /// <summary>The whole block; nothing can be added afterwards.</summary>
-    public byte[] Finish(ulong cloneFlags, StepList setup, StepList enter, PlannedCommand command, UserNamespace? users = null)
+    /// <param name="cloneFlags">Of clone3(2).</param>
+    /// <param name="setup">What process 1 does.</param>
+    /// <param name="enter">What the command's process does.</param>
+    /// <param name="command">What it becomes.</param>
+    /// <param name="users">Of a user namespace of its own; null: none.</param>
+    /// <param name="outer">What whoever clones does for process 1; null: nothing.</param>
+    public byte[] Finish(ulong cloneFlags, StepList setup, StepList enter, PlannedCommand command, UserNamespace? users = null, StepList? outer = null)
     {
         StepArgument trees = Texts(CgroupTrees);
         KernelPlan plan = new()
@@ -123,6 +169,10 @@ internal sealed unsafe class PlanWriter
             CloneFlags = cloneFlags,
             Setup = (KernelStep*)Append(setup),
             SetupCount = setup.Steps.Count,
+            FirstStep = FirstStep + (outer?.Steps.Count ?? 0),
+            OuterSteps = outer is null ? null : (KernelStep*)Append(outer),
+            OuterStepCount = outer?.Steps.Count ?? 0,
+            Process1 = (byte*)(_process1?.Value ?? 0),
             Enter = (KernelStep*)Append(enter),
             EnterCount = enter.Steps.Count,
             Programs = (byte**)Texts(command.Programs).Value,
@@ -133,13 +183,16 @@ internal sealed unsafe class PlanWriter
             IsHeld = command.IsHeld ? 1 : 0,
             UserMap = users is null ? null : (byte*)Text(string.Join('\n', users.Users)).Value,
             GroupMap = users is null ? null : (byte*)Text(string.Join('\n', users.Groups)).Value,
+            MaySetGroups = users is { MaySetGroups: true } ? 1 : 0,
+            Outer = (OuterMount*)AppendOuter().Value,
+            OuterCount = _outer.Count,
             UserMapper = users?.UserMapper is { } userMapper ? (byte*)Text(userMapper).Value : null,
             GroupMapper = users?.GroupMapper is { } groupMapper ? (byte*)Text(groupMapper).Value : null,
         };
         MemoryMarshal.Write(CollectionsMarshal.AsSpan(_bytes), in plan);
-        foreach (byte** pointer in (byte**[])[(byte**)&plan.Setup, (byte**)&plan.Enter, (byte**)&plan.CgroupTrees, (byte**)&plan.Programs, (byte**)&plan.Arguments, (byte**)&plan.Environment])
+        foreach (byte** pointer in (byte**[])[(byte**)&plan.Setup, (byte**)&plan.Enter, (byte**)&plan.Outer, (byte**)&plan.CgroupTrees, (byte**)&plan.Programs, (byte**)&plan.Arguments, (byte**)&plan.Environment])
             _relocations.Add((int)((byte*)pointer - (byte*)&plan));
-        foreach (byte** pointer in (byte**[])[&plan.ListenPid, &plan.UserMap, &plan.GroupMap, &plan.UserMapper, &plan.GroupMapper])
+        foreach (byte** pointer in (byte**[])[&plan.ListenPid, &plan.Process1, (byte**)&plan.OuterSteps, &plan.UserMap, &plan.GroupMap, &plan.UserMapper, &plan.GroupMapper])
         {
             if (*pointer != null)
                 _relocations.Add((int)((byte*)pointer - (byte*)&plan));

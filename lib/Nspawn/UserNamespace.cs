@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Nspawn;
 
@@ -33,6 +34,15 @@ internal sealed record UserNamespace
 
     /// <summary>setgroups(2) is possible: not where a group could be left that forbids something.</summary>
     public required bool MaySetGroups { get; init; }
+
+    /// <summary>
+    /// Made by root for users that the host does not have (<see cref="UserRange"/>): what is shown of the host was opened by root, and the files of the root have the
+    /// owners inside that they have outside.
+    /// </summary>
+    public bool KeepsOwners { get; init; }
+
+    /// <summary>Holds the numbers for as long as it is open; null: nobody else would take them.</summary>
+    public SafeFileHandle? Claim { get; init; }
 
     /// <summary>What this process needs; null when it is root and needs none.</summary>
     public static UserNamespace? ForThisProcess() => ProcessOwner.EffectiveUid == 0 ? null : Of(ProcessOwner.EffectiveUid, ProcessOwner.EffectiveGid, "/etc");
@@ -125,9 +135,9 @@ internal sealed record UserNamespace
         return ranges;
     }
 
-    private static uint? Number(string text) => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) ? number : null;
+    internal static uint? Number(string text) => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) ? number : null;
 
-    private static IEnumerable<string[]> Fields(string path)
+    internal static IEnumerable<string[]> Fields(string path)
     {
         try
         {

@@ -7,7 +7,10 @@ namespace Layerbox.Nspawn.Cgroups;
 /// A container's own control groups as steps: made and joined by process 1 before it does anything else, removed by the launcher (see <see cref="CgroupTree"/>). They are children of
 /// our own groups, so what holds for us holds for the container.
 /// </summary>
-internal sealed class CgroupSteps(PlanWriter plan, StepList setup)
+/// <param name="plan">Where texts go.</param>
+/// <param name="setup">What process 1 does.</param>
+/// <param name="outer">What is done for it from outside, which is to make the groups; null: it does so itself.</param>
+internal sealed class CgroupSteps(PlanWriter plan, StepList setup, StepList? outer = null)
 {
     private const int FolderMode = 0x1ED /* 0755 */, CLONE_NEWCGROUP = 0x200_0000;
 
@@ -28,7 +31,7 @@ internal sealed class CgroupSteps(PlanWriter plan, StepList setup)
             string above = hierarchy.Version == 1 ? hierarchy.Folder : CgroupDelegation.Prepare(hierarchy, [.. group.Settings.Select(setting => setting.Controller).Distinct()]);
             string folder = $"{above}/{name}";
             Folders[hierarchy.Mount] = folder;
-            setup.Do(new StepLabel(StepLabel.MakeControlGroup, folder), mkdirat, AT_FDCWD, plan.Text(folder), FolderMode);
+            Makers.Do(new StepLabel(StepLabel.MakeControlGroup, folder), mkdirat, AT_FDCWD, plan.Text(folder), FolderMode);
             foreach (CgroupSetting setting in group.Settings)
                 Write($"{folder}/{setting.File}", $"write '{setting.Text}'", setting.Text);
             if (group.Settings.Any(setting => setting.Controller == "memory"))
@@ -36,7 +39,10 @@ internal sealed class CgroupSteps(PlanWriter plan, StepList setup)
         }
         // When all are made: who has joined a group may lack the memory for another.
         foreach (string folder in Folders.Values)
-            Write($"{folder}/cgroup.procs", "join control group", "0");
+        {
+            StepArgument who = outer is null ? plan.Text("0") : plan.Process1;
+            Write($"{folder}/cgroup.procs", "join control group", who, outer is null ? 1 : OuterSteps.NumberLength);
+        }
         setup.Do(new StepLabel("unshare", "control groups"), unshare, CLONE_NEWCGROUP);
     }
 
@@ -44,11 +50,15 @@ internal sealed class CgroupSteps(PlanWriter plan, StepList setup)
     public static bool SaysThatSomebodyWasKilled(string text) =>
         text.Split('\n').Any(line => line.StartsWith("oom_kill ", StringComparison.Ordinal) && line != "oom_kill 0");
 
-    private void Write(string path, string what, string text)
+    private StepList Makers => outer ?? setup;
+
+    private void Write(string path, string what, string text) => Write(path, what, plan.Text(text), PathText.ToBytes(text).Length);
+
+    private void Write(string path, string what, StepArgument text, int length)
     {
         StepLabel label = new(what, path);
-        Register file = setup.Get(label, openat, AT_FDCWD, plan.Text(path), (int)(OpenFlags.WriteOnly | OpenFlags.CloseOnExec));
-        setup.Do(label, write, file, plan.Text(text), PathText.ToBytes(text).Length);
-        setup.Close(file);
+        Register file = Makers.Get(label, openat, AT_FDCWD, plan.Text(path), (int)(OpenFlags.WriteOnly | OpenFlags.CloseOnExec));
+        Makers.Do(label, write, file, text, length);
+        Makers.Close(file);
     }
 }

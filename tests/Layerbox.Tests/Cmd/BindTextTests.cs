@@ -20,6 +20,9 @@ public class BindTextTests
     public void Reads_options_in_any_order(string text, bool readOnly, bool optional, bool recursive) =>
         Assert.Equal(new("/a", "/b", readOnly) { IsOptional = optional, IsRecursive = recursive }, BindText.Parse(text));
 
+    [Fact]
+    public void Reads_that_owners_are_kept() => Assert.Equal(new("/a", "/b", ReadOnly: true) { KeepsOwners = true }, BindText.Parse("/a:/b:ro:idmap"));
+
     [Theory]
     [InlineData("")]
     [InlineData("/a")]
@@ -28,5 +31,5 @@ public class BindTextTests
     [InlineData("/a:/b:rw:")]
     [InlineData("/a:/b:x")]
     public void Names_what_it_cannot_read(string text) =>
-        Assert.Equal($"option '--bind': expected SRC:DST, which :ro, :try and :norec may follow, found '{text}'", Assert.Throws<UsageException>(() => BindText.Parse(text)).Message);
+        Assert.Equal($"option '--bind': expected SRC:DST, which :ro, :try, :norec and :idmap may follow, found '{text}'", Assert.Throws<UsageException>(() => BindText.Parse(text)).Message);
 }

@@ -24,6 +24,9 @@ public class ContainerEscapeTests
     [InlineData("nspawn", "HOST")]
     [InlineData("nspawn", "../../../../../../../../HOST")]
     [InlineData("nspawn", "/proc/self/root/HOST")]
+    [InlineData("nspawn", "/proc/1/root/HOST")]
+    [InlineData("nspawn", "/dangling")]
+    [InlineData("nspawn", "/link")]
     public void A_link_as_mount_point_leads_nowhere_outside(string engine, string target)
     {
         using ContainerRoot root = ContainerRoot.OrSkip(Engine(engine));
@@ -46,24 +49,29 @@ public class ContainerEscapeTests
         }
     }
 
+    /// <summary>A program that gives two paths each other's names, again and again.</summary>
+    internal static ChildProcess Exchange(string one, string other)
+    {
+        const string Program = """
+            import ctypes, sys
+            libc = ctypes.CDLL(None)
+            a, b = (p.encode() for p in sys.argv[1:])
+            while libc.renameat2(-100, a, -100, b, 2) == 0: pass
+            """;
+        return ChildProcess.Start(new ProgramStart("python3", "-c", Program, one, other));
+    }
+
     [Theory]
     [InlineData("builtin")]
     [InlineData("nspawn")]
     public void A_mount_point_that_is_exchanged_for_a_link_meanwhile_leads_nowhere_outside(string engine)
     {
-        const string Exchange = """
-            import ctypes, sys
-            libc = ctypes.CDLL(None)
-            a, b = (p.encode() for p in sys.argv[1:])
-            print("ready", flush=True)
-            while libc.renameat2(-100, a, -100, b, 2) == 0: pass
-            """;
         using ContainerRoot root = ContainerRoot.OrSkip(Engine(engine));
         string host = root.Outside("host");
         System.IO.Directory.CreateDirectory(host);
         System.IO.Directory.CreateDirectory(root / "data");
         System.IO.Directory.CreateSymbolicLink(root / "link", host);
-        using ChildProcess exchanger = ChildProcess.Start(new ProgramStart("python3", "-c", Exchange, root / "data", root / "link"));
+        using ChildProcess exchanger = Exchange(root / "data", root / "link");
         try
         {
             for (int i = 0; i < 20; i++)
@@ -87,6 +95,19 @@ public class ContainerEscapeTests
         string listing = Programs.Shell($"exec 7</ 8</etc; cd /etc; '{tool}' container-run '{root.Path}' --engine {engine} -- sh -c 'ls /proc/self/fd; pwd; cd ..; pwd; grep -c container-run /proc/1/cmdline' 2>&1 || true");
         // The fourth is the folder that ls lists.
         Assert.Equal("0\n1\n2\n3\n/\n/\n0\n", listing);
+    }
+
+    [Theory]
+    [InlineData("builtin", true)]
+    [InlineData("builtin", false)]
+    [InlineData("nspawn", true)]
+    [InlineData("nspawn", false)]
+    public void Up_from_another_root_is_its_own(string engine, bool ephemeral)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip(Engine(engine)).WithProbe();
+        System.IO.File.WriteAllText(root.Outside("host"), "");
+        foreach (string path in (string[])[root.Outside("host"), "/boot"])
+            Assert.Equal("chroot done\nfchdir done\nup done\noutside ENOENT\n", root.Run(new ContainerSpec(root.Path, ["probe", "unroot", path]) { Ephemeral = ephemeral }).Out);
     }
 
     public static TheoryData<string, string> Attempts()

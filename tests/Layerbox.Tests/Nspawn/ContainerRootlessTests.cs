@@ -157,6 +157,7 @@ public class ContainerRootlessTests
     [InlineData("echo 'layerboxtest:700000:33' | tee /etc/subuid > /etc/subgid", "gid 34 is not mapped: there are no more sub-gids in /etc/subgid", "--user", "web")]
     [InlineData(":", "systemd-nspawn needs root: run this with sudo", "--engine", "nspawn")]
     [InlineData(":", "a system that boots needs root: run this with sudo", "--boot")]
+    [InlineData(":", "a user namespace with other numbers needs root; a plain user's container has one already: leave out --user-namespace", "--user-namespace", "auto")]
     public void Says_what_it_needs(string prepare, string message, params string[] options)
     {
         using ContainerRoot root = Root();
@@ -190,6 +191,7 @@ public class ContainerRootlessTests
             return (result.ErrorText, result.Exit.Status ?? -1, result.OutputText);
         }
         Assert.Equal(("", 7, "inside\n"), Nested("--capability", "all", "--seccomp", "none"));
+        Assert.Equal(("", 7, "inside\n"), Nested("--engine", "nspawn", "--capability", "all", "--seccomp", "none"));
         Assert.Equal(("", 7, "inside\n"), Nested("--capability", "CAP_SYS_ADMIN", "--capability", "CAP_NET_ADMIN"));
         Assert.Equal(("container-run: /inner: clone: Function not implemented: no container can be made here, as in one without CAP_SYS_ADMIN\n", 125, ""), Nested());
     }

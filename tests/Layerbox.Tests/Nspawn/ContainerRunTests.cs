@@ -54,7 +54,7 @@ public class ContainerRunTests
     [InlineData(126, "container-run: /etc/passwd: run: Permission denied\n", "--", "/etc/passwd")]
     [InlineData(125, "container-run: no command given, and the layer's config has none: name one, or say --shell\nTry 'container-run --help' for more information.\n")]
     [InlineData(125, "container-run: unknown option '--netwrok'\nTry 'container-run --help' for more information.\n", "--netwrok", "none", "--", "id")]
-    [InlineData(125, "container-run: option '--bind': expected SRC:DST, which :ro, :try and :norec may follow, found '/x'\nTry 'container-run --help' for more information.\n", "--bind", "/x", "--", "id")]
+    [InlineData(125, "container-run: option '--bind': expected SRC:DST, which :ro, :try, :norec and :idmap may follow, found '/x'\nTry 'container-run --help' for more information.\n", "--bind", "/x", "--", "id")]
     [InlineData(125, "container-run: 'X': an environment variable has the form NAME=value\n", "--env", "X", "--", "id")]
     [InlineData(125, "container-run: --in-place, --snapshot and --keep: one of the three\nTry 'container-run --help' for more information.\n", "--in-place", "--snapshot", "--", "id")]
     [InlineData(125, "container-run: 'CAP_NOPE': no such capability; they are called CAP_MKNOD and so on, see capabilities(7)\n", "--capability", "CAP_NOPE", "--", "id")]

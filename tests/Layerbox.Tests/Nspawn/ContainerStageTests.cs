@@ -12,7 +12,7 @@ public class ContainerStageTests
     private const int Failing = 9999, Hanging = 34;
 
     // Where things are in a plan: see LoadedPlan.Encode, KernelPlan and KernelStep.
-    private const int SetupAt = 8, SetupCountAt = 16, EnterAt = 24, EnterCountAt = 32, StepSize = 64, ToleratedAt = 5;
+    private const int SetupAt = 8, SetupCountAt = 16, OuterAt = 32, OuterCountAt = 40, EnterAt = 56, EnterCountAt = 64, StepSize = 64, ToleratedAt = 5;
 
     private static readonly ParallelOptions FourAtOnce = new() { MaxDegreeOfParallelism = 4 };
 
@@ -31,12 +31,19 @@ public class ContainerStageTests
         OutOfMemoryScore = 5,
     };
 
-    [Fact]
-    public void A_step_that_fails_is_told_and_nothing_is_left()
+    // With users of the host, or of its own, who may not change how gladly they are killed: proc(5) gives that file of who cannot be looked into to root of the host.
+    private static UserNamespace? Users(bool own) => own ? new UserRange(1000000, 65536).Namespace() : null;
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_step_that_fails_is_told_and_nothing_is_left(bool hasOwnUsers)
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
-        ContainerSpec spec = Spec(root) with { Limits = new ContainerLimits { Processes = 100 } };
-        int steps = Count(BuiltinPlan.Of(spec).Bytes), skipped = 0;
+        ContainerSpec spec = Spec(root) with { Limits = new ContainerLimits { Processes = 100 }, Users = Users(hasOwnUsers), OutOfMemoryScore = hasOwnUsers ? null : 5 };
+        byte[] one = BuiltinPlan.Of(spec).Bytes;
+        int steps = Count(one), outer = Number(one, OuterCountAt), skipped = 0;
+        Assert.Equal(hasOwnUsers, outer > 0);
         string mark = $"MARK={Guid.NewGuid():N}", before = root.Listing();
         Parallel.For(0, steps, FourAtOnce, i =>
         {
@@ -49,7 +56,7 @@ public class ContainerStageTests
             else
                 // First of all: a command that never was ends as well.
                 Assert.Equal((InitReport.Kind.StepFailed, i, Errno.ENOSYS), reports.Where(report => report.What is not (InitReport.Kind.Made or InitReport.Kind.Started)).Select(report => (report.What, report.Step, report.StepErrno)).First());
-            Assert.Equal(0, launched.Process.Wait().Status);
+            Assert.Equal(i < outer ? 1 : 0, launched.Process.Wait().Status);
             Assert.NotEqual("", plan.Label(i).Explain(Errno.ENOSYS).Message);
             Assert.DoesNotContain(Enumerable.Range(0, steps).Select(step => plan.Label(step)), label => label.Call == StepLabel.MakeControlGroup && System.IO.Directory.Exists(label.Path));
         });
@@ -60,11 +67,13 @@ public class ContainerStageTests
         Assert.DoesNotContain(Mounts.List(), mount => mount.Point.StartsWith(root.Path, StringComparison.Ordinal));
     }
 
-    [Fact]
-    public void A_launcher_that_is_killed_while_a_step_hangs_leaves_nothing()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_launcher_that_is_killed_while_a_step_hangs_leaves_nothing(bool hasOwnUsers)
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
-        BuiltinPlan plan = BuiltinPlan.Of(Spec(root));
+        BuiltinPlan plan = BuiltinPlan.Of(Spec(root) with { Users = Users(hasOwnUsers), OutOfMemoryScore = hasOwnUsers ? null : 5 });
         string mark = $"MARK={Guid.NewGuid():N}", before = root.Listing();
         int hung = 0;
         Parallel.For(0, Count(plan.Bytes), FourAtOnce, i =>
@@ -90,13 +99,18 @@ public class ContainerStageTests
 
     private static int Number(byte[] plan, int at) => (int)BinaryPrimitives.ReadInt64LittleEndian(plan.AsSpan(Block(plan) + at));
 
-    private static int Count(byte[] plan) => Number(plan, SetupCountAt) + Number(plan, EnterCountAt);
+    private static int Count(byte[] plan) => Number(plan, OuterCountAt) + Number(plan, SetupCountAt) + Number(plan, EnterCountAt);
 
     private static byte[] Alter(byte[] plan, int step, int call)
     {
         byte[] altered = [.. plan];
-        int setup = Number(plan, SetupCountAt);
-        int at = Block(plan) + (step < setup ? Number(plan, SetupAt) + (step * StepSize) : Number(plan, EnterAt) + ((step - setup) * StepSize));
+        int at = Block(plan);
+        foreach ((int start, int count) in ((int, int)[])[(OuterAt, OuterCountAt), (SetupAt, SetupCountAt), (EnterAt, EnterCountAt)])
+        {
+            if (step >= 0 && step < Number(plan, count))
+                at += Number(plan, start) + (step * StepSize);
+            step -= Number(plan, count);
+        }
         BinaryPrimitives.WriteInt32LittleEndian(altered.AsSpan(at), call);
         altered[at + ToleratedAt] = 0;
         return altered;

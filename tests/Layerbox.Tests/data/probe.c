@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -80,6 +81,18 @@ static int process1(void) {
   while ((descriptor = open(path, O_RDWR)) < 0 && errno == ENOENT && path[11] < '9') path[11]++;
   say("descriptor", descriptor);
   say("own exe", open("/proc/self/exe", O_WRONLY));
+  return 0;
+}
+
+// The old way out of a chroot: keep a folder open, go below another root, and up from there. Prints whether the path is there then.
+static int unroot(const char *path) {
+  int here = open("/", O_RDONLY | O_DIRECTORY);
+  mkdir("/tmp/below", 0700);
+  say("chroot", chroot("/tmp/below"));
+  say("fchdir", fchdir(here));
+  for (int i = 0; i < 100; i++) chdir("..");
+  say("up", chroot("."));
+  say("outside", access(path, F_OK));
   return 0;
 }
 
@@ -157,6 +170,7 @@ int main(int argc, char **argv) {
   if (!strcmp(argv[1], "announce")) return announce(argv[2], argv[3], argv[4]);
   if (!strcmp(argv[1], "process1")) return process1();
   if (!strcmp(argv[1], "call32")) return call32();
+  if (!strcmp(argv[1], "unroot")) return unroot(argv[2]);
   if (!strcmp(argv[1], "reach")) return reach(argv[2], atoi(argv[3]));
   if (!strcmp(argv[1], "orphans")) return orphans(atoi(argv[2]));
   if (!strcmp(argv[1], "signals")) return signals();
