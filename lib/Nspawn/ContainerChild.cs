@@ -147,6 +147,23 @@ internal static unsafe class ContainerChild
         return command;
     }
 
+    /// <summary>
+    /// For a process 1 that exists already, with a runtime and no other managed thread: makes all steps, then becomes the command itself. Comes back never: what fails
+    /// is reported, and the process ends.
+    /// </summary>
+    public static void BecomeInit(KernelPlan* plan, CloneContext* context)
+    {
+        int* registers = stackalloc int[KernelStep.RegisterCount];
+        ulong all = ulong.MaxValue;
+        Perform(plan->Setup, plan->SetupCount, (int)plan->FirstStep, registers, context->Reports);
+        // From here on nothing may call the runtime's handlers.
+        Call(rt_sigprocmask, SIG_BLOCK, (nint)(&all), 0, SignalSetSize);
+        ResetSignals();
+        CommandStart start = new() { Plan = plan, Context = context, Registers = registers, Reports = context->Reports };
+        BecomeCommand(&start);
+        Call(exit_group, NotStarted);
+    }
+
     [StructLayout(LayoutKind.Sequential)]
     private struct CommandStart
     {

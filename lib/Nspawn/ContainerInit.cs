@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 
@@ -5,7 +6,7 @@ namespace Layerbox.Nspawn;
 
 /// <summary>
 /// Process 1 of a container that systemd-nspawn made: starts the command by a plan, as the built-in engine does, passes signals on to it, reaps orphans,
-/// and reports exactly how the command ended. When it ends, for whatever reason, the kernel kills everything else in the container.
+/// and reports exactly how the command ended. In a system that boots it becomes the init, once all is masked and mounted. When it ends, for whatever reason, the kernel kills everything else in the container.
 /// </summary>
 internal static unsafe class ContainerInit
 {
@@ -28,6 +29,12 @@ internal static unsafe class ContainerInit
             Control = ContainerDescriptors.Control,
             Forwarded = CloneContext.Numbers(forwarded),
         };
+        if (plan.Plan->IsInit != 0)
+        {
+            // What nspawn tells the init of a system, but not of what it handed us.
+            plan.Plan->Environment = Texts(ProgramStart.InheritedEnvironment().Where(variable => !variable.StartsWith("LISTEN_", StringComparison.Ordinal)));
+            ContainerChild.BecomeInit(plan.Plan, &context);
+        }
         // Who counts from outside has another number for us.
         using (SafeFileHandle self = new((nint)KernelCalls.Call(KernelCalls.pidfd_open, CurrentProcess.Id), ownsHandle: true))
             new InitReport(InitReport.Kind.Made, 0).Send(reports, self);
@@ -41,6 +48,19 @@ internal static unsafe class ContainerInit
         // Not unwound: the other thread still reads.
         CurrentProcess.ExitNow(0);
         return 0;
+    }
+
+    // As execve(2) wants them; never given back.
+    private static byte** Texts(IEnumerable<string> texts)
+    {
+        byte[][] all = [.. texts.Select(PathText.ToBytes)];
+        byte** array = (byte**)NativeMemory.AllocZeroed((nuint)all.Length + 1, (nuint)sizeof(byte*));
+        for (int i = 0; i < all.Length; i++)
+        {
+            array[i] = (byte*)NativeMemory.AllocZeroed((nuint)all[i].Length + 1);
+            all[i].CopyTo(new Span<byte>(array[i], all[i].Length));
+        }
+        return array;
     }
 
     private static SafeFileHandle Descriptor(int number) => new(number, ownsHandle: true);

@@ -8,23 +8,19 @@ internal static class NspawnArguments
 {
     /// <param name="spec">What is to run.</param>
     /// <param name="root">Its root, absolute.</param>
-    /// <exception cref="PosixException">The source of a bind does not exist.</exception>
     public static List<string> Of(ContainerSpec spec, string root) =>
         // Its default console mode swallows standard input and hangs on files.
-        [.. Common(spec, root), "--console=pipe", "--", $"/proc/self/fd/{ContainerDescriptors.Executable}", ContainerEntry.Init, ContainerEntry.Version];
+        [.. Common(spec, root), "--console=pipe", "--", .. Init];
 
-    /// <summary>The same for a system that boots; what it writes to its console comes out of nspawn.</summary>
+    /// <summary>
+    /// The same for a system that boots; what it writes to its console comes out of nspawn. Not "--boot", which starts an init itself: ours becomes the image's when the
+    /// container is as it should be.
+    /// </summary>
     /// <inheritdoc cref="Of"/>
-    public static List<string> OfBoot(ContainerSpec spec, string root)
-    {
-        ContainerBoot boot = spec.Boot!;
-        // nspawn looks for an init at the same places as we do. Any other is not "booted", but is process 1 all the same.
-        List<string> arguments = [.. Common(spec, root), .. Mounts(spec), "--console=read-only", "--notify-ready=yes", "--setenv=container=layerbox"];
-        if (boot.Init is null)
-            arguments.Add("--boot");
-        arguments.AddRange(["--", .. boot.Init is { } init ? [init] : Array.Empty<string>(), .. boot.AllArguments]);
-        return arguments;
-    }
+    public static List<string> OfBoot(ContainerSpec spec, string root) =>
+        [.. Common(spec, root), "--console=read-only", "--notify-ready=yes", "--setenv=container=layerbox", "--", .. Init];
+
+    private static string[] Init => [$"/proc/self/fd/{ContainerDescriptors.Executable}", ContainerEntry.Init, ContainerEntry.Version];
 
     private static List<string> Common(ContainerSpec spec, string root)
     {
@@ -49,21 +45,10 @@ internal static class NspawnArguments
         return arguments;
     }
 
-    // nspawn looks for a mount point and then goes there by its path, which may lead elsewhere by then. Where our own process 1 is inside it mounts
-    // these; the init of a system cannot.
-    private static IEnumerable<string> Mounts(ContainerSpec spec) =>
-    [
-        .. spec.Binds.Select(bind => $"{(bind.ReadOnly ? "--bind-ro" : "--bind")}={Escape(RealPath.Of(bind.Source))}:{Escape(bind.Destination)}{(bind.IsRecursive ? "" : ":norbind")}"),
-        .. spec.Tmpfs.Select(tmpfs => $"--tmpfs={Escape(tmpfs)}"),
-    ];
-
     /// <summary>
     /// Its whole environment. SYSTEMD_SECCOMP: compiling the system call filter takes 50 ms of 60, and what it forbids takes
     /// capabilities that we drop. SYSTEMD_NSPAWN_LOCK: we lock the root ourselves.
     /// </summary>
     public static IReadOnlyList<string> Environment { get; } =
         [$"PATH={ContainerSpec.DefaultPath}", "LANG=C.UTF-8", "SYSTEMD_SECCOMP=0", "SYSTEMD_NSPAWN_LOCK=0"];
-
-    private static string Escape(string path) =>
-        path.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(":", "\\:", StringComparison.Ordinal);
 }

@@ -15,10 +15,12 @@ internal sealed class NspawnPlan
 
     private readonly StepList _setup, _enter;
 
+    /// <param name="spec">The command, or the init of a system that boots.</param>
+    /// <param name="firstStep">How many steps others make before.</param>
     /// <exception cref="ContainerException">The description cannot be carried out.</exception>
-    public NspawnPlan(ContainerSpec spec)
+    public NspawnPlan(ContainerSpec spec, int firstStep = 0)
     {
-        PlanWriter writer = new();
+        PlanWriter writer = new() { IsInit = spec.Boot is not null, FirstStep = firstStep };
         (_setup, _enter) = (new StepList(writer), new StepList(writer));
         Register root = Open("/"), dev = Open("/dev");
         Register? terminal = null;
@@ -31,7 +33,7 @@ internal sealed class NspawnPlan
         }
         CloseDevices(root);
         AddMounts(spec, root);
-        new MaskSteps(_setup, root, dev).Add(spec with { Masks = [.. Hidden.Union(spec.Masks)], ReadOnlyPaths = [.. ReadOnly.Union(spec.ReadOnlyPaths)] });
+        new MaskSteps(_setup, root, dev).Add(spec with { Masks = [.. (spec.Boot is null ? Hidden : BuiltinMounts.Masked).Union(spec.Masks)], ReadOnlyPaths = [.. ReadOnly.Union(spec.ReadOnlyPaths)] });
         _setup.Close(root);
         _setup.Close(dev);
         new EnterSteps(spec, writer, _enter).Add(terminal);
@@ -77,6 +79,9 @@ internal sealed class NspawnPlan
     /// <summary>The plan as it goes to process 1.</summary>
     public byte[] Bytes { get; }
 
+    /// <summary>All steps, in the order of their numbers.</summary>
+    public IEnumerable<PlannedStep> Steps => _setup.Steps.Concat(_enter.Steps);
+
     /// <summary>What the step with this number was about.</summary>
-    public StepLabel Label(int step) => _setup.Steps.Concat(_enter.Steps).ElementAt(step).Label;
+    public StepLabel Label(int step) => Steps.ElementAt(step).Label;
 }

@@ -169,9 +169,6 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
     /// <summary>The number of process 1 outside, where nobody tells it.</summary>
     protected virtual int? FindProcess1() => null;
 
-    /// <summary>Process 1 is under the system call filter that was asked for, so that what is entered has to be as well.</summary>
-    protected virtual bool HasFilter => true;
-
     /// <summary>Whoever is reported as made is process 1 of the container, and not only on the way to it.</summary>
     protected virtual bool MadeIsProcess1 => true;
 
@@ -198,7 +195,7 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
             User = commands.User,
             WorkingDirectory = commands.WorkingDirectory,
             NoNewPrivileges = spec.NoNewPrivileges,
-            SystemCallFilter = spec.SystemCallFilter && HasFilter,
+            SystemCallFilter = spec.SystemCallFilter,
         };
         _announcement = ContainerRegistry.Announce(description);
         if (spec.Boot?.Listener is { } listener)

@@ -40,9 +40,6 @@ internal sealed class NspawnBootContainer : PipedContainer
 
     protected override (string Engine, ulong Capabilities)? Identity => (NspawnEngine.Name, ContainerCapabilities.Bits(Spec));
 
-    // nspawn starts it, and takes no filter of ours.
-    protected override bool HasFilter => false;
-
     protected override bool MadeIsProcess1 => false;
 
     protected override int? FindProcess1()
@@ -110,14 +107,32 @@ internal sealed class NspawnBootContainer : PipedContainer
         Announce();
     }
 
-    private ChildProcess Launch(string executable, SafeFileHandle console, SafeFileHandle reports, SafeFileHandle control) =>
-        ChildProcess.Start(new ProgramStart(executable, ContainerEntry.Launcher, ContainerEntry.Version)
+    private ChildProcess Launch(string executable, SafeFileHandle console, SafeFileHandle reports, SafeFileHandle control)
+    {
+        List<SafeFileHandle> inner = [];
+        try
         {
-            Argument0 = "layerbox",
-            Environment = [],
-            Input = _input,
-            Output = console,
-            Error = console,
-            Inherited = [reports, control],
-        });
+            inner.Add(SealedFiles.Make("layerbox-plan", _plan.InnerBytes));
+            // The plan is read from where it begins.
+            Files.Seek(inner[0], 0, data: true);
+            // Whoever gets at /proc/1/exe before the system is there cannot write to the host's file (CVE-2019-5736).
+            inner.Add(OuterMounts.Open(executable, isRecursive: false, MountCalls.MOUNT_ATTR_RDONLY | MountCalls.MOUNT_ATTR_NOSUID));
+            foreach (ContainerBind bind in Spec.Binds)
+                inner.Add(OuterMounts.Open(bind.Source, bind.IsRecursive, attributes: 0));
+            return ChildProcess.Start(new ProgramStart(executable, ContainerEntry.Launcher, ContainerEntry.Version)
+            {
+                Argument0 = "layerbox",
+                Environment = [],
+                Input = _input,
+                Output = console,
+                Error = console,
+                // For nspawn's process 1 in the order of ContainerDescriptors, in which its own streams are nspawn's.
+                Inherited = [reports, control, _input, _input, _input, reports, .. inner],
+            });
+        }
+        finally
+        {
+            inner.ForEach(descriptor => descriptor.Dispose());
+        }
+    }
 }

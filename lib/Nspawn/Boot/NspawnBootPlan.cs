@@ -1,3 +1,4 @@
+using System.Globalization;
 using Layerbox.Nspawn.Cgroups;
 using Layerbox.Posix;
 using static Layerbox.Nspawn.KernelCalls;
@@ -19,6 +20,7 @@ internal sealed class NspawnBootPlan
 
     private readonly PlanWriter _writer = new();
     private readonly StepList _setup, _enter;
+    private readonly NspawnPlan _inner;
 
     /// <param name="spec">The system.</param>
     /// <param name="nspawn">The program.</param>
@@ -39,14 +41,21 @@ internal sealed class NspawnBootPlan
         _enter.Do(new StepLabel("chdir", "/"), chdir, _writer.Text("/"));
         IReadOnlyList<string> environment = [.. NspawnArguments.Environment, $"NOTIFY_SOCKET={NotifySocket}"];
         List<string> arguments = [nspawn, .. NspawnArguments.OfBoot(spec, spec.Ephemeral ? Root : root)];
-        Bytes = _writer.Finish(CLONE_CLEAR_SIGHAND | CLONE_NEWNS | CLONE_NEWPID, _setup, _enter, new PlannedCommand([nspawn], arguments, environment, 0));
+        // sd_listen_fds(3), by which nspawn hands descriptors to its process 1.
+        int count = ContainerDescriptors.Count + spec.Binds.Count;
+        environment = [.. environment, string.Create(CultureInfo.InvariantCulture, $"LISTEN_FDS={count}"), PlannedCommand.ListenPid];
+        Bytes = _writer.Finish(CLONE_CLEAR_SIGHAND | CLONE_NEWNS | CLONE_NEWPID, _setup, _enter, new PlannedCommand([nspawn], arguments, environment, count));
+        _inner = new NspawnPlan(spec, _setup.Steps.Count + _enter.Steps.Count);
     }
 
     /// <summary>The plan as it goes to the launcher.</summary>
     public byte[] Bytes { get; }
 
+    /// <summary>The plan of the container's own process 1, before it becomes the system's.</summary>
+    public byte[] InnerBytes => _inner.Bytes;
+
     /// <summary>What the step with this number was about.</summary>
-    public StepLabel Label(int step) => _setup.Steps.Concat(_enter.Steps).ElementAt(step).Label;
+    public StepLabel Label(int step) => _setup.Steps.Concat(_enter.Steps).Concat(_inner.Steps).ElementAt(step).Label;
 
     private void MakeState()
     {
@@ -70,8 +79,21 @@ internal sealed class NspawnBootPlan
         // Without usr nspawn takes this for no system at all; and it makes no mount points in a root that is to be read-only. None of these is a link.
         foreach (string name in spec.ReadOnly ? NspawnContainer.RealFolders : [NspawnContainer.Usr])
             _setup.Try(label, Errno.EEXIST, mkdirat, AT_FDCWD, _writer.Text($"{Root}/{name}"), FolderMode);
+        if (spec.ReadOnly)
+            MakeMountPoints(spec, label);
 
         void Make(string folder, uint mode) => _setup.Do(label, mkdirat, AT_FDCWD, _writer.Text(folder), mode);
+    }
+
+    // Nobody can later.
+    private void MakeMountPoints(ContainerSpec spec, StepLabel label)
+    {
+        Register merged = _setup.Get(label, openat, AT_FDCWD, _writer.Text(Root), PathOnly | (int)OpenFlags.Directory);
+        foreach (string path in spec.Tmpfs)
+            _setup.Close(_setup.OpenMountPoint(merged, path, isFolder: true));
+        foreach (ContainerBind bind in spec.Binds)
+            _setup.Close(_setup.OpenMountPoint(merged, bind.Destination, Files.Status(bind.Source, followLinks: true).IsDirectory));
+        _setup.Close(merged);
     }
 
     private void Show(string path, Register filesystem) =>

@@ -34,7 +34,7 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
     {
         string root = shared.OrSkip();
         string before = Listing(root);
-        foreach (string[] options in (string[][])[[], ["--read-only", "--tmpfs", "/var/lib/systemd"], ["--network", "host"]])
+        foreach (string[] options in (string[][])[[], ["--read-only", "--tmpfs", "/var/lib/systemd", "--bind", "/etc/hostname:/new/file:ro"], ["--network", "host"]])
         {
             ProcessResult result = Boot(["--engine", engine, .. options, "--", "sh", "-c", "systemctl is-system-running; systemctl --failed --no-legend; cat /proc/1/comm; hostname; exit 7"]);
             Assert.Equal(("running\nsystemd\nlayerbox\n", "", 7), (result.OutputText, result.ErrorText, result.Exit.Status));
@@ -65,6 +65,50 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
         byte[] bytes = [0, 0xFF, .. "line\r\n"u8, 0x1B];
         Assert.Equal(bytes, ChildProcess.Run(new ProgramStart(Published.OrSkip(), "container-enter", running.Name, "--", "cat"), bytes).Output);
         Assert.Contains("\"booted\":true", Tool("container-list").OutputText);
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void A_system_sees_and_calls_no_more_of_the_host_than_a_command(string engine)
+    {
+        RunningTool running = shared.Running(engine);
+        string Inside(string script) => Enter(running, "--", "sh", "-c", script).OutputText;
+
+        Assert.Equal("Seccomp:\t2\nSeccomp:\t2\n", Inside("grep -h ^Seccomp: /proc/1/status /proc/self/status"));
+        // EPERM of keyctl(2), in a service of the system too.
+        const string Call = "perl -e 'syscall(250, 0, -3, 1); print $! + 0, \"\\n\"'";
+        Assert.Equal("1\n1\n", Inside($"{Call}; systemd-run --quiet --wait --pipe {Call}"));
+        Assert.Equal("", Inside("cat /proc/timer_list /proc/interrupts /proc/keys; head -c 8 /proc/kpagecount; head -c 1 /proc/kcore; ls /sys/firmware /proc/scsi"));
+        Assert.Equal("closed\nclosed\nclosed\n", Inside("for file in /proc/sys/kernel/core_pattern /proc/sysrq-trigger /proc/sys/net/core/somaxconn; do { echo x > $file; } 2>/dev/null || echo closed; done"));
+    }
+
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void A_mount_point_that_is_exchanged_while_it_boots_leads_nowhere_outside(string engine)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        string host = root.Outside("host");
+        System.IO.Directory.CreateDirectory(host);
+        System.IO.Directory.CreateDirectory(root / "data");
+        System.IO.Directory.CreateSymbolicLink(root / "link", host);
+        using ChildProcess exchanger = ContainerEscapeTests.Exchange(root / "data", root / "link");
+        try
+        {
+            for (int i = 0; i < 10; i++)
+            {
+                ProcessResult result = Tool("container-run", root.Path, i % 2 == 0 ? "--in-place" : "--read-only", "--boot", "--engine", engine, "--bind", $"/usr/share:/data/sub{i}:ro", "--tmpfs", $"/data/mem{i}",
+                    "--init", "/usr/bin/sh", "--init-argument", "-c", "--init-argument", "touch /data/x /link/x; exit 3");
+                Assert.Equal("", result.OutputText);
+            }
+        }
+        finally
+        {
+            exchanger.Kill(Signal.SIGKILL);
+            exchanger.Wait();
+        }
+        Assert.Empty(System.IO.Directory.EnumerateFileSystemEntries(host));
     }
 
     [Theory]
@@ -190,13 +234,15 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
         Assert.All(results, result => Assert.Equal(("running\n", "", 0), (result.OutputText, result.ErrorText, result.Exit.Status)));
     }
 
-    [Fact]
-    public void A_missing_machine_id_and_a_full_console_are_no_obstacles()
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void A_missing_machine_id_and_a_full_console_are_no_obstacles(string engine)
     {
-        string root = shared.OrSkip(), bare = shared.Outside("bare");
+        string root = shared.OrSkip(), bare = shared.Outside($"bare-{engine}");
         Programs.Run("cp", "-a", "--reflink=auto", root, bare);
         System.IO.File.Delete(Path.Combine(bare, "etc/machine-id"));
-        ProcessResult result = Tool("container-run", bare, "--boot", "--", "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x >/dev/console; test -s /etc/machine-id && echo written");
+        ProcessResult result = Tool("container-run", bare, "--boot", "--engine", engine, "--", "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x >/dev/console; test -s /etc/machine-id && echo written");
         Assert.Equal(("written\n", "", 0), (result.OutputText, result.ErrorText, result.Exit.Status));
         Assert.False(System.IO.File.Exists(Path.Combine(bare, "etc/machine-id")));
     }
@@ -241,7 +287,7 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
         Assert.Equal("[\"systemd.mask=console-getty.service\",\"systemd.unit=rescue.target\"]", Compact(boot.GetProperty("arguments")));
         Assert.Equal((90, "fast", 3), (boot.GetProperty("timeout_seconds").GetInt32(), boot.GetProperty("stop").GetString(), boot.GetProperty("stop_timeout_seconds").GetInt32()));
         if (engine == "nspawn")
-            Assert.Contains("\"--boot\"", Compact(plan.GetProperty("program")));
+            Assert.Contains("\"--notify-ready=yes\"", Compact(plan.GetProperty("program")));
         Assert.Equal(before, root.Listing());
 
         static string Compact(JsonElement element) => JsonNode.Parse(element.GetRawText())!.ToJsonString();
