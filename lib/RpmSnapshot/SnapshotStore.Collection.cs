@@ -77,9 +77,9 @@ public sealed partial class SnapshotStore
         Aliases.Save(Below("aliases"));
     }
 
-    /// <summary>What lies in tmp, sorted.</summary>
+    /// <summary>What lies in tmp, sorted, and what a fetch wrote that was ended before it had its snapshot.</summary>
     internal IEnumerable<(string Name, FileStatus Status)> Parts() =>
-        Names(Below("tmp")).Select(name => ($"tmp/{name}", Files.Status(Below($"tmp/{name}"))));
+        Names(Below("tmp")).Select(name => $"tmp/{name}").Concat(OnDemand.WithoutSnapshot()).Select(name => (name, Files.Status(Below(name))));
 
     private string PinPath(string id) => Below($"refs/pins/{id}");
 }

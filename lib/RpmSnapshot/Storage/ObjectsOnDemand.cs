@@ -61,6 +61,15 @@ internal sealed class ObjectsOnDemand(SnapshotStore store)
             Files.Remove(PathOf(id));
     }
 
+    /// <summary>Files of this room, by their paths in the store, whose snapshot is not there (yet, or any more), sorted.</summary>
+    public IEnumerable<string> WithoutSnapshot()
+    {
+        if (!Files.Exists(Path.Join(store.Path, Folder)))
+            return [];
+        HashSet<string> snapshots = [.. store.SnapshotIds()];
+        return SnapshotStore.Names(Path.Join(store.Path, Folder)).Where(name => !snapshots.Contains(name)).Select(name => $"{Folder}/{name}");
+    }
+
     /// <summary>The object that a storage says has a checksum.</summary>
     public string? Find(RpmChecksum checksum)
     {

@@ -205,6 +205,19 @@ public sealed class ObjectsOnDemandTests : IDisposable
     }
 
     [Fact]
+    public void What_a_killed_fetch_left_is_collected()
+    {
+        string id = Fetch("t0");
+        string kept = Path.Join(_store.Path, "on-demand", id), left = Path.Join(_store.Path, "on-demand", new string('a', 64));
+        File.Copy(kept, left);
+        _store.Run("gc", "--keep-last", "1").AssertSucceeded();
+        Assert.True(File.Exists(left), "it is too young to go");
+        _store.Run("gc", "--keep-last", "1", "--grace", "0s").AssertSucceeded();
+        Assert.False(File.Exists(left));
+        Assert.True(File.Exists(kept));
+    }
+
+    [Fact]
     public void All_that_a_whole_snapshot_is_good_for_this_one_is_good_for()
     {
         string id = Fetch("t0");
