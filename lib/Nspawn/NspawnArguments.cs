@@ -1,6 +1,3 @@
-using Layerbox.Nspawn.Boot;
-using Layerbox.Posix;
-
 namespace Layerbox.Nspawn;
 
 /// <summary>The command line of systemd-nspawn(1) for a container.</summary>

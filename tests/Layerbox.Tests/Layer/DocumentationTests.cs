@@ -42,8 +42,8 @@ public partial class DocumentationTests
     }
 
     // In the first column of the table, in backticks.
-    private static IEnumerable<string> Table(string part) => Parts[part].Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal))
-        .SelectMany(line => Name().Matches(line.Split('|')[1])).Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal);
+    private static string[] Table(string part) => [.. Parts[part].Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal))
+        .SelectMany(line => Name().Matches(line.Split('|')[1])).Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal)];
 
     /// <summary>The examples as whole layers: most show items only.</summary>
     private static IEnumerable<string> LayersOf(string part) =>

@@ -1,5 +1,4 @@
 using System.Text;
-using Layerbox.Posix;
 
 namespace Layerbox.Tests.RpmSnapshot;
 
