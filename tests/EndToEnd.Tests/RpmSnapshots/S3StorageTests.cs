@@ -80,7 +80,7 @@ public partial class S3StorageTests
         if (!File.Exists(Path.Combine(modules, "node_modules", ".package-lock.json")))
         {
             (int status, string output, string errors) = Programs.Try("timeout", "300", "npm", "install", "--prefix", modules, "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error", Server);
-            Assert.SkipUnless(status == 0, $"npm cannot fetch {Server}: exit status {status}: {(errors + output).Trim().Split('\n')[^1]}");
+            Assert.SkipUnless(status == 0, $"npm cannot fetch {Server}: exit status {status}: {(errors + output).Trim().Split('\n')[0]}");
         }
         Process server = Process.Start(new ProcessStartInfo("node", [Path.Combine(modules, "node_modules/s3rver/bin/s3rver.js"), "--port", "0", "--address", "127.0.0.1", "--directory", folder / "s3", "--configure-bucket", "bucket"])
         {
