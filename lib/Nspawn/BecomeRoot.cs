@@ -9,10 +9,13 @@ namespace Layerbox.Nspawn;
 /// </summary>
 internal static class BecomeRoot
 {
+    /// <summary>What failures of the steps are told by.</summary>
+    public const string Call = "become";
+
     public static void Add(PlanWriter plan, StepList steps)
     {
         const int PR_SET_PDEATHSIG = 1;
-        StepLabel label = new("become", "root of the user namespace");
+        StepLabel label = new(Call, "root of the user namespace");
         steps.Do(label, setgroups, 0, plan.Bytes([]));
         steps.Do(label, setresgid, 0, 0, 0);
         steps.Do(label, setresuid, 0, 0, 0);

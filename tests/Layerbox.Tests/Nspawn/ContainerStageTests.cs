@@ -78,6 +78,8 @@ public class ContainerStageTests
         int hung = 0;
         Parallel.For(0, Count(plan.Bytes), FourAtOnce, i =>
         {
+            if (IsWithoutSignal(plan, i))
+                return;
             using Launched launched = new(root, Alter(plan.Bytes, i, Hanging), mark);
             if (!launched.Hangs())
                 return;
@@ -91,6 +93,10 @@ public class ContainerStageTests
         Assert.Equal(before, root.Listing());
         Assert.DoesNotContain(Mounts.List(), mount => mount.Point.StartsWith(root.Path, StringComparison.Ordinal));
     }
+
+    // A change of the group takes away the signal at the launcher's death, and two calls later it is asked for again. Neither can wait, and a launcher that
+    // dies in between is found out by the control pipe before the command starts.
+    private static bool IsWithoutSignal(BuiltinPlan plan, int step) => step >= 2 && plan.Label(step).Call == BecomeRoot.Call && plan.Label(step - 2).Call == BecomeRoot.Call;
 
     private static string[] Processes(string mark) =>
         Programs.Shell($"grep --files-with-matches --null-data --fixed-strings '{mark}' /proc/[0-9]*/environ 2>/dev/null || true").Split('\n', StringSplitOptions.RemoveEmptyEntries);
