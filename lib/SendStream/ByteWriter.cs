@@ -1,6 +1,8 @@
 using System.Buffers.Text;
 using System.Globalization;
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Layerbox.SendStream;
 
@@ -9,6 +11,8 @@ internal sealed class ByteWriter(Stream output)
 {
     private const int FlushLength = 64 << 10;
     private const int LongestNumber = 24;
+    private const ulong EightDigits = 100_000_000;
+    private const ulong AsciiZeros = 0x3030_3030_3030_3030;
 
     private byte[] _buffer = new byte[2 * FlushLength];
     private int _length;
@@ -34,10 +38,20 @@ internal sealed class ByteWriter(Stream output)
         _length++;
     }
 
+    /// <summary>Forgets what was added to the line last.</summary>
+    public void TakeBack(int count) => _length -= count;
+
     public void Fill(byte b, int count)
     {
         Room(count)[..count].Fill(b);
         _length += count;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(ShortText text)
+    {
+        Unsafe.WriteUnaligned(ref MemoryMarshal.GetReference(Room(ShortText.MaxLength)), text.Bytes);
+        _length += text.Length;
     }
 
     public void Add(ulong number)
@@ -47,14 +61,25 @@ internal sealed class ByteWriter(Stream output)
             Add((byte)('0' + number));
             return;
         }
-        number.TryFormat(Room(LongestNumber), out int written, default, CultureInfo.InvariantCulture);
-        _length += written;
+        if (number < EightDigits)
+        {
+            ulong digits = Digits((uint)number);
+            int zeros = BitOperations.TrailingZeroCount(digits) / 8; // the first digit is in the lowest byte
+            Unsafe.WriteUnaligned(ref MemoryMarshal.GetReference(Room(sizeof(ulong))), (digits | AsciiZeros) >> (8 * zeros));
+            _length += sizeof(ulong) - zeros;
+            return;
+        }
+        (ulong before, ulong last) = Math.DivRem(number, EightDigits);
+        Add(before);
+        Unsafe.WriteUnaligned(ref MemoryMarshal.GetReference(Room(sizeof(ulong))), Digits((uint)last) | AsciiZeros);
+        _length += sizeof(ulong);
     }
 
     public void Add(long number)
     {
-        number.TryFormat(Room(LongestNumber), out int written, default, CultureInfo.InvariantCulture);
-        _length += written;
+        if (number < 0)
+            Add((byte)'-');
+        Add(number < 0 ? 0UL - (ulong)number : (ulong)number);
     }
 
     public void AddOctal(ulong number)
@@ -108,6 +133,18 @@ internal sealed class ByteWriter(Stream output)
         int length = _length;
         _length = 0;
         output.Write(_buffer, 0, length);
+    }
+
+    // Eight decimal digits of a number, one a byte, the first in the lowest: parted by 10^4, both parts by 10^2, all four by 10, each time by a
+    // multiplication in place of a division. The constants are exact for the numbers that they meet. Lines are mostly numbers.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Digits(uint number)
+    {
+        ulong fours = number / 10_000 + ((ulong)(number % 10_000) << 32);
+        ulong hundreds = ((fours * 10_486) >> 20) & 0x0000_007F_0000_007F;
+        ulong twos = hundreds + ((fours - 100 * hundreds) << 16);
+        ulong tens = ((twos * 103) >> 10) & 0x000F_000F_000F_000F;
+        return tens + ((twos - 10 * tens) << 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace Layerbox.SendStream;
 
@@ -47,7 +48,8 @@ internal sealed class InputWindow
     /// <summary>Up to here in the window, other threads have checked the CRCs and found them good.</summary>
     public int VerifiedEnd { get; private set; }
 
-    public ReadOnlySpan<byte> Slice(int start, int length) => (_stream is null ? _mapped.Span : _buffer).Slice(start, length);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ReadOnlySpan<byte> Slice(int start, int length) => _stream is null ? SliceOfMapped(start, length) : _buffer.AsSpan(start, length);
 
     /// <summary>Puts these bytes in reach.</summary>
     public void Show(ReadOnlyMemory<byte> bytes) => _mapped = bytes;
@@ -68,6 +70,8 @@ internal sealed class InputWindow
             ArrayPool<byte>.Shared.Return(_rented);
         (_rented, _buffer, _start, _end) = (null, [], 0, 0);
     }
+
+    private ReadOnlySpan<byte> SliceOfMapped(int start, int length) => _mapped.Span.Slice(start, length);
 
     private bool Map(int length)
     {

@@ -17,7 +17,9 @@ public sealed class SendCommand
     private readonly InputWindow _window;
     private readonly int[] _starts = new int[SendStreamFormat.AttributeCount];
     private readonly int[] _lengths = new int[SendStreamFormat.AttributeCount];
+    private readonly SendAttribute[] _known = new SendAttribute[SendStreamFormat.AttributeCount];
     private ulong _present;
+    private int _knownCount;
     private int _payloadStart;
 
     /// <summary>A command that has no reader: it is shown by <see cref="Load"/>.</summary>
@@ -48,10 +50,17 @@ public sealed class SendCommand
     /// <summary>The attributes in the order in which they were written, unknown ones included.</summary>
     public AttributeEnumerator GetEnumerator() => new(this);
 
+    /// <summary>The attributes of known types in the order in which they were written, as they were found when the command was checked.</summary>
+    public ReadOnlySpan<SendAttribute> Known => _known.AsSpan(0, _knownCount);
+
+    /// <summary>Whether there are attributes of unknown types beside them.</summary>
+    public bool HasUnknown { get; private set; }
+
     public bool Has(SendAttribute attribute) => (_present & (1UL << (int)attribute)) != 0;
 
     /// <summary>The value of an attribute, verbatim.</summary>
     /// <exception cref="SendStreamException">The command does not have it.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ReadOnlySpan<byte> Bytes(SendAttribute attribute)
     {
         if (!Has(attribute))
@@ -91,7 +100,7 @@ public sealed class SendCommand
     /// <exception cref="SendStreamException">They are not what the format or the command asks for.</exception>
     public void Parse()
     {
-        _present = 0;
+        (_present, _knownCount, HasUnknown) = (0, 0, false);
         ReadOnlySpan<byte> payload = Payload;
         bool hasOpenData = Version >= SendStreamFormat.FirstVersionWithOpenData;
         for (int at = 0; at < payload.Length;)
@@ -101,12 +110,16 @@ public sealed class SendCommand
             if (!SendStreamFormat.IsKnown(type))
             {
                 if (AllowsUnknown)
+                {
+                    HasUnknown = true;
                     continue;
+                }
                 throw Error(SendStreamFault.AttributeUnknown, $"attribute {(ushort)type} is not known");
             }
             if (Has(type))
                 throw Error(SendStreamFault.AttributeRepeated, $"{Say(type)} is given twice");
             _present |= 1UL << (int)type;
+            _known[_knownCount++] = type;
             (_starts[(int)type], _lengths[(int)type]) = (_payloadStart + start, length);
             CheckValue(type, payload.Slice(start, length));
         }
@@ -117,7 +130,7 @@ public sealed class SendCommand
 
     /// <summary>Makes this stand for a command whose frame is about to be read, so that errors can name it.</summary>
     internal void Locate(SendCommandKind kind, uint version, long offset, long index) =>
-        (Kind, Version, Offset, Index, _present) = (kind, version, offset, index, 0);
+        (Kind, Version, Offset, Index, _present, _knownCount) = (kind, version, offset, index, 0, 0);
 
     /// <summary>Makes this the view of a command whose frame was found good.</summary>
     internal void View(int frameStart, int frameLength) =>
@@ -134,20 +147,30 @@ public sealed class SendCommand
     /// <summary>Whether attributes of unknown type are passed over.</summary>
     internal bool AllowsUnknown { get; init; }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void CheckValue(SendAttribute type, ReadOnlySpan<byte> value)
     {
         int expected = SendStreamFormat.FixedLengthOf(type);
         if (expected == 0)
         {
             if (SendStreamFormat.IsPath(type) && value.Contains((byte)0))
-                throw Error(SendStreamFault.PathNul, $"{Say(type)} has a NUL byte: '{BytesText.Escape(value[..Math.Min(value.Length, SendStreamFormat.MaxPathLength)])}'");
+                throw HasNul(type, value);
             return;
         }
         if (value.Length != expected)
-            throw Error(SendStreamFault.AttributeLength, $"{Say(type)} is {value.Length} bytes long, expected {expected}");
+            throw HasLength(type, value.Length, expected);
         if (expected == SendStreamFormat.TimeLength && BinaryPrimitives.ReadUInt32LittleEndian(value[sizeof(long)..]) is var nanoseconds and >= NanosecondsPerSecond)
-            throw Error(SendStreamFault.TimeInvalid, $"{Say(type)} has {nanoseconds} nanoseconds, expected less than {NanosecondsPerSecond}");
+            throw HasNanoseconds(type, nanoseconds);
     }
+
+    private SendStreamException HasNul(SendAttribute type, ReadOnlySpan<byte> value) =>
+        Error(SendStreamFault.PathNul, $"{Say(type)} has a NUL byte: '{BytesText.Escape(value[..Math.Min(value.Length, SendStreamFormat.MaxPathLength)])}'");
+
+    private SendStreamException HasLength(SendAttribute type, int length, int expected) =>
+        Error(SendStreamFault.AttributeLength, $"{Say(type)} is {length} bytes long, expected {expected}");
+
+    private SendStreamException HasNanoseconds(SendAttribute type, uint nanoseconds) =>
+        Error(SendStreamFault.TimeInvalid, $"{Say(type)} has {nanoseconds} nanoseconds, expected less than {NanosecondsPerSecond}");
 
     // Layout: u16 type, u16 length, value; data since version 2: u16 type, value up to the end of the command.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

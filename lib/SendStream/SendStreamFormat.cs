@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using A = Layerbox.SendStream.SendAttribute;
 
 namespace Layerbox.SendStream;
@@ -99,12 +100,14 @@ public static class SendStreamFormat
     };
 
     /// <summary>The only length that a value of this type may have, or 0 when any will do.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int FixedLengthOf(SendAttribute attribute) => IsKnown(attribute) ? Lengths[(int)attribute] : 0;
 
     /// <summary>The longest write that the kernel makes in a version; since 2 as much as one compressed extent may hold.</summary>
     internal static int LongestWrite(uint version) => version >= FirstVersionWithOpenData ? MaxEncodedExtent : LongestVersion1Write;
 
     /// <summary>Attributes that a command must have, as bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static ulong RequiredBy(SendCommandKind kind) => IsKnown(kind) ? s_required[(int)kind] : 0;
 
     internal static bool IsPath(SendAttribute attribute) => attribute is A.Path or A.PathTo or A.PathLink or A.ClonePath;

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.Text;
 using System.Text.Unicode;
 using A = Layerbox.SendStream.SendAttribute;
 
@@ -18,11 +17,11 @@ public sealed class SendStreamJson(Stream output, bool withData = false) : Comma
     private static readonly SearchValues<byte> s_plain =
         SearchValues.Create([.. Enumerable.Range(0x20, 0x5F).Select(b => (byte)b).Except("\"\\"u8.ToArray())]);
 
-    private static readonly byte[][] s_starts =
-        [.. Enumerable.Range(0, SendStreamFormat.CommandCount).Select(k => Encoding.ASCII.GetBytes($"{{\"op\":\"{SendStreamFormat.NameOf((SendCommandKind)k)}\",\"offset\":"))];
+    private static readonly ShortText[] s_starts =
+        [.. Enumerable.Range(0, SendStreamFormat.CommandCount).Select(k => new ShortText($"{{\"op\":\"{SendStreamFormat.NameOf((SendCommandKind)k)}\",\"offset\":"))];
 
     // With all that comes before the value.
-    private static readonly byte[][] s_members = [.. Enumerable.Range(0, SendStreamFormat.AttributeCount).Select(a => Encoding.ASCII.GetBytes(Member((A)a)))];
+    private static readonly ShortText[] s_members = [.. Enumerable.Range(0, SendStreamFormat.AttributeCount).Select(a => new ShortText(Member((A)a)))];
 
     private readonly ByteWriter _line = new(output);
 
@@ -38,7 +37,10 @@ public sealed class SendStreamJson(Stream output, bool withData = false) : Comma
     protected override void Write(SendCommand command)
     {
         bool isKnown = SendStreamFormat.IsKnown(command.Kind);
-        _line.Add(isKnown ? s_starts[(int)command.Kind] : "{\"op\":\"unknown\",\"offset\":"u8);
+        if (isKnown)
+            _line.Add(s_starts[(int)command.Kind]);
+        else
+            _line.Add("{\"op\":\"unknown\",\"offset\":"u8);
         _line.Add(command.Offset);
         _line.Add(",\"index\":"u8);
         _line.Add(command.Index);
@@ -47,15 +49,9 @@ public sealed class SendStreamJson(Stream output, bool withData = false) : Comma
             _line.Add(",\"kind\":"u8);
             _line.Add((ulong)command.Kind);
         }
-        bool hasUnknown = false;
-        foreach (SendCommand.AttributeEnumerator attribute in command)
-        {
-            if (SendStreamFormat.IsKnown(attribute.Type))
-                AddAttribute(attribute.Type, attribute.Value);
-            else
-                hasUnknown = true;
-        }
-        if (hasUnknown)
+        foreach (A type in command.Known)
+            AddAttribute(type, command.Bytes(type));
+        if (command.HasUnknown)
             AddUnknown(command);
         _line.Add("}\n"u8);
         _line.FlushIfFull();
@@ -121,7 +117,8 @@ public sealed class SendStreamJson(Stream output, bool withData = false) : Comma
         int odd = value.IndexOfAnyExcept(s_plain);
         if (odd >= 0 && !Utf8.IsValid(value))
         {
-            _line.Add(s_members[(int)type].AsSpan(..^3)); // without ":"
+            _line.Add(s_members[(int)type]);
+            _line.TakeBack("\":\"".Length);
             _line.Add("_b64\":\""u8);
             _line.AddBase64(value);
             _line.Add((byte)'"');
