@@ -61,6 +61,8 @@ internal sealed class ReposFile
             Connections = (int?)json.OptionalNumber("connections", 1, MaxConnections),
         };
         json.Finish();
+        if (name.Length + (request.Universe?.Length ?? 0) is var length and > RepoRequest.MaxNames)
+            throw json.Error($"members 'name' and 'universe': together at most {RepoRequest.MaxNames} characters, not {length}");
         if (request.ChecksSignature && request.Keys.Count == 0)
             throw json.Error("member 'repo_gpgcheck': it needs 'gpgkey', files of public keys");
         if (!request.ChecksSignature && request.Fingerprints.Count > 0)

@@ -114,11 +114,13 @@ internal static class RpmRepoSnapshot
         Dictionary<(bool, string), bool> rewritten = [];
         foreach (string id in store.SnapshotIds())
         {
-            Snapshot snapshot = store.Load(id);
+            // Lists are made while others collect.
+            if (store.TryLoad(id) is not ({ } snapshot, var time))
+                continue;
             List<string> changed = [.. snapshot.Repos.Where(repo => IsRewritten(store, snapshot, repo, rewritten)).Select(repo => repo.Name)];
             lines.StartLine();
             lines.Json.WriteString("snapshot", id);
-            lines.Json.WriteString(s_modified, DateTimeOffset.FromUnixTimeSeconds(store.TimeOf(id).Seconds).UtcDateTime);
+            lines.Json.WriteString(s_modified, DateTimeOffset.FromUnixTimeSeconds(time.Seconds).UtcDateTime);
             WriteNames(lines.Json, "tags", tags[id]);
             WriteText(lines.Json, "view_of", snapshot.ViewOf);
             WriteText(lines.Json, "policy", snapshot.Policy);

@@ -49,7 +49,7 @@ public static class PackageSearch
     /// <exception cref="InvalidDataException">A snapshot or its metadata is damaged.</exception>
     public static IEnumerable<FoundPackage> Run(SnapshotStore store, Func<PrimaryPackage, bool> isWanted)
     {
-        List<(string Id, SnapshotRepo Repo)> repos = [.. store.SnapshotIds().SelectMany(id => store.Load(id).Repos.Select(repo => (id, repo)))];
+        List<(string Id, SnapshotRepo Repo)> repos = [.. store.SnapshotIds().SelectMany(id => (store.TryLoad(id)?.Snapshot.Repos ?? []).Select(repo => (id, repo)))];
         Dictionary<string, List<PrimaryPackage>> found = store.Index.Search([.. repos.Select(repo => SnapshotPackages.PrimaryOf(repo.Repo).Object).Distinct()], isWanted) ?? [];
         foreach ((string id, SnapshotRepo repo) in repos)
         {

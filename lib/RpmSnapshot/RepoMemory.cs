@@ -32,9 +32,7 @@ public sealed record RepoMemory(decimal? Newest, string Snapshot)
     {
         try
         {
-            return Of(store, name, universe) is { } memory && store.SnapshotIds().Contains(memory.Snapshot)
-                ? store.Load(memory.Snapshot).Repos.FirstOrDefault(repo => repo.Name == name && repo.Universe == universe)
-                : null;
+            return Of(store, name, universe) is { } memory ? store.TryLoad(memory.Snapshot)?.Snapshot.Repos.FirstOrDefault(repo => repo.Name == name && repo.Universe == universe) : null;
         }
         catch (InvalidDataException)
         {

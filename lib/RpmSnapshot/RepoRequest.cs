@@ -34,6 +34,9 @@ public sealed record RepoRequest(string Name, IReadOnlyList<RepoUrl> Mirrors, Co
     /// <summary>Files fetched at the same time; null for what the options of the sync say.</summary>
     public int? Connections { get; init; }
 
+    /// <summary>How long the names of a repository and its universe may be together: they are a file's name (<see cref="RepoMemory"/>), with a colon between.</summary>
+    public const int MaxNames = 254;
+
     /// <summary>Whether a text can be the name of a repository or of a universe.</summary>
     public static bool IsName(string text) =>
         text.Length is > 0 and <= 200 && char.IsAsciiLetterOrDigit(text[0]) && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '+' or '-');

@@ -255,9 +255,33 @@ public sealed partial class SnapshotStore : IDisposable
         return isNew;
     }
 
-    /// <summary>The ids of all snapshots, the oldest first.</summary>
-    public IReadOnlyList<string> SnapshotIds() =>
-        [.. Names(Below("snapshots")).Where(name => name.EndsWith(".json", StringComparison.Ordinal) && IsDigest(name[..^5])).Select(name => name[..^5]).OrderBy(id => TimeOf(id)).ThenBy(id => id, StringComparer.Ordinal)];
+    /// <summary>The ids of all snapshots, the oldest first. One that a collection has just removed may still be among them.</summary>
+    public IReadOnlyList<string> SnapshotIds()
+    {
+        List<(string Id, (long, uint) Time)> found = [];
+        foreach (string name in Names(Below("snapshots")).Where(name => name.EndsWith(".json", StringComparison.Ordinal) && IsDigest(name[..^5])))
+        {
+            if (IfThere(() => TimeOf(name[..^5])) is { } time)
+                found.Add((name[..^5], time));
+        }
+        return [.. found.OrderBy(snapshot => snapshot.Time).ThenBy(snapshot => snapshot.Id, StringComparer.Ordinal).Select(snapshot => snapshot.Id)];
+    }
+
+    /// <summary>A snapshot and when it was taken; null when it is not there, or not any more.</summary>
+    /// <inheritdoc cref="Load" path="/exception"/>
+    public (Snapshot Snapshot, (long Seconds, uint Nanoseconds) Time)? TryLoad(string id) => IfThere(() => (Load(id), TimeOf(id)));
+
+    private static T? IfThere<T>(Func<T> read) where T : struct
+    {
+        try
+        {
+            return read();
+        }
+        catch (PosixException e) when (e.Errno == Errno.ENOENT)
+        {
+            return null;
+        }
+    }
 
     /// <summary>When a snapshot was first taken: its file's time. It is no part of the snapshot, which depends on what is in it alone.</summary>
     public (long Seconds, uint Nanoseconds) TimeOf(string id)

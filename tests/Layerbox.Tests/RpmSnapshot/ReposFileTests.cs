@@ -36,4 +36,25 @@ public class ReposFileTests
         string message = Assert.ThrowsAny<IOException>(() => ReposFile.Read(folder / "repos.json")).Message;
         Assert.All(message.Split("known are ")[1].Split(", "), member => Assert.Matches($"\n\\|[^|\n]*`{member}`", s_documentation));
     }
+
+    [Theory]
+    [InlineData(54, null)]
+    [InlineData(55, "members 'name' and 'universe': together at most 254 characters, not 255")]
+    public void Names_are_no_longer_than_the_store_can_keep_them(int length, string? reason)
+    {
+        using StoreFixture store = new();
+        using TempFolder folder = new();
+        File.WriteAllText(folder / "repos.json", $$"""{"repos": [{"name": "{{new string('n', 200)}}", "universe": "{{new string('u', length)}}", "baseurl": ["file://{{RepoFixture.PathOf("t0")}}"]}]}""");
+        Tools.Result first = store.Run("sync", "--config", folder / "repos.json");
+        if (reason is null)
+        {
+            // What is remembered of it is written anew, too.
+            File.WriteAllText(folder / "repos.json", File.ReadAllText(folder / "repos.json").Replace("/t0", "/t1", StringComparison.Ordinal));
+            Assert.Equal((0, ""), (first.Status, first.Err));
+            Assert.Equal(0, store.Run("sync", "--config", folder / "repos.json").Status);
+            Assert.Single(Directory.EnumerateFileSystemEntries(Path.Combine(store.Path, "refs/last")));
+        }
+        else
+            Assert.Equal((2, $"rpm-repo-snapshot: {folder / "repos.json"}: repos[0]: {reason}\n"), (first.Status, first.Err));
+    }
 }

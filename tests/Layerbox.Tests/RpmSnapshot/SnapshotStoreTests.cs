@@ -54,6 +54,42 @@ public class SnapshotStoreTests
         store.AssertClean();
     }
 
+    // A collection takes them away while others look: here and there again, as fast as it goes, and one that is in the list and cannot be opened.
+    [Fact]
+    public void A_snapshot_that_vanishes_while_others_are_listed_is_passed_over()
+    {
+        using StoreFixture store = new();
+        string stays = store.Sync($"file://{RepoFixture.PathOf("t0")}").GetProperty("snapshot").GetString()!, goes = store.Sync($"file://{RepoFixture.PathOf("t1")}").GetProperty("snapshot").GetString()!;
+        string file = Path.Combine(store.Path, "snapshots", $"{goes}.json"), aside = Path.Combine(store.Path, "aside");
+        File.CreateSymbolicLink(Path.Combine(store.Path, "snapshots", $"{new string('0', 64)}.json"), "/none");
+        using ManualResetEventSlim end = new();
+        Thread mover = new(() =>
+        {
+            while (!end.IsSet)
+            {
+                File.Move(file, aside);
+                File.Move(aside, file);
+            }
+        });
+        mover.Start();
+        try
+        {
+            for (int i = 0; i < 100; i++)
+            {
+                Tools.Result listed = store.Run("list"), found = store.Run("find", "apple");
+                Assert.Equal((0, "", 0, ""), (listed.Status, listed.Err, found.Status, found.Err));
+                Assert.Contains($"\"snapshot\":\"{stays}\"", listed.Out, StringComparison.Ordinal);
+                Assert.Contains($"\"snapshot\":\"{stays}\"", found.Out, StringComparison.Ordinal);
+            }
+        }
+        finally
+        {
+            end.Set();
+            mover.Join();
+        }
+        Assert.Equal([stays, goes], store.Lines("list").Select(line => line.GetProperty("snapshot").GetString()));
+    }
+
     [Fact]
     public void What_is_not_there_is_called_by_its_name()
     {
