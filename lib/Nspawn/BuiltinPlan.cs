@@ -70,7 +70,7 @@ internal sealed class BuiltinPlan
     {
         CgroupSteps groups = new(_writer, _setup, _outer);
         if (!_spec.Limits.IsNone)
-            groups.Add(CgroupSettings.Of(_spec.Limits, CgroupLayout.Own()), CgroupTree.NewName());
+            groups.Add(CgroupSettings.Of(_spec.Limits, CgroupDelegation.WithoutStandingAside(CgroupLayout.Own())), CgroupTree.NewName());
         OutOfMemoryFile = groups.OutOfMemoryFile;
         _writer.CgroupTrees = [.. groups.Folders.Values];
         if (_spec.Boot is null)

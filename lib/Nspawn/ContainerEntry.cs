@@ -6,7 +6,7 @@ public static class ContainerEntry
     internal const string Guard = "__container-guard", Init = "__container-init", Launcher = "__container-launcher", Keeper = "__terminal-keeper";
 
     // An engine may be told to use another executable than its own: this says that they understand each other.
-    internal const string Version = "8";
+    internal const string Version = "9";
 
     /// <summary>Plays the part that the arguments ask for, to its end; null when they ask for none.</summary>
     public static int? TryRun(ReadOnlySpan<string> arguments) => arguments switch

@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Layerbox.Nspawn;
 
 /// <summary>
-/// Prepares the ground for systemd-nspawn and then becomes it: out of reach of the terminal's keys, with a /run/systemd/nspawn of its
-/// own (so that nothing is left there and no names clash), and told by LISTEN_PID, which only it can know, to hand our pipes on.
+/// Prepares the ground for systemd-nspawn and then becomes it: in a process namespace of its own, out of reach of the terminal's keys, with a /run/systemd/nspawn
+/// of its own (so that nothing is left there and no names clash), and told by LISTEN_PID, which only it can know, to hand our pipes on.
 /// </summary>
 internal static class ContainerGuard
 {
@@ -26,7 +26,6 @@ internal static class ContainerGuard
         int end = Array.IndexOf(arguments, EndOfMountPoints);
         try
         {
-            CurrentProcess.NewSession();
             CurrentProcess.SetUmask(0x12 /* 0022 */);
             CurrentProcess.NewMountNamespace();
             // While all of them can still be seen.
@@ -36,6 +35,8 @@ internal static class ContainerGuard
                 if (source.StartsWith(BindMark, StringComparison.Ordinal) || source.StartsWith(RecursiveBindMark, StringComparison.Ordinal))
                     OfferBind(source[1..], source.StartsWith(RecursiveBindMark, StringComparison.Ordinal), ContainerDescriptors.Input + count++);
             }
+            // From here on it is that of our own processes.
+            Mounts.Mount("proc", "/proc", "proc", MountFlags.MS_NOSUID | MountFlags.MS_NODEV | MountFlags.MS_NOEXEC);
             Directories.MakeAll(StateFolder);
             Mounts.Mount("tmpfs", StateFolder, "tmpfs", MountFlags.MS_NOSUID | MountFlags.MS_NODEV, "mode=0755");
             if (root.Length > 0)

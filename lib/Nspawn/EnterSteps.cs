@@ -46,9 +46,17 @@ internal sealed class EnterSteps(ContainerSpec spec, PlanWriter plan, StepList s
             return;
         StepLabel label = new("write", "oom_score_adj");
         byte[] text = Encoding.ASCII.GetBytes(score.ToString(CultureInfo.InvariantCulture));
+        // The file of a process that cannot be looked into is root's of the host. Nobody else is inside yet, who could look.
+        bool isRootsOfTheHost = spec is { Users: not null, Target: null };
+        if (isRootsOfTheHost)
+            SetDumpable(1);
         Register file = steps.Get(label, openat, AT_FDCWD, plan.Text("/proc/self/oom_score_adj"), (int)(OpenFlags.WriteOnly | OpenFlags.CloseOnExec));
+        if (isRootsOfTheHost)
+            SetDumpable(0);
         steps.Do(label, write, file, plan.Bytes(text), text.Length);
         steps.Do(label, close, file);
+
+        void SetDumpable(int value) => steps.Do(label, prctl, 4 /* PR_SET_DUMPABLE */, value, 0, 0, 0);
     }
 
     private void AddLimits()

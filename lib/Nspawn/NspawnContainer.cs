@@ -20,10 +20,16 @@ internal sealed class NspawnContainer : PipedContainer
     private readonly NspawnPlan _plan;
     private readonly ContainerTree? _tree;
     private readonly SafeFileHandle _complaints;
+    private readonly string _nspawn;
+    private readonly Lock _lock = new();
+    private NspawnLaunch? _launch;
+    private bool _hasStarted;
+    private Signal? _endedBefore;
 
     public NspawnContainer(ContainerSpec spec, string nspawn, string executable) : base(spec)
     {
         string root = RealPath.Of(spec.Root);
+        _nspawn = nspawn;
         _plan = new NspawnPlan(spec);
         _tree = ContainerTree.Open(spec, RealFolders, EmptyFiles);
         (_complaints, SafeFileHandle complaintsEnd) = Pipes.Make();
@@ -36,6 +42,7 @@ internal sealed class NspawnContainer : PipedContainer
         }
         catch
         {
+            _launch?.Dispose();
             _complaints.Dispose();
             _tree?.Dispose();
             throw;
@@ -45,11 +52,44 @@ internal sealed class NspawnContainer : PipedContainer
 
     protected override (string Engine, ulong Capabilities)? Identity => (NspawnEngine.Name, ContainerCapabilities.Bits(Spec));
 
+    protected override Signal? EndedBefore => _endedBefore;
+
+    /// <summary>
+    /// Signals are for the command. SIGKILL ends everything, and so does any that asks for the end before there is a command, since nobody would listen where nspawn
+    /// hangs.
+    /// </summary>
+    public override void Send(Signal signal)
+    {
+        lock (_lock)
+        {
+            if (signal == Signal.SIGKILL || (!_hasStarted && signal is Signal.SIGTERM or Signal.SIGINT or Signal.SIGHUP or Signal.SIGQUIT))
+            {
+                _endedBefore ??= signal;
+                _launch!.End();
+                return;
+            }
+        }
+        base.Send(signal);
+    }
+
+    protected override void Hear(InitReport report, SafeFileHandle? descriptor)
+    {
+        if (report.What == InitReport.Kind.Started)
+        {
+            lock (_lock)
+                _hasStarted = true;
+        }
+        base.Hear(report, descriptor);
+    }
+
     protected override void Clean() => _tree?.Clean();
 
     protected override void Dispose(bool disposing)
     {
+        // Else a nspawn that hangs would be waited for.
+        _launch?.End();
         base.Dispose(disposing);
+        _launch?.Dispose();
         _complaints.Dispose();
         _tree?.Dispose();
     }
@@ -63,9 +103,21 @@ internal sealed class NspawnContainer : PipedContainer
             case { } failed:
                 return CannotStart((Errno)failed.Value);
             default:
-                string complaint = LastLine(ReadToEnd(_complaints, ComplaintsMax));
-                return new ContainerException($"{Spec.Root}: systemd-nspawn: {(complaint.Length > 0 ? complaint : Child.Wait().ToString())}");
+                return new ContainerException(NspawnVersion.Complaint(_nspawn) ?? $"{Spec.Root}: systemd-nspawn: {WhyNotMade()}");
         }
+    }
+
+    // Its last words, else how it ended.
+    private string WhyNotMade()
+    {
+        InitReport? outcome = _launch!.Outcome();
+        return LastLine(ReadToEnd(_complaints, ComplaintsMax)) is { Length: > 0 } complaint ? complaint : outcome switch
+        {
+            { What: InitReport.Kind.Exited } exited => ProcessExit.Exited(exited.Value).ToString(),
+            { What: InitReport.Kind.CloneFailed or InitReport.Kind.CommandFailed or InitReport.Kind.ForkFailed or InitReport.Kind.DescriptorFailed } failed => CannotStart((Errno)failed.Value).Message,
+            { What: InitReport.Kind.Killed } killed => ProcessExit.Killed((Signal)killed.Value).ToString(),
+            _ => ProcessExit.Killed(Signal.SIGKILL).ToString(),
+        };
     }
 
     private static List<string> GuardArguments(ContainerSpec spec, string root, string nspawn)
@@ -91,16 +143,10 @@ internal sealed class NspawnContainer : PipedContainer
         using SafeFileHandle nothing = Files.Open("/dev/null", OpenFlags.ReadWrite), input = Standard(0), output = Standard(1), error = Standard(2);
         // With a terminal of its own the command sees nothing of ours.
         bool isOwn = Spec.Terminal is not null;
-        return ChildProcess.Start(new ProgramStart(executable, arguments)
-        {
-            Argument0 = "layerbox",
-            Environment = NspawnArguments.Environment,
-            Input = nothing,
-            Output = nothing,
-            Error = complaints,
-            // Nothing keeps the places of the executable and of what is bound, which the guard opens.
-            Inherited = [Spec.Input ?? (isOwn ? nothing : input), Spec.Output ?? (isOwn ? nothing : output), Spec.Error ?? (isOwn ? nothing : error), reports, control, nothing, .. Spec.ForwardedDescriptors, .. Spec.Binds.Select(_ => nothing)],
-        });
+        // Nothing keeps the places of the executable and of what is bound, which the guard opens.
+        _launch = new NspawnLaunch(executable, arguments, nothing, complaints,
+            [Spec.Input ?? (isOwn ? nothing : input), Spec.Output ?? (isOwn ? nothing : output), Spec.Error ?? (isOwn ? nothing : error), reports, control, nothing, .. Spec.ForwardedDescriptors, .. Spec.Binds.Select(_ => nothing)]);
+        return _launch.Process;
     }
 
     private static string LastLine(byte[] text) =>

@@ -97,6 +97,9 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
     /// <summary>Whether the kernel killed something inside for want of memory; asked when all has ended, and before what the launcher made goes.</summary>
     protected virtual bool WasOutOfMemory() => false;
 
+    /// <summary>The signal because of which everything was ended before there was a command; null: none.</summary>
+    protected virtual Signal? EndedBefore => null;
+
     /// <summary>Everything inside has ended: called once, to clean up.</summary>
     protected abstract void Clean();
 
@@ -288,6 +291,8 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
         // Process 1 itself was killed.
         if (timedOut || outOfMemory)
             return new ContainerResult(ProcessExit.Killed(Signal.SIGKILL), timedOut);
+        if (EndedBefore is { } signal)
+            return new ContainerResult(ProcessExit.Killed(signal));
         throw Explain(null);
     }
 }

@@ -21,9 +21,6 @@ public static unsafe class CurrentProcess
     /// <summary>The process that started this one, or after its end whoever has taken its children over; 0 when that is in no namespace of ours.</summary>
     public static int ParentId => Libc.getppid();
 
-    /// <summary>Leaves the terminal and the group of processes that its keys send signals to.</summary>
-    public static void NewSession() => PosixException.Check(Libc.setsid(), "setsid");
-
     /// <summary>
     /// Gives the calling thread mounts of its own: those made here are seen nowhere else, while unmounts elsewhere still reach us, so
     /// that we keep no filesystem busy. Only for a program that is about to become another one.

@@ -7,11 +7,12 @@ namespace Layerbox.Nspawn.Boot;
 internal sealed class NspawnBootContainer : PipedContainer
 {
     private readonly NspawnBootPlan _plan;
+    private readonly string _nspawn;
     private readonly ContainerTree? _tree;
     private readonly SafeFileHandle _input;
     private readonly Lock _lock = new();
     private int _guard;
-    private bool _hasLeader;
+    private bool _hasLeader, _wasEnded;
     private ProcessReference? _leader;
 
     public NspawnBootContainer(ContainerSpec spec, string nspawn, string executable) : base(spec)
@@ -19,6 +20,7 @@ internal sealed class NspawnBootContainer : PipedContainer
         string root = RealPath.Of(spec.Root);
         _tree = ContainerTree.Open(spec, NspawnContainer.RealFolders, NspawnContainer.EmptyFiles);
         _input = spec.Input!;
+        _nspawn = nspawn;
         try
         {
             _plan = new NspawnBootPlan(spec, nspawn, root);
@@ -56,8 +58,29 @@ internal sealed class NspawnBootContainer : PipedContainer
             if (signal != Signal.SIGKILL && _leader is not null)
                 _leader.Kill(signal);
             else
+            {
+                _wasEnded = true;
                 base.Send(Signal.SIGKILL);
+            }
         }
+    }
+
+    /// <summary>The end of nspawn is the system's, unless there never was one.</summary>
+    public override ContainerResult Wait()
+    {
+        ContainerResult result = base.Wait();
+        if (result.NotStarted is not null)
+            return result;
+        BootListener listener = Spec.Boot!.Listener!;
+        // What nspawn said last may still be on its way.
+        listener.End();
+        lock (_lock)
+        {
+            if (_hasLeader || _wasEnded)
+                return result;
+        }
+        string reason = listener.LastLines(1) is [var complaint] ? complaint.TrimEnd('.') : result.Exit.ToString();
+        throw new ContainerException(NspawnVersion.Complaint(_nspawn) ?? $"{Spec.Root}: systemd-nspawn: {reason}");
     }
 
     protected override void Hear(InitReport report, SafeFileHandle? descriptor)

@@ -47,12 +47,22 @@ internal static class CgroupDelegation
         string[] Words(string file) => CgroupSettings.Read($"{folder}/{file}").Split(' ', StringSplitOptions.RemoveEmptyEntries);
     }
 
-    /// <summary>Sees to it that children of the group can be limited, and says of which group: ours, or the one in which we stand aside already.</summary>
+    /// <summary>The groups whose children are to be limited: ours, and in version 2 the one above where we, or whoever started us, stand aside already.</summary>
+    public static IReadOnlyList<CgroupHierarchy> WithoutStandingAside(IReadOnlyList<CgroupHierarchy> own) => [.. own.Select(WithoutStandingAside)];
+
+    private static CgroupHierarchy WithoutStandingAside(CgroupHierarchy own)
+    {
+        if (own.Version == 1 || !own.Folder.EndsWith($"/{OwnGroup}", StringComparison.Ordinal))
+            return own;
+        string above = own.Folder[..^(OwnGroup.Length + 1)];
+        return CgroupSettings.Read($"{above}/cgroup.procs").Length == 0 ? own with { Folder = above } : own;
+    }
+
+    /// <summary>Sees to it that children of a group can be limited.</summary>
+    /// <returns>The group.</returns>
     /// <exception cref="ContainerException">It cannot be divided, or we may not.</exception>
     public static string Prepare(CgroupHierarchy hierarchy, IReadOnlyList<string> controllers)
     {
-        if (hierarchy.Folder.EndsWith($"/{OwnGroup}", StringComparison.Ordinal) && hierarchy.Folder[..^(OwnGroup.Length + 1)] is var above && NeedOf(hierarchy with { Folder = above }, controllers, CurrentProcess.Id) == Need.Nothing)
-            return above;
         Need need = NeedOf(hierarchy, controllers, CurrentProcess.Id);
         try
         {

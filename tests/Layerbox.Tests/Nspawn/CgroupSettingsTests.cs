@@ -125,6 +125,19 @@ public class CgroupSettingsTests
         Assert.Equal(need == "Nothing" ? "Nothing" : "Enable", CgroupDelegation.NeedOf(hierarchy, ["memory", "pids"], 77).ToString());
     }
 
+    [Theory]
+    [InlineData("", "unified/own")]
+    [InlineData("77\n", "unified/own/layerbox")]
+    public void Divides_the_group_above_where_one_has_stood_aside(string processes, string divided)
+    {
+        using TempFolder folder = new();
+        CgroupHierarchy above = Make(folder, "memory pids", "memory", ["cgroup.type"]), own = above with { Folder = $"{above.Folder}/layerbox" };
+        System.IO.File.WriteAllText($"{above.Folder}/cgroup.procs", processes);
+        CgroupHierarchy first = new(["memory"], 1, "/old", "/old/layerbox");
+        Assert.Equal([first, above with { Folder = folder / divided }], CgroupDelegation.WithoutStandingAside([first, own]));
+        Assert.Equal([above], CgroupDelegation.WithoutStandingAside([above]));
+    }
+
     [Fact]
     public void Says_what_to_do_when_a_group_of_version_2_cannot_be_divided()
     {

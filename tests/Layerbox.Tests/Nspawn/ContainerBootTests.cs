@@ -13,11 +13,9 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
     // By its path as the kernel knows it: "layerbox-" and a number that is made up.
     private const string Cgroups = "find /sys/fs/cgroup -type d -name 'layerbox-*' -prune";
 
-    private static ProcessResult Tool(params string[] arguments) => ChildProcess.Run(new ProgramStart(Published.OrSkip(), arguments), ReadOnlyMemory<byte>.Empty);
+    private ProcessResult Boot(params string[] arguments) => Published.Run(["container-run", shared.OrSkip(), "--boot", .. arguments]);
 
-    private ProcessResult Boot(params string[] arguments) => Tool(["container-run", shared.OrSkip(), "--boot", .. arguments]);
-
-    private static ProcessResult Enter(RunningTool running, params string[] arguments) => Tool(["container-enter", running.Name, .. arguments]);
+    private static ProcessResult Enter(RunningTool running, params string[] arguments) => Published.Run(["container-enter", running.Name, .. arguments]);
 
     // A unit that the system starts on its way up, as options that show it inside.
     private string[] Unit(string name, string service)
@@ -63,8 +61,8 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
         foreach ((string script, int status) in new[] { ("exit 9", 9), ("kill -KILL $$", 137), ("kill -TERM $$", 143), ("exec /nope", 127) })
             Assert.Equal(status, Enter(running, "--", "sh", "-c", script).Exit.Status);
         byte[] bytes = [0, 0xFF, .. "line\r\n"u8, 0x1B];
-        Assert.Equal(bytes, ChildProcess.Run(new ProgramStart(Published.OrSkip(), "container-enter", running.Name, "--", "cat"), bytes).Output);
-        Assert.Contains("\"booted\":true", Tool("container-list").OutputText);
+        Assert.Equal(bytes, Published.Feed(bytes, "container-enter", running.Name, "--", "cat").Output);
+        Assert.Contains("\"booted\":true", Published.Run("container-list").OutputText);
     }
 
     [Theory]
@@ -98,7 +96,7 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
         {
             for (int i = 0; i < 10; i++)
             {
-                ProcessResult result = Tool("container-run", root.Path, i % 2 == 0 ? "--in-place" : "--read-only", "--boot", "--engine", engine, "--bind", $"/usr/share:/data/sub{i}:ro", "--tmpfs", $"/data/mem{i}",
+                ProcessResult result = Published.Run("container-run", root.Path, i % 2 == 0 ? "--in-place" : "--read-only", "--boot", "--engine", engine, "--bind", $"/usr/share:/data/sub{i}:ro", "--tmpfs", $"/data/mem{i}",
                     "--init", "/usr/bin/sh", "--init-argument", "-c", "--init-argument", "touch /data/x /link/x; exit 3");
                 Assert.Equal("", result.OutputText);
             }
@@ -190,7 +188,7 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
         Assert.Contains("work.service", System.IO.File.ReadAllText(console));
 
         using RunningTool waiting = RunningTool.Run([Published.OrSkip(), "container-run", shared.OrSkip(), "--boot", "--engine", engine, "--name", $"waiting-{engine}"], $"waiting-{engine}");
-        Patience.Until(() => Tool("container-enter", waiting.Name, "--", "systemctl", "is-system-running").OutputText == "running\n", "the system");
+        Patience.Until(() => Published.Run("container-enter", waiting.Name, "--", "systemctl", "is-system-running").OutputText == "running\n", "the system");
         waiting.Process.Kill(Signal.SIGTERM);
         Assert.Equal(0, waiting.Process.Wait().Status);
     }
@@ -226,7 +224,7 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
     {
         string root = shared.OrSkip();
         ProcessResult[] results = new ProcessResult[8];
-        Thread[] threads = [.. Enumerable.Range(0, results.Length).Select(i => new Thread(() => results[i] = Tool("container-run", root, "--boot", "--engine", engine, "--", "systemctl", "is-system-running")))];
+        Thread[] threads = [.. Enumerable.Range(0, results.Length).Select(i => new Thread(() => results[i] = Published.Run("container-run", root, "--boot", "--engine", engine, "--", "systemctl", "is-system-running")))];
         foreach (Thread thread in threads)
             thread.Start();
         foreach (Thread thread in threads)
@@ -242,7 +240,7 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
         string root = shared.OrSkip(), bare = shared.Outside($"bare-{engine}");
         Programs.Run("cp", "-a", "--reflink=auto", root, bare);
         System.IO.File.Delete(Path.Combine(bare, "etc/machine-id"));
-        ProcessResult result = Tool("container-run", bare, "--boot", "--engine", engine, "--", "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x >/dev/console; test -s /etc/machine-id && echo written");
+        ProcessResult result = Published.Run("container-run", bare, "--boot", "--engine", engine, "--", "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x >/dev/console; test -s /etc/machine-id && echo written");
         Assert.Equal(("written\n", "", 0), (result.OutputText, result.ErrorText, result.Exit.Status));
         Assert.False(System.IO.File.Exists(Path.Combine(bare, "etc/machine-id")));
     }
@@ -253,7 +251,7 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
         ProcessResult absent = Boot("--init", "/nope", "--", "id"), early = Boot("--init", "/bin/false", "--", "id");
         Assert.Equal((127, "container-run: /nope: run: No such file or directory\n"), (absent.Exit.Status, absent.ErrorText));
         Assert.Equal((125, "container-run: the system ended before it was up: exit status 1\n"), (early.Exit.Status, early.ErrorText));
-        ProcessResult option = Tool("container-run", shared.OrSkip(), "--unit", "--", "id");
+        ProcessResult option = Published.Run("container-run", shared.OrSkip(), "--unit", "--", "id");
         Assert.Equal((125, "container-run: --unit: only with --boot\nTry 'container-run --help' for more information.\n"), (option.Exit.Status, option.ErrorText));
     }
 
@@ -263,7 +261,7 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
     public void Says_that_there_is_nothing_to_boot(string engine)
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
-        ProcessResult result = Tool("container-run", root.Path, "--boot", "--engine", engine, "--", "id");
+        ProcessResult result = Published.Run("container-run", root.Path, "--boot", "--engine", engine, "--", "id");
         Assert.Equal((125, "", $"container-run: {root.Path}: nothing to boot: there is none of /usr/lib/systemd/systemd, /lib/systemd/systemd, /sbin/init: install systemd, or name another init with --init\n"),
             (result.Exit.Status, result.OutputText, result.ErrorText));
     }
@@ -275,7 +273,7 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
         string before = root.Listing();
-        ProcessResult result = Tool("container-run", root.Path, "--boot", "--engine", engine, "--plan", "--init-argument", "systemd.unit=rescue.target", "--stop-timeout", "3s", "--rlimit", "CORE=0", "--user", "web", "--", "id", "-u");
+        ProcessResult result = Published.Run("container-run", root.Path, "--boot", "--engine", engine, "--plan", "--init-argument", "systemd.unit=rescue.target", "--stop-timeout", "3s", "--rlimit", "CORE=0", "--user", "web", "--", "id", "-u");
         Assert.Equal(("", 0), (result.ErrorText, result.Exit.Status));
         JsonElement plan = JsonDocument.Parse(result.OutputText).RootElement;
         JsonElement boot = plan.GetProperty("boot");

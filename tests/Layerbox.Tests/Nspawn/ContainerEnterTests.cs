@@ -11,9 +11,7 @@ public class ContainerEnterTests
     // What a process is, seen from inside.
     private const string Self = "grep -E '^(Cap[PEBA]|NoNewPrivs|Seccomp:|Uid|Gid|Groups|SigBlk|SigIgn)' /proc/self/status; env | sort | grep -v ^_; pwd; umask; hostname; readlink /proc/self/ns/*; ulimit -n";
 
-    private static ProcessResult Tool(params string[] arguments) => ChildProcess.Run(new ProgramStart(Published.OrSkip(), arguments), ReadOnlyMemory<byte>.Empty);
-
-    private static ProcessResult Enter(RunningTool running, params string[] arguments) => Tool(["container-enter", running.Name, .. arguments]);
+    private static ProcessResult Enter(RunningTool running, params string[] arguments) => Published.Run(["container-enter", running.Name, .. arguments]);
 
     [Theory]
     [InlineData("builtin")]
@@ -51,12 +49,12 @@ public class ContainerEnterTests
         using ContainerRoot root = ContainerRoot.OrSkip();
         using RunningTool running = RunningTool.Start(root, [], "sleep 1000");
         byte[] bytes = [0, 0xFF, .. "line\r\n"u8, 0x1B];
-        Assert.Equal(bytes, ChildProcess.Run(new ProgramStart(Published.OrSkip(), "container-enter", running.Name, "--", "cat"), bytes).Output);
+        Assert.Equal(bytes, Published.Feed(bytes, "container-enter", running.Name, "--", "cat").Output);
         Assert.Equal((127, "container-enter: nope: run: No such file or directory\n"), Ended(Enter(running, "--", "nope")));
         Assert.Equal((126, "container-enter: /etc/passwd: run: Permission denied\n"), Ended(Enter(running, "--", "/etc/passwd")));
         Assert.Equal((124, "container-enter: killed: its time is up\n"), Ended(Enter(running, "--timeout", "1s", "--", "sleep", "60")));
         Assert.Equal((125, "container-enter: /nope: chdir: No such file or directory\n"), Ended(Enter(running, "--workdir", "/nope", "--", "id")));
-        Assert.Equal((125, "container-enter: none: no such container runs: container-list shows those that do\n"), Ended(Tool("container-enter", "none", "--", "id")));
+        Assert.Equal((125, "container-enter: none: no such container runs: container-list shows those that do\n"), Ended(Published.Run("container-enter", "none", "--", "id")));
         Assert.Equal("1\n2\n", Enter(running, "--env", "B=1\n2", "--", "sh", "-c", "echo \"$B\"").OutputText);
 
         using RunningTool entered = RunningTool.Run([Published.OrSkip(), "container-enter", running.Name, "--", "sh", "-c", "trap 'exit 42' TERM; echo ready; while :; do sleep 0.05; done"], running.Name);
@@ -91,7 +89,7 @@ public class ContainerEnterTests
         using RunningTool one = RunningTool.Start(root, [], "sleep 1000"), two = RunningTool.Start(root, ["--engine", "nspawn"], "sleep 1000"),
             three = RunningTool.Start(root, ["--read-only"], "sleep 1000");
         Dictionary<string, JsonElement> listed = [];
-        foreach (string line in Tool("container-list").ThrowIfFailed().OutputText.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (string line in Published.Run("container-list").ThrowIfFailed().OutputText.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             JsonElement container = JsonDocument.Parse(line).RootElement;
             listed[container.GetProperty("name").GetString()!] = container;
@@ -105,12 +103,12 @@ public class ContainerEnterTests
             // Found by whatever names it.
             string id = container.GetProperty("id").GetString()!, process1 = container.GetProperty("process_1").GetInt32().ToString(CultureInfo.InvariantCulture);
             foreach (string name in (string[])[id, id[..6], process1, tool.Process.Id.ToString(CultureInfo.InvariantCulture)])
-                Assert.Equal(0, Tool("container-enter", name, "--", "id").Exit.Status);
+                Assert.Equal(0, Published.Run("container-enter", name, "--", "id").Exit.Status);
         }
-        Assert.Contains(one.Name, Tool("container-list", "--format", "table").OutputText);
+        Assert.Contains(one.Name, Published.Run("container-list", "--format", "table").OutputText);
         one.Process.Kill(Signal.SIGKILL);
         one.Process.Wait();
-        Assert.DoesNotContain(one.Name, Tool("container-list").OutputText);
+        Assert.DoesNotContain(one.Name, Published.Run("container-list").OutputText);
     }
 
     [Fact]
@@ -120,7 +118,7 @@ public class ContainerEnterTests
         using RunningTool outer = RunningTool.Start(root, ["--capability", "all", "--seccomp", "none", "--bind", $"{Published.OrSkip()}:/layerbox:ro"],
             "exec /layerbox container-run / --name inner -- sh -c 'echo inside; exec sleep 1000'");
         outer.ReadTo("inside");
-        Assert.DoesNotContain("\"name\":\"inner\"", Tool("container-list").OutputText);
+        Assert.DoesNotContain("\"name\":\"inner\"", Published.Run("container-list").OutputText);
         Assert.Contains("\"name\":\"inner\"", Enter(outer, "--", "/layerbox", "container-list").OutputText);
         Assert.Equal("uid=0(root)", Enter(outer, "--", "/layerbox", "container-enter", "inner", "--", "id").OutputText.Split(' ')[0]);
     }
@@ -132,11 +130,11 @@ public class ContainerEnterTests
         string name = $"fake-{Guid.NewGuid():N}", start = System.IO.File.ReadAllText("/proc/1/stat").Split(") ")[^1].Split(' ')[19];
         using RunningTool running = RunningTool.Start(root, [], $"probe announce {name} 1 {start} & sleep 1000");
         running.ReadTo("announced");
-        Assert.DoesNotContain($"\"name\":\"{name}\"", Tool("container-list").OutputText);
+        Assert.DoesNotContain($"\"name\":\"{name}\"", Published.Run("container-list").OutputText);
         // The same from outside is believed of root, so the probe did what it should.
         using RunningTool outside = RunningTool.Run([root / "usr/bin/probe", "announce", name, "1", start], name);
         outside.ReadTo("announced");
-        Assert.Contains($"\"name\":\"{name}\"", Tool("container-list").OutputText);
+        Assert.Contains($"\"name\":\"{name}\"", Published.Run("container-list").OutputText);
     }
 
     [Fact]
@@ -144,7 +142,7 @@ public class ContainerEnterTests
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
         using RunningTool running = RunningTool.Start(root, [], "sleep 1000");
-        ProcessResult result = ChildProcess.Run(new ProgramStart(Published.OrSkip(), "container-enter", running.Name, "--shell"), "echo $USER $LOGNAME; exit 3\n"u8.ToArray());
+        ProcessResult result = Published.Feed("echo $USER $LOGNAME; exit 3\n"u8.ToArray(), "container-enter", running.Name, "--shell");
         Assert.Equal((3, "root root\n"), (result.Exit.Status, result.OutputText));
     }
 

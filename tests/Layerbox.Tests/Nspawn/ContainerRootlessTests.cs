@@ -47,12 +47,6 @@ public class ContainerRootlessTests
     private static ProcessResult Run(ContainerRoot root, string prepare, params string[] arguments) => ChildProcess.Run(new ProgramStart(
         "unshare", ["--mount", "bash", "-euo", "pipefail", "-c", AsUser, "as", root.Outside(""), prepare, root.Outside("layerbox"), "container-run", .. arguments]), Array.Empty<byte>());
 
-    private static string Succeed(ProcessResult result)
-    {
-        Assert.Equal(("", 0), (result.ErrorText, result.Exit.Status));
-        return result.OutputText;
-    }
-
     [Theory]
     [InlineData("")]
     [InlineData("--in-place")]
@@ -60,7 +54,7 @@ public class ContainerRootlessTests
     {
         using ContainerRoot root = Root();
         string[] options = option.Length > 0 ? [option] : [];
-        string output = Succeed(Run(root, ":", [root.Path, .. options, "--", "sh", "-c", "id -u; id -g; touch /made; stat -c %u:%g /made /tmp / /dev/pts; cat /proc/self/uid_map; echo x > /dev/null && head -c 1 /dev/zero | sha256sum | head -c 4"]));
+        string output = Published.Succeed(Run(root, ":", [root.Path, .. options, "--", "sh", "-c", "id -u; id -g; touch /made; stat -c %u:%g /made /tmp / /dev/pts; cat /proc/self/uid_map; echo x > /dev/null && head -c 1 /dev/zero | sha256sum | head -c 4"]));
         Assert.Equal(["0", "0", "0:0", "0:0", "0:0", "0:0", "0 61234 1", "6e34"], output.Split('\n').Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))));
         if (option.Length > 0)
             Assert.Equal((61234u, 61234u), (Files.Status(root / "made").Uid, Files.Status(root / "made").Gid));
@@ -72,27 +66,38 @@ public class ContainerRootlessTests
     public void With_sub_ids_there_are_other_users()
     {
         using ContainerRoot root = Root();
-        Assert.Equal("uid=33(web) gid=34(web) groups=34(web),4(log)\n", Succeed(Run(root, SubIds, root.Path, "--user", "web", "--", "id")));
-        Succeed(Run(root, SubIds, root.Path, "--in-place", "--", "sh", "-c", "touch /made && chmod 640 /made && env -i PATH=/usr/bin sh -c 'touch /of-root'"));
-        Succeed(Run(root, SubIds, root.Path, "--in-place", "--tmpfs", "/srv", "--user", "33:34", "--", "sh", "-c", "touch /tmp/mine && test $(stat -c %u:%g /tmp/mine) = 33:34"));
+        Assert.Equal("uid=33(web) gid=34(web) groups=34(web),4(log)\n", Published.Succeed(Run(root, SubIds, root.Path, "--user", "web", "--", "id")));
+        Published.Succeed(Run(root, SubIds, root.Path, "--in-place", "--", "sh", "-c", "touch /made && chmod 640 /made && env -i PATH=/usr/bin sh -c 'touch /of-root'"));
+        Published.Succeed(Run(root, SubIds, root.Path, "--in-place", "--tmpfs", "/srv", "--user", "33:34", "--", "sh", "-c", "touch /tmp/mine && test $(stat -c %u:%g /tmp/mine) = 33:34"));
         Assert.Equal(61234u, Files.Status(root / "made").Uid);
         // A folder that belongs to one of them outside is one's inside.
         System.IO.Directory.CreateDirectory(root / "web");
         Programs.Run("chown", "700032:700033", root / "web");
-        Succeed(Run(root, SubIds, root.Path, "--in-place", "--user", "web", "--", "touch", "/web/file"));
+        Published.Succeed(Run(root, SubIds, root.Path, "--in-place", "--user", "web", "--", "touch", "/web/file"));
         FileStatus file = Files.Status(root / "web/file");
         Assert.Equal((700032u, 700033u), (file.Uid, file.Gid));
+    }
+
+    [Theory]
+    [InlineData(":")]
+    [InlineData(SubIds)]
+    public void Is_killed_as_gladly_as_it_is_told(string prepare)
+    {
+        using ContainerRoot root = Root();
+        Assert.Equal("777\n", Published.Succeed(Run(root, prepare, root.Path, "--oom-score-adj", "777", "--", "cat", "/proc/self/oom_score_adj")));
+        ProcessResult refused = Run(root, prepare, root.Path, "--oom-score-adj=-500", "--", "id");
+        Assert.Equal(("container-run: oom_score_adj: write: Permission denied\n", 125), (refused.ErrorText, refused.Exit.Status));
     }
 
     [Fact]
     public void Is_as_isolated_as_any()
     {
         using ContainerRoot root = Root();
-        string output = Succeed(Run(root, ":", root.Path, "--", "sh", "-c",
+        string output = Published.Succeed(Run(root, ":", root.Path, "--", "sh", "-c",
             "ls -d /proc/[0-9]* | grep -c . ; ls /sys/class/net; cat /sys/fs/cgroup/* 2>/dev/null; head -c 1 /proc/timer_list; cat /proc/1/environ 2>/dev/null; mount -t tmpfs x /tmp 2>/dev/null || echo no mount; touch /sys/x /proc/sys/x 2>/dev/null || echo read-only; grep CapEff /proc/self/status"));
         Assert.Matches("^[3-9]\nlo\nno mount\nread-only\nCapEff:\t00000000a00425fb\n$", output);
         // Links of devices are shown as on the host, control groups are not.
-        Assert.Equal("", Succeed(Run(root, ":", root.Path, "--network", "host", "--", "ls", "/sys/fs/cgroup")));
+        Assert.Equal("", Published.Succeed(Run(root, ":", root.Path, "--network", "host", "--", "ls", "/sys/fs/cgroup")));
     }
 
     [Theory]
@@ -147,7 +152,7 @@ public class ContainerRootlessTests
     public void A_tree_of_somebody_else_is_nobodys_inside()
     {
         using ContainerRoot root = Root(isOwned: false);
-        Assert.Equal("65534\n1\n", Succeed(Run(root, ":", root.Path, "--", "sh", "-c", "stat -c %u /etc/passwd; touch /tmp/x; { echo x > /etc/passwd; } 2>/dev/null || echo 1")));
+        Assert.Equal("65534\n1\n", Published.Succeed(Run(root, ":", root.Path, "--", "sh", "-c", "stat -c %u /etc/passwd; touch /tmp/x; { echo x > /etc/passwd; } 2>/dev/null || echo 1")));
     }
 
     [Theory]

@@ -21,7 +21,7 @@ public class ContainerRunTests
         """;
 
     private static ProcessResult Run(byte[]? input, params string[] arguments) =>
-        ChildProcess.Run(new ProgramStart(Published.OrSkip(), ["container-run", .. arguments]), input ?? []);
+        Published.Feed(input ?? [], ["container-run", .. arguments]);
 
     private static ProcessResult Run(params string[] arguments) => Run(null, arguments);
 

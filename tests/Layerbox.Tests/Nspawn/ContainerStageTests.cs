@@ -31,7 +31,7 @@ public class ContainerStageTests
         OutOfMemoryScore = 5,
     };
 
-    // With users of the host, or of its own, who may not change how gladly they are killed: proc(5) gives that file of who cannot be looked into to root of the host.
+    // With users of the host, or of its own.
     private static UserNamespace? Users(bool own) => own ? new UserRange(1000000, 65536).Namespace() : null;
 
     [Theory]
@@ -40,7 +40,7 @@ public class ContainerStageTests
     public void A_step_that_fails_is_told_and_nothing_is_left(bool hasOwnUsers)
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
-        ContainerSpec spec = Spec(root) with { Limits = new ContainerLimits { Processes = 100 }, Users = Users(hasOwnUsers), OutOfMemoryScore = hasOwnUsers ? null : 5 };
+        ContainerSpec spec = Spec(root) with { Limits = new ContainerLimits { Processes = 100 }, Users = Users(hasOwnUsers) };
         byte[] one = BuiltinPlan.Of(spec).Bytes;
         int steps = Count(one), outer = Number(one, OuterCountAt), skipped = 0;
         Assert.Equal(hasOwnUsers, outer > 0);
@@ -73,7 +73,7 @@ public class ContainerStageTests
     public void A_launcher_that_is_killed_while_a_step_hangs_leaves_nothing(bool hasOwnUsers)
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
-        BuiltinPlan plan = BuiltinPlan.Of(Spec(root) with { Users = Users(hasOwnUsers), OutOfMemoryScore = hasOwnUsers ? null : 5 });
+        BuiltinPlan plan = BuiltinPlan.Of(Spec(root) with { Users = Users(hasOwnUsers) });
         string mark = $"MARK={Guid.NewGuid():N}", before = root.Listing();
         int hung = 0;
         Parallel.For(0, Count(plan.Bytes), FourAtOnce, i =>

@@ -12,13 +12,7 @@ public class ContainerUserRangeTests
     private const string Range = "1000000:65536";
 
     private static ProcessResult Run(ContainerRoot root, params string[] arguments) =>
-        ChildProcess.Run(new ProgramStart(Published.OrSkip(), ["container-run", root.Path, "--user-namespace", .. arguments]), ReadOnlyMemory<byte>.Empty);
-
-    private static string Succeed(ProcessResult result)
-    {
-        Assert.Equal(("", 0), (result.ErrorText, result.Exit.Status));
-        return result.OutputText;
-    }
+        Published.Run(["container-run", root.Path, "--user-namespace", .. arguments]);
 
     private static string Squeeze(string text) => string.Join('\n', text.Split('\n').Select(line => string.Join(' ', line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries))));
 
@@ -36,7 +30,7 @@ public class ContainerUserRangeTests
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
         string[] options = [.. ((string[])[option, value]).Where(text => text.Length > 0)];
-        Assert.Equal("0 1000000 65536\n0 1000000 65536\n0:0\nallow\n", Squeeze(Succeed(Run(root, [Range, .. options, "--", "sh", "-c",
+        Assert.Equal("0 1000000 65536\n0 1000000 65536\n0:0\nallow\n", Squeeze(Published.Succeed(Run(root, [Range, .. options, "--", "sh", "-c",
             "cat /proc/self/uid_map /proc/self/gid_map; stat -c %u:%g /usr; cat /proc/self/setgroups; echo x > /dev/null; head -c 3 /dev/urandom > /tmp/x"]))));
         using RunningTool running = RunningTool.Start(root, ["--user-namespace", Range, "--user", "web", .. options], "sleep 1000");
         ContainerDescription container = Assert.Single(ContainerRegistry.List(), c => c.Name == running.Name);
@@ -54,30 +48,74 @@ public class ContainerUserRangeTests
         const string Script = "stat -c '%u:%g' / /etc /srv/web /usr/lib; touch /of-root; chmod 600 /of-root; echo new >> /etc/passwd; stat -c %u:%g /of-root";
         // What has no number inside is nobody's.
         const string Seen = "0:0\n0:0\n33:34\n65534:65534\n0:0\n";
-        Assert.Equal(Seen, Succeed(Run(root, Range, "--", "sh", "-c", Script)));
+        Assert.Equal(Seen, Published.Succeed(Run(root, Range, "--", "sh", "-c", Script)));
         Assert.False(System.IO.File.Exists(root / "of-root"));
-        Assert.Equal(Seen, Succeed(Run(root, Range, "--in-place", "--", "sh", "-c", Script)));
-        Succeed(Run(root, Range, "--in-place", "--user", "web", "--", "sh", "-c", "touch /srv/web/of-web; test -z \"$(cat /of-root 2>/dev/null)\"; ! echo x 2>/dev/null > /of-root"));
+        Assert.Equal(Seen, Published.Succeed(Run(root, Range, "--in-place", "--", "sh", "-c", Script)));
+        Published.Succeed(Run(root, Range, "--in-place", "--user", "web", "--", "sh", "-c", "touch /srv/web/of-web; test -z \"$(cat /of-root 2>/dev/null)\"; ! echo x 2>/dev/null > /of-root"));
         FileStatus ofRoot = Files.Status(root / "of-root"), ofWeb = Files.Status(root / "srv/web/of-web");
         Assert.Equal((0u, 0u, 33u, 34u), (ofRoot.Uid, ofRoot.Gid, ofWeb.Uid, ofWeb.Gid));
         Assert.EndsWith("new\n", System.IO.File.ReadAllText(root / "etc/passwd"), StringComparison.Ordinal);
-        Assert.Equal("65534\n", Succeed(Run(root, "1000000:33", "--", "stat", "-c", "%u", "/srv/web")));
+        Assert.Equal("65534\n", Published.Succeed(Run(root, "1000000:33", "--", "stat", "-c", "%u", "/srv/web")));
     }
 
-    [Fact]
-    public void Works_on_a_snapshot_of_btrfs()
+    [Theory]
+    [InlineData("--in-place")]
+    [InlineData("--keep")]
+    [InlineData("--snapshot")]
+    public void Works_on_a_snapshot_of_btrfs(string option)
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
         using TempVolume volume = TempVolume.OrSkip();
         Programs.Run("btrfs", "subvolume", "create", volume / "tree");
         Programs.Run("cp", "-a", $"{root.Path}/.", volume / "tree");
-        foreach (string option in (string[])["--in-place", "--keep"])
-        {
-            string[] options = option == "--keep" ? [option, volume / "kept"] : [option];
-            ProcessResult result = ChildProcess.Run(new ProgramStart(Published.OrSkip(),
-                ["container-run", volume / "tree", .. options, "--user-namespace", Range, "--user", "web", "--tmpfs", "/mem", "--", "sh", "-c", "stat -c %u /etc /mem; id -u"]), ReadOnlyMemory<byte>.Empty);
-            Assert.Equal("0\n0\n33\n", Succeed(result));
-        }
+        Tools.Run("volume-make", volume.Path).AssertSucceeded();
+        string[] options = option == "--keep" ? [option, volume / "kept"] : [option];
+        ProcessResult RunThere(params string[] arguments) => Published.Run(["container-run", volume / "tree", "--volume", volume.Path, .. options, .. arguments]);
+
+        Assert.Equal("0\n0\n33\n", Published.Succeed(RunThere("--user-namespace", Range, "--user", "web", "--tmpfs", "/mem", "--", "sh", "-c", "stat -c %u /etc /mem; id -u")));
+        if (option == "--keep")
+            Programs.Run("btrfs", "subvolume", "delete", volume / "kept");
+        ProcessResult changed = RunThere("--user-namespace", "auto", "--pids", "100", "--", "sh", "-c", "mkdir /new && touch /new/file; stat -c %u /new/file; exit 7");
+        Assert.Equal(("0\n", "", 7), (changed.OutputText, changed.ErrorText, changed.Exit.Status));
+        string? made = option switch { "--keep" => volume / "kept/new/file", "--in-place" => volume / "tree/new/file", _ => null };
+        if (made is not null)
+            Assert.Equal(0u, Files.Status(made).Uid);
+        Assert.Equal(option == "--in-place", System.IO.Directory.Exists(volume / "tree/new"));
+        Assert.Empty(System.IO.Directory.EnumerateFileSystemEntries(volume / "tmp"));
+        Assert.Equal(option == "--keep" ? 2 : 1, Programs.Run("btrfs", "subvolume", "list", volume.Path).Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+    }
+
+    [Fact]
+    public void Leaves_no_snapshot_when_a_signal_ends_it()
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        using TempVolume volume = TempVolume.OrSkip();
+        Programs.Run("btrfs", "subvolume", "create", volume / "tree");
+        Programs.Run("cp", "-a", $"{root.Path}/.", volume / "tree");
+        Tools.Run("volume-make", volume.Path).AssertSucceeded();
+        using RunningTool running = RunningTool.Run([Published.OrSkip(), "container-run", volume / "tree", "--volume", volume.Path, "--snapshot", "--user-namespace", "auto", "--", "sh", "-c", "echo started; exec sleep 1000"], "snapshot");
+        running.ReadTo("started");
+        Assert.Single(System.IO.Directory.EnumerateFileSystemEntries(volume / "tmp"));
+        running.Process.Kill(Signal.SIGTERM);
+        Assert.Equal(143, running.Process.Wait().Status);
+        Assert.Empty(System.IO.Directory.EnumerateFileSystemEntries(volume / "tmp"));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("--in-place")]
+    [InlineData("--tty")]
+    public void Is_killed_as_gladly_as_it_is_told(string option)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        string[] options = option.Length > 0 ? [option] : [];
+        foreach (string user in (string[])["root", "web"])
+            Assert.Equal("777", Published.Succeed(Run(root, ["auto", .. options, "--user", user, "--oom-score-adj", "777", "--", "cat", "/proc/self/oom_score_adj"])).Trim());
+        // Process 1 is neither killed sooner nor shown.
+        using RunningTool running = RunningTool.Start(root, ["--user-namespace", "auto", "--oom-score-adj", "777"], "sleep 1000");
+        int process1 = Assert.Single(ContainerRegistry.List(), c => c.Name == running.Name).Process1;
+        Assert.Equal("0\n", System.IO.File.ReadAllText($"/proc/{process1}/oom_score_adj"));
+        Assert.Equal((0u, 0u), (Files.Status($"/proc/{process1}/oom_score_adj").Uid, Files.Status($"/proc/{process1}/oom_score_adj").Gid));
     }
 
     [Theory]
@@ -114,7 +152,7 @@ public class ContainerUserRangeTests
             Assert.NotEqual(125, result.Exit.Status);
             Assert.DoesNotContain("secret\n", result.OutputText);
         }
-        Assert.Equal("public\n", Succeed(Run(root, [.. options, "--", "cat", "/in/public"])));
+        Assert.Equal("public\n", Published.Succeed(Run(root, [.. options, "--", "cat", "/in/public"])));
         Assert.Equal("public\n", System.IO.File.ReadAllText(System.IO.Path.Combine(host, "public")));
         Assert.Equal(["public", "secret"], System.IO.Directory.EnumerateFiles(host).Select(path => System.IO.Path.GetFileName(path)).Order());
     }
@@ -124,9 +162,9 @@ public class ContainerUserRangeTests
     {
         using ContainerRoot root = ContainerRoot.OrSkip().WithProbe();
         string usual = root.Run(root.Shell("probe process1") with { Ephemeral = true }).Out;
-        Assert.Equal(usual, Succeed(Run(root, Range, "--", "probe", "process1")));
+        Assert.Equal(usual, Published.Succeed(Run(root, Range, "--", "probe", "process1")));
         // Not even who may trace all of his own.
-        Assert.Contains("ptrace EPERM\nread EPERM\n", Succeed(Run(root, Range, "--capability", "CAP_SYS_PTRACE", "--", "probe", "process1")));
+        Assert.Contains("ptrace EPERM\nread EPERM\n", Published.Succeed(Run(root, Range, "--capability", "CAP_SYS_PTRACE", "--", "probe", "process1")));
     }
 
     [Fact]
@@ -140,9 +178,9 @@ public class ContainerUserRangeTests
         try
         {
             // The way to it is closed to all but root of the host.
-            Assert.Equal("65534\n0\n", Succeed(Run(root, Range, "--bind", $"{host}:/raw:norec", "--bind", $"{host}:/in:norec:idmap", "--", "sh", "-c", "stat -c %u /raw /in; touch /in/made; ! ls /raw 2>/dev/null")));
+            Assert.Equal("65534\n0\n", Published.Succeed(Run(root, Range, "--bind", $"{host}:/raw:norec", "--bind", $"{host}:/in:norec:idmap", "--", "sh", "-c", "stat -c %u /raw /in; touch /in/made; ! ls /raw 2>/dev/null")));
             Assert.Equal(0u, Files.Status(System.IO.Path.Combine(host, "made")).Uid);
-            Assert.Equal("0\n", Succeed(Run(root, Range, "--bind", $"{host}:/in:ro:idmap", "--", "sh", "-c", "stat -f -c %T /in/nested >/dev/null && stat -c %u /in; ! touch /in/x 2>/dev/null && ! touch /in/nested/x 2>/dev/null")));
+            Assert.Equal("0\n", Published.Succeed(Run(root, Range, "--bind", $"{host}:/in:ro:idmap", "--", "sh", "-c", "stat -f -c %T /in/nested >/dev/null && stat -c %u /in; ! touch /in/x 2>/dev/null && ! touch /in/nested/x 2>/dev/null")));
         }
         finally
         {
@@ -184,7 +222,7 @@ public class ContainerUserRangeTests
             tool.Process.Wait();
         }
         Patience.Until(() => running.All(c => HostProcess.StartTime(c.Process1) != c.StartTime), "the end of both");
-        Succeed(Run(root, taken, "--", "sh", "-c", ":"));
+        Published.Succeed(Run(root, taken, "--", "sh", "-c", ":"));
     }
 
     [Fact]
@@ -206,7 +244,7 @@ public class ContainerUserRangeTests
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
         using RunningTool running = RunningTool.Start(root, ["--user-namespace", Range, "--user", "web", "--pids", "100"], "touch /tmp/of-web; sleep 1000");
-        string Enter(params string[] arguments) => Succeed(ChildProcess.Run(new ProgramStart(Published.OrSkip(), ["container-enter", running.Name, .. arguments]), ReadOnlyMemory<byte>.Empty));
+        string Enter(params string[] arguments) => Published.Succeed(Published.Run(["container-enter", running.Name, .. arguments]));
         Assert.Equal("33\n33\n", Enter("--", "sh", "-c", "id -u; stat -c %u /tmp/of-web"));
         Assert.Equal("0\n1000000\n/dev/pts/0\r\n", Squeeze(Enter("--user", "root", "--", "sh", "-c", "id -u; grep -o 1000000 /proc/self/uid_map")) + Enter("--user", "root", "--tty", "--", "tty"));
     }
@@ -238,7 +276,7 @@ public class ContainerUserRangeTests
         Programs.Run("mount", "-t", "overlay", "none", "-o", $"lowerdir={root.Path},upperdir={root.Outside("upper")},workdir={root.Outside("work")}", merged);
         try
         {
-            ProcessResult result = ChildProcess.Run(new ProgramStart(Published.OrSkip(), ["container-run", merged, .. option.Length > 0 ? new[] { option } : [], "--user-namespace", Range, "--", "id"]), ReadOnlyMemory<byte>.Empty);
+            ProcessResult result = Published.Run(["container-run", merged, .. option.Length > 0 ? new[] { option } : [], "--user-namespace", Range, "--", "id"]);
             Assert.Equal(($"container-run: {merged}: show with its owners: Invalid argument: what is mounted here cannot be shown in a user namespace (its filesystem, or it is shown with other owners already): copy it to another filesystem\n", 125),
                 (result.ErrorText, result.Exit.Status));
         }
@@ -265,14 +303,14 @@ public class ContainerUserRangeTests
     public void Tells_its_plan()
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
-        JsonElement plan = JsonDocument.Parse(Succeed(Run(root, Range, "--bind", "/usr:/in:ro:idmap", "--plan", "--", "id"))).RootElement;
+        JsonElement plan = JsonDocument.Parse(Published.Succeed(Run(root, Range, "--bind", "/usr:/in:ro:idmap", "--plan", "--", "id"))).RootElement;
         Assert.Equal((1000000, 65536), (plan.GetProperty("user_namespace").GetProperty("from").GetInt32(), plan.GetProperty("user_namespace").GetProperty("count").GetInt32()));
         Assert.Contains("user", plan.GetProperty("namespaces").EnumerateArray().Select(e => e.GetString()));
         foreach (string destination in (string[])["/", "/in"])
             Assert.Contains("idmap", plan.GetProperty("mounts").EnumerateArray().Single(m => m.GetProperty("destination").GetString() == destination).GetProperty("options").EnumerateArray().Select(e => e.GetString()));
-        string chosen = Succeed(Run(root, "auto", "--plan", "--", "id"));
+        string chosen = Published.Succeed(Run(root, "auto", "--plan", "--", "id"));
         Assert.False(JsonDocument.Parse(chosen).RootElement.GetProperty("user_namespace").TryGetProperty("from", out _));
-        Assert.Equal(chosen, Succeed(Run(root, "auto", "--plan", "--", "id")));
+        Assert.Equal(chosen, Published.Succeed(Run(root, "auto", "--plan", "--", "id")));
     }
 
     [Fact]

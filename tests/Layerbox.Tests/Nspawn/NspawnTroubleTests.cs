@@ -67,6 +67,14 @@ public class NspawnTroubleTests
         Assert.Equal(before, root.Listing());
     }
 
+    [Theory]
+    [InlineData("systemd 252 (252.39-1~deb12u2)\n+PAM", 252)]
+    [InlineData("systemd 239\n", 239)]
+    [InlineData("systemd v7", null)]
+    [InlineData("", null)]
+    [InlineData("elogind 243", null)]
+    public void Reads_a_version(string text, int? version) => Assert.Equal(version, NspawnVersion.Parse(text));
+
     [Fact]
     public void A_plan_comes_out_of_the_pipe_as_it_went_in()
     {
