@@ -35,6 +35,16 @@ internal static class PlainSequences
         }
     }
 
+    public static IEnumerable<T> Where<T>(this IEnumerable<T> source, Func<T, int, bool> predicate)
+    {
+        int index = 0;
+        foreach (T element in source)
+        {
+            if (predicate(element, index++))
+                yield return element;
+        }
+    }
+
     public static IEnumerable<T> Take<T>(this IEnumerable<T> source, int count)
     {
         if (count <= 0)
@@ -44,6 +54,16 @@ internal static class PlainSequences
             yield return element;
             if (--count == 0)
                 yield break;
+        }
+    }
+
+    public static IEnumerable<T> TakeWhile<T>(this IEnumerable<T> source, Func<T, bool> predicate)
+    {
+        foreach (T element in source)
+        {
+            if (!predicate(element))
+                yield break;
+            yield return element;
         }
     }
 
@@ -133,6 +153,8 @@ internal static class PlainSequences
         return count;
     }
 
+    public static int Count<T>(this IEnumerable<T> source, Func<T, bool> predicate) => Count(Where(source, predicate));
+
     public static T? FirstOrDefault<T>(this IEnumerable<T> source)
     {
         foreach (T element in source)
@@ -162,6 +184,143 @@ internal static class PlainSequences
     }
 
     public static T? LastOrDefault<T>(this IEnumerable<T> source, Func<T, bool> predicate) => LastOrDefault(Where(source, predicate));
+
+    public static T Last<T>(this IEnumerable<T> source, Func<T, bool> predicate)
+    {
+        bool isFound = false;
+        T? last = default;
+        foreach (T element in Where(source, predicate))
+            (last, isFound) = (element, true);
+        return isFound ? last! : throw new InvalidOperationException("the sequence has no such element");
+    }
+
+    public static T ElementAt<T>(this IEnumerable<T> source, int index) => First(Skip(source, index));
+
+    public static T? MinBy<T, TKey>(this IEnumerable<T> source, Func<T, TKey> key) => FirstOrDefault(OrderBy(source, key));
+
+    public static IEnumerable<T> TakeLast<T>(this IEnumerable<T> source, int count)
+    {
+        List<T> all = ToList(source);
+        for (int i = Math.Max(0, all.Count - count); i < all.Count; i++)
+            yield return all[i];
+    }
+
+    public static IEnumerable<T> Reverse<T>(this IEnumerable<T> source)
+    {
+        T[] all = ToArray(source);
+        for (int i = all.Length - 1; i >= 0; i--)
+            yield return all[i];
+    }
+
+    public static IEnumerable<T[]> Chunk<T>(this IEnumerable<T> source, int size)
+    {
+        List<T> chunk = [];
+        foreach (T element in source)
+        {
+            chunk.Add(element);
+            if (chunk.Count < size)
+                continue;
+            yield return chunk.ToArray();
+            chunk.Clear();
+        }
+        if (chunk.Count > 0)
+            yield return chunk.ToArray();
+    }
+
+    public static IEnumerable<T> DistinctBy<T, TKey>(this IEnumerable<T> source, Func<T, TKey> key)
+    {
+        HashSet<TKey> seen = [];
+        foreach (T element in source)
+        {
+            if (seen.Add(key(element)))
+                yield return element;
+        }
+    }
+
+    /// <summary>Each once, as System.Linq has it.</summary>
+    public static IEnumerable<T> Except<T>(this IEnumerable<T> source, IEnumerable<T> others)
+    {
+        HashSet<T> seen = new(others);
+        foreach (T element in source)
+        {
+            if (seen.Add(element))
+                yield return element;
+        }
+    }
+
+    public static IEnumerable<(T1 First, T2 Second)> Zip<T1, T2>(this IEnumerable<T1> first, IEnumerable<T2> second) => Zip(first, second, (a, b) => (a, b));
+
+    public static IEnumerable<TResult> Zip<T1, T2, TResult>(this IEnumerable<T1> first, IEnumerable<T2> second, Func<T1, T2, TResult> selector)
+    {
+        using IEnumerator<T1> a = first.GetEnumerator();
+        using IEnumerator<T2> b = second.GetEnumerator();
+        while (a.MoveNext() && b.MoveNext())
+            yield return selector(a.Current, b.Current);
+    }
+
+    public static bool All<T>(this IEnumerable<T> source, Func<T, bool> predicate)
+    {
+        foreach (T element in source)
+        {
+            if (!predicate(element))
+                return false;
+        }
+        return true;
+    }
+
+    public static bool Contains<T>(this IEnumerable<T> source, T value) => source is ICollection<T> collection ? collection.Contains(value) : Contains(source, value, null);
+
+    public static bool Contains<T>(this IEnumerable<T> source, T value, IEqualityComparer<T>? comparer)
+    {
+        comparer ??= EqualityComparer<T>.Default;
+        foreach (T element in source)
+        {
+            if (comparer.Equals(element, value))
+                return true;
+        }
+        return false;
+    }
+
+    public static TResult Aggregate<T, TResult>(this IEnumerable<T> source, TResult seed, Func<TResult, T, TResult> next)
+    {
+        foreach (T element in source)
+            seed = next(seed, element);
+        return seed;
+    }
+
+    public static int Sum<T>(this IEnumerable<T> source, Func<T, int> selector) => checked((int)Sum(source, element => (long)selector(element)));
+
+    public static long Sum<T>(this IEnumerable<T> source, Func<T, long> selector)
+    {
+        long sum = 0;
+        foreach (T element in source)
+            checked { sum += selector(element); }
+        return sum;
+    }
+
+    public static double Sum<T>(this IEnumerable<T> source, Func<T, double> selector)
+    {
+        double sum = 0;
+        foreach (T element in source)
+            sum += selector(element);
+        return sum;
+    }
+
+    public static T Max<T>(this IEnumerable<T> source) => OrderDescending(source).First();
+
+    public static TResult Max<T, TResult>(this IEnumerable<T> source, Func<T, TResult> selector) => OrderDescending(Select(source, selector)).First();
+
+    public static Dictionary<TKey, T> ToDictionary<T, TKey>(this IEnumerable<T> source, Func<T, TKey> key, IEqualityComparer<TKey>? comparer = null)
+        where TKey : notnull => ToDictionary(source, key, element => element, comparer);
+
+    public static Dictionary<TKey, TValue> ToDictionary<T, TKey, TValue>(this IEnumerable<T> source, Func<T, TKey> key, Func<T, TValue> value, IEqualityComparer<TKey>? comparer = null)
+        where TKey : notnull
+    {
+        Dictionary<TKey, TValue> values = new(comparer);
+        foreach (T element in source)
+            values.Add(key(element), value(element));
+        return values;
+    }
 
     public static T[] ToArray<T>(this IEnumerable<T> source)
     {

@@ -21,7 +21,7 @@ internal static class RpmRepoFind
     private static int Run(string what, StoreArgument at, Streams io)
     {
         using SnapshotStore store = SnapshotStore.Open(at.Path);
-        ILookup<string, string> tags = store.Tags().ToLookup(tag => tag.Id, tag => tag.Name);
+        Groups<string, string> tags = store.Tags().ToGroups(tag => tag.Id, tag => tag.Name);
         using JsonLineWriter lines = new(io.Out);
         int status = ExitStatus.No;
         foreach (FoundPackage found in PackageSearch.Run(store, what.Contains('/', StringComparison.Ordinal) ? PackageSearch.WithBytesOf(what) : PackageSearch.Named(what)))

@@ -109,7 +109,7 @@ internal static class RpmRepoSnapshot
 
     private static void List(SnapshotStore store, JsonLineWriter lines)
     {
-        ILookup<string, string> tags = store.Tags().ToLookup(tag => tag.Id, tag => tag.Name);
+        Groups<string, string> tags = store.Tags().ToGroups(tag => tag.Id, tag => tag.Name);
         Dictionary<string, string> pins = store.Pins().ToDictionary(pin => pin.Id, pin => pin.Reason);
         Dictionary<(bool, string), bool> rewritten = [];
         foreach (string id in store.SnapshotIds())

@@ -58,7 +58,7 @@ public sealed record ContainerDescription(
         string[] lines = PathText.FromBytes(bytes).Split('\0');
         if (lines is not [Header, ..])
             return null;
-        ILookup<string, string> values = lines.Skip(1).Select(line => line.Split('=', 2)).Where(parts => parts.Length == 2).ToLookup(parts => parts[0], parts => parts[1]);
+        Groups<string, string> values = lines.Skip(1).Select(line => line.Split('=', 2)).Where(parts => parts.Length == 2).ToGroups(parts => parts[0], parts => parts[1]);
         string One(string key) => values[key].FirstOrDefault() ?? "";
         ulong Number(string key) => ulong.TryParse(One(key), NumberStyles.None, CultureInfo.InvariantCulture, out ulong number) ? number : 0;
         return new ContainerDescription(One("id"), One("name"), One("engine"), Number("booted") == 1, One("root"), (int)Number("process1"), Number("start"), Number("capabilities"))

@@ -60,7 +60,7 @@ public class DiskContent : FileContent
     /// </summary>
     public bool IsStoredAs(DiskContent other)
     {
-        if (Size != other.Size || FindStorage() is not { Count: > 0 } runs || !runs.SequenceEqual(other.FindStorage()))
+        if (Size != other.Size || FindStorage() is not { Count: > 0 } runs || other.FindStorage() is var others && (runs.Count != others.Count || !runs.Zip(others).All(pair => pair.First.Equals(pair.Second))))
             return false;
         return IsAllIn(runs, Extents) && IsAllIn(runs, other.Extents);
     }

@@ -17,7 +17,7 @@ public sealed record PackageMutation(string Nevra, string Repo, string? Universe
     public static List<PackageMutation> Find(SnapshotStore store, Snapshot snapshot)
     {
         List<PackageMutation> mutations = [];
-        foreach (IGrouping<string, SnapshotRepo> universe in snapshot.Repos.GroupBy(UniverseOf))
+        foreach (Group<string, SnapshotRepo> universe in snapshot.Repos.GroupBy(UniverseOf))
         {
             List<SnapshotRepo> before = [.. universe.Select(repo => RepoMemory.LastOf(store, repo.Name, repo.Universe)).OfType<SnapshotRepo>()];
             // What was told once is not told each day.

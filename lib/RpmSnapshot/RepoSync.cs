@@ -145,7 +145,7 @@ public sealed class RepoSync : IDisposable
     {
         if (failures.Count == 0)
             return [];
-        ILookup<string, RepoFailure> reasons = failures.ToLookup(failure => failure.What);
+        Groups<string, RepoFailure> reasons = failures.ToGroups(failure => failure.What);
         return
         [
             .. packages.Where(package => SizeOf(package) is null)
@@ -213,7 +213,7 @@ public sealed class RepoSync : IDisposable
     /// </summary>
     private void DeriveAliases(List<Wanted> all)
     {
-        foreach (IGrouping<RpmDigestAlgorithm, Wanted> group in all.Where(item => item.Checksum.Algorithm != RpmDigestAlgorithm.Sha256).GroupBy(item => item.Checksum.Algorithm))
+        foreach (Group<RpmDigestAlgorithm, Wanted> group in all.Where(item => item.Checksum.Algorithm != RpmDigestAlgorithm.Sha256).GroupBy(item => item.Checksum.Algorithm))
         {
             HashSet<long> sizes = [.. group.Where(item => item.Size is not null && _store.Find(item.Checksum) is null).Select(item => item.Size!.Value)];
             if (sizes.Count > 0 && RpmDigest.Start(group.Key) is { } hash)

@@ -113,7 +113,7 @@ public sealed class StoreCollection : IDisposable
 
     private List<CollectedSnapshot> Judge()
     {
-        ILookup<string, string> tags = _store.Tags().ToLookup(tag => tag.Id, tag => tag.Name);
+        Groups<string, string> tags = _store.Tags().ToGroups(tag => tag.Id, tag => tag.Name);
         HashSet<string> pinned = [.. _store.Pins().Select(pin => pin.Id)];
         Dictionary<string, int> newer = [];
         List<CollectedSnapshot> judged = [];

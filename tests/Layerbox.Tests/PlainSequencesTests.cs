@@ -50,10 +50,39 @@ public sealed class PlainSequencesTests
             Assert.Equal(Linq.Prepend(source, 99), source.Prepend(99));
             Assert.Equal(Linq.SelectMany(source, number => Linq.Repeat(number, number % 3)), source.SelectMany(number => Linq.Repeat(number, number % 3)));
             Assert.Equal(Linq.OfType<object>(source), source.OfType<object>());
+            Assert.Equal(Linq.Reverse(source), source.Reverse());
+            Assert.Equal(Linq.TakeLast(source, 2), source.TakeLast(2));
+            Assert.Equal(Linq.TakeWhile(source, number => number != 3), source.TakeWhile(number => number != 3));
+            Assert.Equal(Linq.Where(source, (number, at) => (number + at) % 2 == 0), source.Where((number, at) => (number + at) % 2 == 0));
+            Assert.Equal(Linq.Chunk(source, 3), source.Chunk(3));
+            Assert.Equal(Linq.DistinctBy(source, number => number % 4), source.DistinctBy(number => number % 4));
+            Assert.Equal(Linq.Except(source, [1, 5]), source.Except([1, 5]));
+            Assert.Equal(Linq.Zip(source, Linq.Skip(source, 1)), source.Zip(source.Skip(1)));
+            Assert.Equal(Linq.All(source, number => number < 22), source.All(number => number < 22));
+            Assert.Equal(Linq.Contains(source, 22), source.Contains(22));
+            Assert.Equal(Linq.Count(source, number => number % 2 == 0), source.Count(number => number % 2 == 0));
+            Assert.Equal(Linq.Sum(source, number => (long)number), source.Sum(number => (long)number));
+            Assert.Equal(Linq.Aggregate(source, "", (text, number) => text + number), source.Aggregate("", (text, number) => text + number));
+            Assert.Equal(Linq.MinBy(source.Select(number => $"{number}"), text => text.Length), source.Select(number => $"{number}").MinBy(text => text.Length));
+            Assert.Equal(
+                Linq.Select(Linq.GroupBy(source, number => number % 3), group => $"{group.Key}: {string.Join(' ', group)}"),
+                source.GroupBy(number => number % 3).Select(group => $"{group.Key}: {string.Join(' ', group)}"));
+            Assert.Equal(Linq.ToLookup(source, number => number % 3, number => -number)[2], source.ToGroups(number => number % 3, number => -number)[2]);
+            Assert.Equal(Linq.ToDictionary(Linq.Distinct(source), number => -number), source.Distinct().ToDictionary(number => -number));
             if (numbers.Length > 0)
+            {
+                Assert.Equal(Linq.Max(source), source.Max());
+                Assert.Equal(Linq.Max(source, number => number % 5), source.Max(number => number % 5));
+                Assert.Equal(Linq.Last(source, number => number >= numbers[0]), source.Last(number => number >= numbers[0]));
+                Assert.Equal(Linq.ElementAt(source, 0), source.ElementAt(0));
                 Assert.Equal(Linq.First(source), source.First());
+            }
             else
+            {
+                Assert.Throws<InvalidOperationException>(() => source.Max());
+                Assert.Throws<InvalidOperationException>(() => source.Last(number => number > 0));
                 Assert.Throws<InvalidOperationException>(() => source.First());
+            }
         }
     }
 
@@ -66,7 +95,19 @@ public sealed class PlainSequencesTests
         _ = source.OrderBy(number => number).ThenBy(number => number);
         _ = source.SelectMany(number => new[] { number });
         _ = source.OfType<string>();
+        _ = source.Reverse();
+        _ = source.TakeLast(1);
+        _ = source.GroupBy(number => number);
+        _ = source.Except(source);
         Assert.Throws<NotSupportedException>(() => source.Order().Count());
+    }
+
+    [Fact]
+    public void Makes_numbers_and_repeats()
+    {
+        Assert.Equal(Linq.Range(3, 4), Enumerable.Range(3, 4));
+        Assert.Equal(Linq.Repeat("a", 3), Enumerable.Repeat("a", 3));
+        Assert.Empty(Enumerable.Empty<string>());
     }
 
     private static IEnumerable<int> Walked(int[] numbers)

@@ -63,7 +63,7 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
             store.PutInPlace();
             return (snapshot, store.Add(snapshot), new StorageTransfer(moved, total, here.Count - moved) { OnDemand = elsewhere });
         }
-        foreach (IGrouping<RpmDigestAlgorithm, PrimaryPackage> packages in snapshot.Repos.SelectMany(repo => SnapshotPackages.Read(store, repo)).GroupBy(package => package.Checksum.Algorithm).ToList())
+        foreach (Group<RpmDigestAlgorithm, PrimaryPackage> packages in snapshot.Repos.SelectMany(repo => SnapshotPackages.Read(store, repo)).GroupBy(package => package.Checksum.Algorithm).ToList())
         {
             RpmDigestAlgorithm algorithm = packages.Key;
             List<string> digests = [.. packages.Select(package => algorithm == RpmDigestAlgorithm.Sha256 ? package.Checksum.Digits : store.Find(package.Checksum) ?? aliases.GetValueOrDefault(package.Checksum)).OfType<string>().Distinct()];

@@ -61,7 +61,7 @@ internal sealed class PolicySelection
         List<PolicyPackage> concerned = [.. _left.Where(pin.Concerns)];
         if (concerned.Count == 0)
             _refusals.Add($"pin {pin}: {Absent(_leftOut.Keys.Where(pin.Matches), "there is no such package")}");
-        foreach (IGrouping<string, PolicyPackage> name in concerned.GroupBy(package => package.Nevra.Name, StringComparer.Ordinal))
+        foreach (Group<string, PolicyPackage> name in concerned.GroupBy(package => package.Nevra.Name, StringComparer.Ordinal))
             if (!name.Any(pin.Matches))
                 _refusals.Add($"pin {pin}: {Absent(_leftOut.Keys.Where(package => package.Nevra.Name == name.Key && pin.Matches(package)), $"of {name.Key} there is only {Versions(name)}")}");
         Keep(package => pin.Concerns(package) && !pin.Matches(package) ? $"pinned: {pin}" : null);
@@ -87,7 +87,7 @@ internal sealed class PolicySelection
             _refusals.Add($"group {group.Name}: {unknown.Nevra}: the metadata does not say which source package it was built from");
             return;
         }
-        List<IGrouping<string, PolicyPackage>> versions = [.. members.GroupBy(package => KeyOf(group, package)!, StringComparer.Ordinal)
+        List<Group<string, PolicyPackage>> versions = [.. members.GroupBy(package => KeyOf(group, package)!, StringComparer.Ordinal)
             .OrderByDescending(version => version.Max(package => package.Nevra.Evr)).ThenBy(version => version.Key, StringComparer.Ordinal)];
         if (versions.Find(version => Lacks(required, version).Count == 0) is not { } chosen)
         {
@@ -112,7 +112,7 @@ internal sealed class PolicySelection
     private void KeepNewest(int count)
     {
         HashSet<PolicyPackage> old = [];
-        foreach (IGrouping<(string Name, string Arch), PolicyPackage> versions in _left.GroupBy(package => (package.Nevra.Name, package.Nevra.Arch)))
+        foreach (Group<(string Name, string Arch), PolicyPackage> versions in _left.GroupBy(package => (package.Nevra.Name, package.Nevra.Arch)))
         {
             List<Evr> newest = [.. versions.Select(package => package.Nevra.Evr).Distinct().OrderDescending().Take(count)];
             old.UnionWith(versions.Where(package => !newest.Contains(package.Nevra.Evr)));

@@ -37,7 +37,7 @@ public sealed record SnapshotView(IReadOnlyList<LeftOutPackage> LeftOut, IReadOn
         SnapshotView view = new(leftOut, selection.Refusals) { Packages = packages.Values.Sum(all => (long)all.Count) - leftOut.Count };
         if (!isMade || selection.Refusals.Count > 0)
             return view;
-        ILookup<string, int> places = selection.LeftOut.Keys.ToLookup(package => package.Repo, package => package.Index);
+        Groups<string, int> places = selection.LeftOut.Keys.ToGroups(package => package.Repo, package => package.Index);
         List<SnapshotRepo> repos = [.. snapshot.Repos.Select(repo => places[repo.Name].Any() ? Without([.. places[repo.Name]], store, repo, packages[repo.Name], cancellation) : repo)];
         view = view with { Snapshot = new Snapshot(repos) { ViewOf = origin, Policy = Keep(store, policy) } };
         store.PutInPlace();
