@@ -1,11 +1,10 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
-using Layerbox.Posix;
 
 namespace Layerbox.Cmd;
 
-/// <summary>Picks the tool from argv[0] or argv[1], parses its arguments and turns what it throws into one line and an exit status.</summary>
+/// <summary>Picks the tool from argv[0] or argv[1] and parses its arguments.</summary>
 internal static class Dispatcher
 {
     public const string Self = "layerbox";
@@ -28,10 +27,10 @@ internal static class Dispatcher
                 (name, args) = (first, args[1..]);
         }
         if (name == Self)
-            return Guard(Self, io, SelfTool.Declare, args);
+            return ToolRun.Guard(Self, io, SelfTool.Declare, tool => RunTool(tool, args, io));
         if (!tools.TryGetValue(name, out Func<Tool>? declare))
-            return Complain(io, Self, $"{name}: no such tool; see 'layerbox --list'", ExitStatus.Trouble);
-        return Guard(name, io, declare, args);
+            return ToolRun.Complain(io, Self, $"{name}: no such tool; see 'layerbox --list'", ExitStatus.Trouble);
+        return ToolRun.Guard(name, io, declare, tool => RunTool(tool, args, io));
     }
 
     private static int RunTool(Tool tool, string[] args, Streams io)
@@ -111,75 +110,5 @@ internal static class Dispatcher
         foreach (string line in text.ToString().TrimEnd().Split('\n'))
             io.WriteLine(line.TrimEnd());
         io.WriteLine($"\nExample:\n  {tool.Example.Replace("\n", "\n  ", StringComparison.Ordinal)}");
-    }
-
-    private static int Guard(string name, Streams io, Func<Tool> declare, string[] args)
-    {
-        int trouble = ExitStatus.Trouble;
-        try
-        {
-            Tool tool = declare();
-            trouble = tool.TroubleStatus;
-            int status = RunTool(tool, args, io);
-            io.Out.Flush();
-            return status;
-        }
-        catch (PosixException e) when (e.Path == FdStream.StandardOutput.Name)
-        {
-            // What is still in the buffer could only fail again.
-            if (e.Errno != Errno.EPIPE)
-                return Complain(io, name, e.Message, trouble);
-            io.Interruption.DeathBy = Signal.SIGPIPE;
-            return ExitStatus.Killed(Signal.SIGPIPE);
-        }
-        catch (Exception e)
-        {
-            FlushWhatThereIs(io);
-            return Explain(name, e, io, trouble);
-        }
-    }
-
-    private static int Explain(string name, Exception e, Streams io, int trouble)
-    {
-        switch (e)
-        {
-            case OperationCanceledException when io.Interruption.Signal is { } signal:
-                io.Interruption.DeathBy = signal;
-                return ExitStatus.Killed(signal);
-            case UsageException:
-                Complain(io, name, e.Message, trouble);
-                io.Err.WriteLine($"Try '{name} --help' for more information.");
-                return trouble;
-            // The libraries' own exceptions are IOExceptions.
-            case IOException or InvalidDataException or UnauthorizedAccessException:
-                return Complain(io, name, e.Message, trouble);
-            // What could not be had the first time that it was wanted, such as a thread.
-            case TypeInitializationException { InnerException: { } inner }:
-                return Explain(name, inner, io, trouble);
-            case OutOfMemoryException:
-                return Complain(io, name, "out of memory", trouble);
-            default:
-                Complain(io, name, $"internal error: {e.GetType().Name}: {e.Message}", ExitStatus.Internal);
-                io.Err.WriteLine($"{e.StackTrace}\nThis is a bug in layerbox {Versions.Own}.");
-                return ExitStatus.Internal;
-        }
-    }
-
-    // What a tool printed before it failed is good, and comes before the error. That the tool failed is the news, not that this does too.
-    private static void FlushWhatThereIs(Streams io)
-    {
-        try
-        {
-            io.Out.Flush();
-        }
-        catch (PosixException)
-        {
-        }
-    }
-
-    private static int Complain(Streams io, string name, string message, int status)
-    {
-        io.Err.WriteLine(PathText.Printable($"{name}: {message}"));
-        return status;
     }
 }

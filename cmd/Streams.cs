@@ -34,6 +34,9 @@ internal sealed record Streams(Stream In, Stream Out, TextWriter Err)
         }
     }
 
+    /// <summary>In the small module: what was read of <see cref="In"/>, for the whole one to read it again.</summary>
+    public ReadOnlyMemory<byte> TakenIn { get; set; }
+
     /// <summary>Columns of the terminal that <see cref="Err"/> is; null when it is none.</summary>
     public int? ErrColumns { get; init; }
 

@@ -46,7 +46,9 @@ internal static class ContainerEnter
             throw new UsageException("no command given: name one, or say --shell");
         ContainerDescription container = ContainerRegistry.Find(name);
         BuiltinEngine engine = new() { IsOnlyThread = true };
-        using TerminalRelay? terminal = options.Terminal.HasTerminal
+        if (options.Terminal.HasTerminal && !Module.IsWhole)
+            throw new NotInThisModuleException("a terminal");
+        using TerminalRelay? terminal = Module.IsWhole && options.Terminal.HasTerminal
             ? new TerminalRelay(FdStream.StandardInput.Handle, FdStream.StandardOutput.Handle, engine.Executable)
             : null;
         ContainerSpec spec = Describe(container, command, options) with { IsHeld = true };

@@ -158,12 +158,21 @@ internal static class ContainerRun
         BuiltinEngine builtin = new() { IsOnlyThread = leavesNothing };
         // A handle on standard input was read to its end.
         using SafeFileHandle? input = request.Bundle is null && request.Handle == "-" ? Files.Open("/dev/null", OpenFlags.ReadOnly) : null;
-        using TerminalRelay? terminal = request.Terminal.HasTerminal
+        // Somebody sits there, to whom a start is short in any case.
+        if (request.Terminal.HasTerminal && !Module.IsWhole)
+            throw new NotInThisModuleException("a terminal");
+        using TerminalRelay? terminal = Module.IsWhole && request.Terminal.HasTerminal
             ? new TerminalRelay(input ?? FdStream.StandardInput.Handle, FdStream.StandardOutput.Handle, builtin.Executable)
             : null;
         using SignalForwarding? early = leavesNothing ? null : new SignalForwarding(terminal);
         using ContainerSource? source = Open(request, request.Mode, io);
-        ContainerEngine engine = request.IsBuiltin ? builtin : new NspawnEngine();
+        ContainerEngine engine = builtin;
+        if (!request.IsBuiltin)
+        {
+            if (!Module.IsWhole)
+                throw new NotInThisModuleException("--engine");
+            engine = new NspawnEngine();
+        }
         ContainerSpec spec = Describe(request, source);
         spec = terminal is null ? spec with { Input = input } : spec with { Terminal = terminal.Inside, Error = TerminalChoice.ErrorElsewhere() };
         using SafeFileHandle? console = request.Boot is null ? null : BootOptions.OpenConsole(request.Boot);
@@ -185,6 +194,8 @@ internal static class ContainerRun
 
     private static BootSession Boot(ContainerEngine engine, ContainerSpec spec, Request request, SafeFileHandle? console, Streams io)
     {
+        if (!Module.IsWhole)
+            throw new NotInThisModuleException("--boot");
         BootRequest boot = request.Boot!;
         // Who is not root is told that first.
         if (boot.Init is null && ProcessOwner.EffectiveUid == 0 && !ContainerBoot.HasInit(spec))
@@ -213,6 +224,8 @@ internal static class ContainerRun
 
     private static int Plan(Request request, Streams io)
     {
+        if (!Module.IsWhole)
+            throw new NotInThisModuleException("--plan");
         // A snapshot is a change, of which the description does not depend.
         using ContainerSource? source = Open(request, request.Mode is RootMode.Snapshot or RootMode.Keep ? RootMode.Memory : request.Mode, io);
         ContainerEngine engine = request.IsBuiltin ? new BuiltinEngine() : new NspawnEngine();

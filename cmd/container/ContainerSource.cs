@@ -38,16 +38,23 @@ internal sealed class ContainerSource : IDisposable
     /// <param name="io">For a handle on standard input.</param>
     public static ContainerSource Open(string handle, string? volumePath, RootMode mode, string? keep, IReadOnlyCollection<string> hostMounts, Streams io)
     {
+        if (mode is RootMode.Snapshot or RootMode.Keep && !Module.IsWhole)
+            throw new NotInThisModuleException("snapshots");
         if (handle != "-" && Files.Status(handle, followLinks: true).IsDirectory)
             return OpenFolder(handle, volumePath, mode, keep, hostMounts);
         if (mode == RootMode.InPlace)
             throw new UsageException("--in-place: a layer never changes: --keep DIR runs in a snapshot of it that stays");
-        LayerHandle layer = LayerArguments.Read(handle, io);
+        LayerHandle layer = HandleInput.Read(handle, io);
         Volume volume = Volume.Open(volumePath);
         BuiltLayer built = BuiltLayer.Open(layer, volume, handle == "-" ? "standard input" : handle);
-        return mode == RootMode.Snapshot ? Snapshot(built.Path, built, volume, null)
-            : mode == RootMode.Keep ? Kept(built.Path, keep!, built, () => volume, null)
-            : new ContainerSource(built.Path, built, null, () => volume, null);
+        if (Module.IsWhole)
+        {
+            if (mode == RootMode.Snapshot)
+                return Snapshot(built.Path, built, volume, null);
+            if (mode == RootMode.Keep)
+                return Kept(built.Path, keep!, built, () => volume, null);
+        }
+        return new ContainerSource(built.Path, built, null, () => volume, null);
     }
 
     /// <summary>The container runs, so what was made to be kept is kept.</summary>
@@ -73,6 +80,8 @@ internal sealed class ContainerSource : IDisposable
                 ? throw new ContainerException($"{folder}: is a read-only subvolume: leave out --in-place, or snapshot it with subvol-snapshot")
                 : new ContainerSource(folder, null, null, () => Volume.OpenExisting(volumePath), hostMounts);
         }
+        if (!Module.IsWhole)
+            throw new NotInThisModuleException("snapshots");
         string option = mode == RootMode.Keep ? "--keep" : "--snapshot";
         if (!isSubvolume)
             throw new ContainerException($"{folder}: is no btrfs subvolume, so it cannot be snapshotted: leave out {option}, and changes are in memory");

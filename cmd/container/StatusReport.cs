@@ -25,6 +25,8 @@ internal sealed class StatusReport : IDisposable
         _path = status;
         if (status is null)
             return;
+        if (!Module.IsWhole)
+            throw new NotInThisModuleException("--json-status");
         _status = int.TryParse(status, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
             ? CurrentProcess.InheritedDescriptor(number) ?? throw new UsageException($"option '--json-status': you have no descriptor {number} open")
             : Files.Open(status, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Truncate, ForEverybody);
@@ -71,7 +73,7 @@ internal sealed class StatusReport : IDisposable
 
     private void Write(StatusLine line)
     {
-        if (_status is null)
+        if (_status is null || !Module.IsWhole)
             return;
         try
         {

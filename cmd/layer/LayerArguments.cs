@@ -16,20 +16,9 @@ internal static class LayerArguments
         HelpName = "DIR",
     };
 
-    public static LayerHandle Read(string path, Streams io)
-    {
-        if (path != "-")
-            return LayerHandle.Read(path);
-        byte[] bytes = new byte[LayerHandle.MaxBytes + 1];
-        int length = io.In.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        return length < bytes.Length
-            ? LayerHandle.Parse(bytes.AsSpan(0, length), "standard input")
-            : throw new InvalidDataException($"standard input: larger than {LayerHandle.MaxBytes} bytes");
-    }
-
     public static BuiltLayer Open(string path, string? volume, Streams io)
     {
-        LayerHandle handle = Read(path, io);
+        LayerHandle handle = HandleInput.Read(path, io);
         return BuiltLayer.Open(handle, Btrfs.Volume.Open(volume), path == "-" ? "standard input" : path);
     }
 

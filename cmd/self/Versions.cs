@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Layerbox.Posix;
@@ -7,10 +6,8 @@ using Layerbox.Posix;
 namespace Layerbox.Cmd;
 
 /// <summary>Our version and those of everything that is linked in, which no package manager can see.</summary>
-internal static class Versions
+internal static partial class Versions
 {
-    public static string Own => ThreeParts(typeof(Versions).Assembly);
-
     public static List<string> Lines() =>
     [
         $"{Dispatcher.Self} {Own}",
@@ -21,8 +18,6 @@ internal static class Versions
         $"OpenSSL {OpenSsl(SafeEvpPKeyHandle.OpenSslVersion)}",
         $"glibc {StandardStreams.LibcVersion}",
     ];
-
-    private static string ThreeParts(Assembly assembly) => assembly.GetName().Version!.ToString(3);
 
     // OPENSSL_VERSION_NUMBER: 0xMNN00PP0, major, minor and patch.
     private static string OpenSsl(long number) => $"{number >> 28 & 0xF}.{number >> 20 & 0xFF}.{number >> 4 & 0xFF}";

@@ -1,5 +1,6 @@
 using Layerbox.Btrfs;
 using Layerbox.FileTree;
+using Layerbox.Posix;
 using Layerbox.Rootfs;
 
 namespace Layerbox.Layer;
@@ -62,7 +63,11 @@ public sealed class BuiltLayer : IDisposable
             BuiltLayer layer = new(handle, stored, hold, info.Changed.Transid);
             // Nobody is handed a layer that was writable in between, even if its files are not looked at here.
             if (LayerFacts.ReadHeader(stored.FactsPath) is not { } facts || !layer.IsDescribedBy(facts))
+            {
+                if (!Module.IsWhole)
+                    throw new NotInThisModuleException("a walk of the layer");
                 layer._tree = layer.ReadTree();
+            }
             return layer;
         }
         catch

@@ -89,9 +89,23 @@ internal sealed record LayerFacts(string Layer, string Uuid, ulong Transid, stri
 
     private static LayerFacts? Parse(ReadOnlySpan<byte> line)
     {
+        LayerFacts facts = new("", "", 0, "", "", null, 0);
         try
         {
-            return JsonSerializer.Deserialize(line, FactsJson.Default.LayerFacts);
+            return PlainJson.ReadObject(line, (string name, ref Utf8JsonReader value) =>
+            {
+                switch (name)
+                {
+                    case "layer": facts = facts with { Layer = PlainJson.Text(ref value) ?? "" }; break;
+                    case "uuid": facts = facts with { Uuid = PlainJson.Text(ref value) ?? "" }; break;
+                    case "transid": facts = facts with { Transid = PlainJson.Unsigned(ref value) }; break;
+                    case "digest": facts = facts with { Digest = PlainJson.Text(ref value) ?? "" }; break;
+                    case "recipe": facts = facts with { Recipe = PlainJson.Text(ref value) ?? "" }; break;
+                    case "parent": facts = facts with { Parent = PlainJson.Text(ref value) }; break;
+                    case "source_date_epoch": facts = facts with { SourceDateEpoch = PlainJson.Signed(ref value) }; break;
+                    default: value.Skip(); break;
+                }
+            }) ? facts : null;
         }
         catch (JsonException)
         {

@@ -27,20 +27,37 @@ public sealed record LayerHandle(
     /// <exception cref="LayerException">This is no handle; the message says what is wrong with it.</exception>
     public static LayerHandle Parse(ReadOnlySpan<byte> bytes, string place)
     {
-        LayerHandle? handle;
+        string? layer = null, volumeUuid = null, subvolume = null, uuid = null, parentUuid = null, digest = null, recipe = null;
+        int found = 0;
         try
         {
-            handle = JsonSerializer.Deserialize(bytes, HandleJson.Default.LayerHandle);
+            bool isObject = PlainJson.ReadObject(bytes, (string name, ref Utf8JsonReader value) =>
+            {
+                switch (name)
+                {
+                    case "layer": Take(0, out layer, ref value); break;
+                    case "volume_uuid": Take(1, out volumeUuid, ref value); break;
+                    case "subvolume": Take(2, out subvolume, ref value); break;
+                    case "uuid": Take(3, out uuid, ref value); break;
+                    case "parent_uuid": parentUuid = PlainJson.Text(ref value); break;
+                    case "digest": Take(4, out digest, ref value); break;
+                    case "recipe": Take(5, out recipe, ref value); break;
+                    default: value.Skip(); break;
+                }
+            });
+            if (!isObject)
+                throw new LayerException($"{place}: no layer handle: null");
         }
-        catch (JsonException e)
+        catch (JsonException)
         {
-            string reason = e.Message.StartsWith("JSON deserialization", StringComparison.Ordinal) ? "a member is missing" : "not the JSON of one";
-            throw new LayerException($"{place}: no layer handle: {reason}");
+            throw new LayerException($"{place}: no layer handle: not the JSON of one");
         }
-        if (handle is null)
-            throw new LayerException($"{place}: no layer handle: null");
-        if (handle.Layer is null || handle.VolumeUuid is null || handle.Subvolume is null || handle.Uuid is null || handle.Digest is null || handle.Recipe is null)
+        const int All = (1 << 6) - 1;
+        if (found != All)
+            throw new LayerException($"{place}: no layer handle: a member is missing");
+        if (layer is null || volumeUuid is null || subvolume is null || uuid is null || digest is null || recipe is null)
             throw new LayerException($"{place}: no layer handle: a member is null");
+        LayerHandle handle = new(layer, volumeUuid, subvolume, uuid, parentUuid, digest, recipe);
         if (handle.Subvolume.Split('/') is not ["layers", { Length: > 0 } id, "volume"] || id is "." or "..")
             throw new LayerException($"{place}: no layer handle: subvolume '{handle.Subvolume}' is not of the form layers/ID/volume");
         if (!Guid.TryParseExact(handle.Uuid, "D", out _) || !Guid.TryParseExact(handle.VolumeUuid, "D", out _))
@@ -48,6 +65,12 @@ public sealed record LayerHandle(
         if (!IsDigest(handle.Digest) || !IsDigest(handle.Recipe))
             throw new LayerException($"{place}: no layer handle: a digest is not of the form sha256:HEX");
         return handle;
+
+        void Take(int member, out string? text, ref Utf8JsonReader value)
+        {
+            text = PlainJson.Text(ref value);
+            found |= 1 << member;
+        }
     }
 
     private static bool IsDigest(string text) =>

@@ -57,6 +57,13 @@ public sealed class RuntimeImage : IDisposable
             return new ImageMetadata();
         if (!folder.IsDirectory)
             throw new LayerException($"{root}: {ImageMetadata.Folder}: a directory is expected");
+        using (SafeFileHandle inside = Directories.Open(directory, ImageMetadata.Folder.ToBytes()))
+        {
+            if (RunConfigReader.TryRead(inside) is { } config)
+                return new ImageMetadata { Config = config };
+        }
+        if (!Module.IsWhole)
+            throw new NotInThisModuleException("a walk of the image's metadata");
         Tree tree = new();
         tree.Root.Add(ImageMetadata.Folder.Name, RootfsReader.Read(Path.Combine(root, name)).Root);
         return ImageMetadata.Read(tree);

@@ -81,7 +81,8 @@ public static class ContainerRegistry
         {
             foreach ((byte[] name, _) in Directories.List(descriptors))
             {
-                if (name[0] != '.' && Link(descriptors, name).AsSpan().SequenceEqual(wanted))
+                // Those were taken before.
+                if (name is not [>= (byte)'0' and <= (byte)'2'] && Link(descriptors, name).AsSpan().SequenceEqual(wanted))
                     names.Add(PathText.FromBytes(name));
             }
         }

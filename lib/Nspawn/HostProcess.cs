@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Nspawn;
 
@@ -20,7 +21,8 @@ internal static class HostProcess
     /// <summary>All processes that this one can see.</summary>
     public static IEnumerable<int> All()
     {
-        foreach ((byte[] name, _) in Directories.List(Directories.Open("/proc")))
+        using SafeFileHandle processes = Directories.Open("/proc");
+        foreach ((byte[] name, _) in Directories.List(processes))
         {
             if (int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int id))
                 yield return id;

@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Posix;
@@ -86,26 +86,24 @@ public static unsafe partial class Directories
         // struct linux_dirent64 { u64 d_ino; s64 d_off; u16 d_reclen; u8 d_type; char d_name[]; }
         const int LengthOffset = 16, TypeOffset = 18, NameOffset = 19;
         List<(byte[], byte)> names = [];
-        byte[] buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(64 * 1024);
+        const int Room = 64 * 1024;
+        // Not cleared before, so that only as much memory is taken as there are names.
+        byte* buffer = (byte*)NativeMemory.Alloc(Room);
         try
         {
-            fixed (byte* p = buffer)
+            while (PosixException.Check(Libc.getdents64(directory, buffer, Room), "getdents") is var size and > 0)
             {
-                while (PosixException.Check(Libc.getdents64(directory, p, (nuint)buffer.Length), "getdents") is var size and > 0)
+                for (byte* entry = buffer; entry < buffer + size; entry += *(ushort*)(entry + LengthOffset))
                 {
-                    for (int at = 0; at < size; at += BinaryPrimitives.ReadUInt16LittleEndian(buffer.AsSpan(at + LengthOffset)))
-                    {
-                        ReadOnlySpan<byte> name = buffer.AsSpan(at + NameOffset);
-                        name = name[..name.IndexOf((byte)0)];
-                        if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8))
-                            names.Add((name.ToArray(), buffer[at + TypeOffset]));
-                    }
+                    ReadOnlySpan<byte> name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(entry + NameOffset);
+                    if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8))
+                        names.Add((name.ToArray(), entry[TypeOffset]));
                 }
             }
         }
         finally
         {
-            System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+            NativeMemory.Free(buffer);
         }
         return names;
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Posix;
@@ -256,12 +257,17 @@ public static unsafe partial class Files
             PosixException.Check(Libc.symlinkat(t, directory, p), "symlink", name);
     }
 
+    [SkipLocalsInit]
     public static byte[] ReadLink(SafeFileHandle directory, ReadOnlySpan<byte> name)
     {
         const int PathMax = 4096;
-        byte[] buffer = new byte[PathMax];
-        fixed (byte* b = buffer, p = new CString(name, stackalloc byte[CString.Inline]))
-            return buffer[..(int)PosixException.Check(Libc.readlinkat(directory, p, b, PathMax), "readlink", PathText.FromBytes(name))];
+        byte* buffer = stackalloc byte[PathMax];
+        fixed (byte* p = new CString(name, stackalloc byte[CString.Inline]))
+        {
+            nint length = Libc.readlinkat(directory, p, buffer, PathMax);
+            // The name as text only when it is to be told.
+            return length >= 0 ? new ReadOnlySpan<byte>(buffer, (int)length).ToArray() : throw new PosixException("readlink", PosixException.Last, PathText.FromBytes(name));
+        }
     }
 
     public static void MakeHardLink(SafeFileHandle fromDirectory, ReadOnlySpan<byte> from, SafeFileHandle toDirectory, ReadOnlySpan<byte> to)

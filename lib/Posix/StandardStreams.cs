@@ -31,6 +31,14 @@ public static unsafe class StandardStreams
         new SafeFileHandle(write, ownsHandle: true).Dispose();
     }
 
+    /// <summary>Has standard input begin with these bytes again, and end with them, for a program that this one becomes.</summary>
+    public static void PutBack(ReadOnlySpan<byte> input)
+    {
+        using SafeFileHandle file = SealedFiles.Make("standard-input", input);
+        PosixException.Check((int)Libc.lseek(file, 0, 0), "lseek");
+        PosixException.Check(Libc.dup2((int)file.DangerousGetHandle(), 0), "dup2");
+    }
+
     public static bool IsTerminal(SafeFileHandle fd) => Libc.isatty(fd) == 1;
 
     /// <summary>Waits until a read would not block, or for the given time; says whether it is so (end of file and errors count).</summary>
