@@ -156,6 +156,16 @@ namespace System.CommandLine.Parsing
 
     internal sealed class CommandResult(Command command)
     {
-        public IEnumerable<SymbolResult> Children => command.Options.Where(option => option.Given is not null).Select(option => (SymbolResult)new OptionResult(option));
+        public IEnumerable<SymbolResult> Children
+        {
+            get
+            {
+                foreach (Option option in command.Options)
+                {
+                    if (option.Given is not null)
+                        yield return new OptionResult(option);
+                }
+            }
+        }
     }
 }
