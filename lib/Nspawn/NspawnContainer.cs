@@ -56,13 +56,13 @@ internal sealed class NspawnContainer : PipedContainer
 
     /// <summary>
     /// Signals are for the command. SIGKILL ends everything, and so does any that asks for the end before there is a command, since nobody would listen where nspawn
-    /// hangs.
+    /// hangs. Whoever does not wait yet has not heard that there is one: then what was told and not heard stands for it.
     /// </summary>
     public override void Send(Signal signal)
     {
         lock (_lock)
         {
-            if (signal == Signal.SIGKILL || (!_hasStarted && signal is Signal.SIGTERM or Signal.SIGINT or Signal.SIGHUP or Signal.SIGQUIT))
+            if (signal == Signal.SIGKILL || (!_hasStarted && !IsToldMore && signal is Signal.SIGTERM or Signal.SIGINT or Signal.SIGHUP or Signal.SIGQUIT))
             {
                 _endedBefore ??= signal;
                 _launch!.End();

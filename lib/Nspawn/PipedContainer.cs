@@ -26,6 +26,9 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
 
     protected ContainerSpec Spec => spec;
 
+    /// <summary>Something was told that nobody has listened to yet, or there is nobody left to tell anything.</summary>
+    protected bool IsToldMore => MessageSockets.Wait(_reports!, 0);
+
     /// <summary>What was started, and ends after the container.</summary>
     protected ChildProcess Child => _child!;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Layerbox.Nspawn;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 
@@ -165,12 +166,14 @@ internal sealed class RunningTool : IDisposable
 
     public string Name { get; }
 
-    /// <summary>container-run with a name of its own; the command runs when this returns.</summary>
+    /// <summary>container-run with a name of its own; the command runs, and others can find the container, when this returns.</summary>
     public static RunningTool Start(ContainerRoot root, string[] options, string script)
     {
         string name = $"test-{Guid.NewGuid():N}";
         RunningTool tool = Run([Published.OrSkip(), "container-run", root.Path, "--name", name, .. options, "--", "sh", "-c", $"echo started; {script}"], name);
         tool.ReadTo("started");
+        // The tool hears of the command when that may have said so already.
+        Patience.Until(() => ContainerRegistry.List().Any(container => container.Name == name), "the container to be listed");
         return tool;
     }
 
