@@ -99,7 +99,7 @@ public sealed class ReceivedContent : FileContent
         if (_size / ShortestPart < RunCount || Runs.Any(run => run.Source is not Hole && (run.Source as WrittenBytes)?.Bytes?.IsNearTo(destination) != true))
             return false;
         CheckReadable();
-        byte[] zeros = RunCount > 1 || _source is Hole ? new byte[BufferLength] : [];
+        byte[]? zeros = null;
         foreach (StreamExtent part in Parts)
         {
             if (part.Source is WrittenBytes { Bytes: { } bytes })
@@ -108,6 +108,7 @@ public sealed class ReceivedContent : FileContent
                 written(part.Length);
                 continue;
             }
+            zeros ??= new byte[BufferLength];
             for (long left = part.Length; left > 0;)
             {
                 int length = (int)Math.Min(left, zeros.Length);

@@ -73,6 +73,19 @@ public class ReceivedContentTests
     }
 
     [Theory]
+    [InlineData("truncate a 90000")]
+    [InlineData("write a 100000 x; truncate a 90000")]
+    [InlineData("write a 0 x; write a 100000 y; fallocate a 3 0 1; truncate a 90000")]
+    public void What_is_all_hole_is_written_whole_however_it_became_so(string script)
+    {
+        ReceivedContent content = ContentOf(StreamScript.Apply($"mkfile a; {script}"), "a");
+        using MemoryStream written = new();
+        int parts = 0;
+        Assert.True(content.TryWriteTo(written, _ => Assert.True(++parts < 100, "it does not come to an end")));
+        Assert.Equal(new byte[content.Size], written.ToArray());
+    }
+
+    [Theory]
     [InlineData("write a 0 hello; write a 5 world", "d0+5 d5+5")]
     [InlineData("write a 3 x", "h0+3 d3+1")]
     [InlineData("write a 0 hello; truncate a 9", "d0+5 h5+4")]
