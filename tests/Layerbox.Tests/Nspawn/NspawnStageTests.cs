@@ -16,10 +16,8 @@ public class NspawnStageTests(BootRoot shared) : IClassFixture<BootRoot>
     // The real one, under the number that the fake had, which is the one that is told to take the descriptors.
     private static string KilledWhen(string condition) => $"(until {condition}; do sleep 0.02; done; kill -KILL $$) & exec \"$REAL\" \"$@\"";
 
-    private static string[] NewGroups(HashSet<string> before) => [.. Groups().Except(before)];
-
-    // nspawn's own are below ours. Those of other tests come and go meanwhile, also while they are listed.
-    private static HashSet<string> Groups() => [.. Programs.Shell("find /sys/fs/cgroup -type d 2>/dev/null || true").Split('\n')];
+    // Ours; nspawn's own are below them. Those of other tests come and go meanwhile, also while they are listed.
+    private static HashSet<string> Groups() => [.. Programs.Shell("find /sys/fs/cgroup -type d -path '*/layerbox-*' 2>/dev/null || true").Split('\n', StringSplitOptions.RemoveEmptyEntries)];
 
     /// <summary>A folder with a systemd-nspawn in it, to be the first of PATH; the mark is in the environment of all that it starts.</summary>
     private sealed class Fake : IDisposable
@@ -44,7 +42,9 @@ public class NspawnStageTests(BootRoot shared) : IClassFixture<BootRoot>
         public void AssertNothingIsLeft(string root)
         {
             Patience.Until(() => Programs.Shell($"grep --files-with-matches --null-data '^{Mark}' /proc/[0-9]*/environ 2>/dev/null || true").Length == 0, "the end of all processes");
-            Patience.Until(() => NewGroups(_groups).Length == 0, "the end of all groups");
+            // Others begin new ones meanwhile, so those that are there now are waited for.
+            string[] groups = [.. Groups().Except(_groups)];
+            Patience.Until(() => !Groups().Overlaps(groups), "the end of all groups");
             Assert.DoesNotContain(Mounts.List(), mount => mount.Point.StartsWith(root, StringComparison.Ordinal) || mount.Point.StartsWith("/run/systemd/nspawn", StringComparison.Ordinal));
         }
 
