@@ -124,7 +124,7 @@ internal static class SendstreamCheck
 }
 
 /// <summary>A finding as it is printed.</summary>
-internal sealed record FindingJson(string Code, string Severity, string File, long Offset, long? Index, string? Op)
+internal sealed record FindingJson(string Code, string Severity, string File, long Offset, long Index, string? Op)
 {
     public string? Path { get; init; }
 
@@ -143,7 +143,7 @@ internal sealed record FindingJson(string Code, string Severity, string File, lo
             finding.Severity switch { FindingSeverity.Error => "error", FindingSeverity.Warning => "warning", _ => "audit" },
             PathText.Printable(file),
             finding.Offset,
-            finding.Index == 0 ? null : finding.Index,
+            finding.Index,
             finding.Kind is { } kind && SendStreamFormat.IsKnown(kind) ? SendStreamFormat.NameOf(kind) : null)
         {
             Path = isText ? Encoding.UTF8.GetString(finding.Path!) : null,

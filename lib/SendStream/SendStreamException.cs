@@ -8,11 +8,11 @@ public sealed class SendStreamException : IOException
 {
     /// <param name="fault">What is wrong.</param>
     /// <param name="offset">Where in the input, in bytes: the beginning of the command, if it is one.</param>
-    /// <param name="index">Which command of the input, from 1; 0 for what is no command's fault.</param>
+    /// <param name="index">As <see cref="Index"/>.</param>
     /// <param name="reason">What was found and expected, in words.</param>
     /// <param name="cause">What made it known.</param>
     internal SendStreamException(SendStreamFault fault, long offset, long index, string reason, Exception? cause = null)
-        : this(fault, offset, index, null, index == 0 ? "" : $"command {index}: ", reason, cause) { }
+        : this(fault, offset, index, null, index == 0 || IsBetweenCommands(fault) ? "" : $"command {index}: ", reason, cause) { }
 
     internal SendStreamException(SendStreamFault fault, SendCommand command, string reason, Exception? cause = null)
         : this(fault, command.Offset, command.Index, command.Kind, $"command {command.Index} ({Name(command.Kind)}): ", reason, cause) =>
@@ -30,7 +30,10 @@ public sealed class SendStreamException : IOException
     /// <summary>Where in the input, in bytes: the beginning of the command, if it is one.</summary>
     public long Offset { get; }
 
-    /// <summary>Which command of the input, from 1; 0 for what is no command's fault.</summary>
+    /// <summary>
+    /// Which command of the input, from 1; where something else stands in place of a command, the number that it would have had; 0 for what
+    /// is wrong with the input as a whole.
+    /// </summary>
     public long Index { get; }
 
     /// <summary>What the command would have done; null when that is not known.</summary>
@@ -44,6 +47,9 @@ public sealed class SendStreamException : IOException
 
     /// <summary>Where the header of another stream begins in the midst of this one, in bytes, if one was seen: that one is whole.</summary>
     public long? Restart { get; internal init; }
+
+    // The message names no command then: there is none.
+    private static bool IsBetweenCommands(SendStreamFault fault) => fault <= SendStreamFault.TrailingBytes;
 
     private static string Name(SendCommandKind kind) => SendStreamFormat.IsKnown(kind) ? SendStreamFormat.NameOf(kind) : $"kind {(ushort)kind}";
 }

@@ -88,16 +88,16 @@ public sealed class SendStreamReader : IDisposable
         if (bytes.IsEmpty && !isFirst)
             return false;
         if (bytes.IsEmpty)
-            throw new SendStreamException(Fault.EmptyInput, 0, 0, "the input is empty, expected the header of a send stream");
+            throw new SendStreamException(Fault.EmptyInput, 0, _commands + 1, "the input is empty, expected the header of a send stream");
         if (!bytes.StartsWith(Magic[..Math.Min(bytes.Length, Magic.Length)]))
             throw isFirst
-                ? new SendStreamException(Fault.NotASendStream, 0, 0, $"no send stream: {Describe(bytes)}, expected 'btrfs-stream' and a NUL byte")
-                : new SendStreamException(Fault.TrailingBytes, Position, 0, $"bytes after the end command that are no further stream: {Describe(bytes)}");
+                ? new SendStreamException(Fault.NotASendStream, 0, _commands + 1, $"no send stream: {Describe(bytes)}, expected 'btrfs-stream' and a NUL byte")
+                : new SendStreamException(Fault.TrailingBytes, Position, _commands + 1, $"bytes after the end command that are no further stream: {Describe(bytes)}");
         if (!isWhole)
-            throw new SendStreamException(Fault.HeaderCut, Position, 0, $"the header of the stream is cut: {bytes.Length} bytes, expected {HeaderLength}");
+            throw new SendStreamException(Fault.HeaderCut, Position, _commands + 1, $"the header of the stream is cut: {bytes.Length} bytes, expected {HeaderLength}");
         Version = BinaryPrimitives.ReadUInt32LittleEndian(bytes[Magic.Length..]);
         if (Version > MaxVersion)
-            throw new SendStreamException(Fault.VersionUnknown, Position + Magic.Length, 0, $"version {Version} of send streams is not known, expected 1 to {MaxVersion}");
+            throw new SendStreamException(Fault.VersionUnknown, Position + Magic.Length, _commands + 1, $"version {Version} of send streams is not known, expected 1 to {MaxVersion}");
         _input.Skip(HeaderLength);
         StreamCount++;
         return _isInStream = true;
@@ -108,7 +108,7 @@ public sealed class SendStreamReader : IDisposable
     {
         if (!_input.Fill(CommandHeaderLength))
             throw _input.Rest.IsEmpty
-                ? new SendStreamException(Fault.NoEnd, Position, 0, $"the stream ends without an end command after {_commands} commands")
+                ? new SendStreamException(Fault.NoEnd, Position, _commands + 1, $"the stream ends without an end command after {_commands} commands")
                 : new SendStreamException(Fault.CommandCut, Position, _commands + 1, $"its header is cut: {_input.Rest.Length} bytes, expected {CommandHeaderLength}");
         ReadOnlySpan<byte> header = _input.Rest[..CommandHeaderLength];
         if (header.SequenceEqual(Magic[..CommandHeaderLength]))

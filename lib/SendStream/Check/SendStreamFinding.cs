@@ -36,7 +36,7 @@ public enum SendStreamRemark
 /// <param name="Code">What it is, for programs: a fault's or a remark's name in snake_case.</param>
 /// <param name="Severity">How bad it is.</param>
 /// <param name="Offset">Where in the input, in bytes: the beginning of the command, if it is one.</param>
-/// <param name="Index">Which command of the input, from 1; 0 for what is no command's.</param>
+/// <param name="Index">As <see cref="SendStreamException.Index"/>.</param>
 /// <param name="Kind">What the command does; null when that is not known.</param>
 /// <param name="Path">The path that the command is about, verbatim; null where there is none or it is too long to be one.</param>
 /// <param name="Message">What it is in words, without the place.</param>
