@@ -25,7 +25,7 @@ internal static class ContainerPlanJson
             [.. outline.Mounts.Select(m => new PlanMount(Text(m.Destination), m.Type, m.Source is null ? (PlanText?)null : Text(m.Source), [.. m.Options.Select(Text)]))],
             outline.Capabilities,
             spec.NoNewPrivileges,
-            new PlanFilter(spec.SystemCallFilter, outline.RefusedCalls),
+            new PlanFilter(spec.SystemCallFilter, outline.RefusedCalls, outline.IgnoredCalls),
             [.. outline.ResourceLimits.Select(limit => new PlanResourceLimit(limit.Name, Value(limit.Soft), Value(limit.Hard)))],
             [.. outline.Limits.Select(limit => new PlanGroupFile(Text(limit.Group), limit.File, limit.Text))],
             spec.ForwardedDescriptors.Count)
@@ -112,7 +112,8 @@ internal sealed record PlanMount(PlanText Destination, string Type, PlanText? So
 /// <param name="From">Who root inside is outside; none: the first of the numbers that are free at the start.</param>
 internal sealed record PlanUserNamespace(uint? From, uint Count);
 
-internal sealed record PlanFilter(bool Filter, IReadOnlyList<string> Refused);
+/// <param name="Ignored">What succeeds without being done.</param>
+internal sealed record PlanFilter(bool Filter, IReadOnlyList<string> Refused, IReadOnlyList<string> Ignored);
 
 internal sealed record PlanResourceLimit(string Name, ulong? Soft, ulong? Hard);
 

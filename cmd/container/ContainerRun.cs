@@ -46,6 +46,7 @@ internal static class ContainerRun
         Option<bool> noNewPrivileges = new("--no-new-privileges") { Description = "No setuid program inside gives more privileges than the command has." };
         Option<string> seccomp = new("--seccomp") { Description = "The filter that refuses system calls such as bpf and keyctl; none: every call that capabilities allow.", DefaultValueFactory = _ => Default };
         seccomp.AcceptOnlyFromAmong(Default, NoFilter);
+        Option<bool> suppressSync = new("--suppress-sync") { Description = "fsync and its like do nothing inside: faster, for what need not outlive a crash of the machine." };
         Option<bool> inPlace = new("--in-place") { Description = "Work in the folder itself and keep what the command changes. A compiled layer never changes: this is refused there." };
         Option<bool> snapshot = new("--snapshot") { Description = "Keep changes in a btrfs snapshot until the command ends, instead of in memory: for commands that write more than fits there." };
         Option<string?> keep = new("--keep") { Description = "Work in a btrfs snapshot that is made here, on the filesystem of the layer, and stays.", HelpName = "DIR" };
@@ -66,7 +67,7 @@ internal static class ContainerRun
             "Run a command in a container made from a layer. What it changes is in memory and gone afterwards, it has no network, and its exit status is passed on: "
             + "128 + N when signal N ended it, 127 when it is not found, 126 when it cannot be executed, 124 when it took too long, 125 when the container failed.")
         {
-            handle, command, user, env, workdir, hostname, name, bind, tmpfs, network, noNewPrivileges, seccomp,
+            handle, command, user, env, workdir, hostname, name, bind, tmpfs, network, noNewPrivileges, seccomp, suppressSync,
             inPlace, snapshot, keep, readOnly, timeout, dieWithParent, engine, volume, pidFile, jsonStatus, plan, bundle, hostMounts,
         };
         limits.AddTo(declared);
@@ -89,6 +90,7 @@ internal static class ContainerRun
                     Network = args.GetValue(network) == HostNetwork ? ContainerNetwork.Host : ContainerNetwork.None,
                     NoNewPrivileges = args.GetValue(noNewPrivileges),
                     SystemCallFilter = args.GetValue(seccomp) == Default,
+                    SuppressSync = args.GetValue(suppressSync),
                     Mode = ModeOf(args.GetValue(inPlace), args.GetValue(snapshot), args.GetValue(keep) is not null),
                     Keep = args.GetValue(keep),
                     ReadOnly = args.GetValue(readOnly),
@@ -99,7 +101,7 @@ internal static class ContainerRun
                     HostMounts = args.GetValue(hostMounts) ?? [],
                     Limit = limits.Read(args),
                     Terminal = terminal.Read(args, args.GetValue(command) ?? [], io),
-                    Bundle = BundleOf(args, bundle, [bundle, inPlace, seccomp, timeout, dieWithParent, engine, pidFile, jsonStatus, plan, .. limits.OfBundle]),
+                    Bundle = BundleOf(args, bundle, [bundle, inPlace, seccomp, suppressSync, timeout, dieWithParent, engine, pidFile, jsonStatus, plan, .. limits.OfBundle]),
                     IsPlan = args.GetValue(plan),
                     PidFile = args.GetValue(pidFile),
                     JsonStatus = args.GetValue(jsonStatus),
@@ -249,6 +251,7 @@ internal static class ContainerRun
             Command = request.BundleCommand.Count > 0 ? request.BundleCommand : spec.Command,
             Ephemeral = request.Mode == RootMode.Memory,
             SystemCallFilter = request.SystemCallFilter,
+            SuppressSync = request.SuppressSync,
             Timeout = request.Timeout,
             KillGrace = given.KillGrace,
             ForwardedDescriptors = given.ForwardedDescriptors,
@@ -279,6 +282,7 @@ internal static class ContainerRun
             Tmpfs = request.Tmpfs,
             NoNewPrivileges = request.NoNewPrivileges,
             SystemCallFilter = request.SystemCallFilter,
+            SuppressSync = request.SuppressSync,
             ReadOnly = request.ReadOnly,
             Timeout = request.Timeout,
         });
@@ -329,6 +333,7 @@ internal static class ContainerRun
         public Func<ContainerSpec, ContainerSpec> Limit { get; init; } = spec => spec;
         public bool NoNewPrivileges { get; init; }
         public bool SystemCallFilter { get; init; } = true;
+        public bool SuppressSync { get; init; }
         public RootMode Mode { get; init; } = RootMode.Memory;
         public string? Keep { get; init; }
         public bool ReadOnly { get; init; }

@@ -86,6 +86,7 @@ public sealed class BuiltinEngine : ContainerEngine
                 Capabilities = ContainerCapabilities.NamesOf(container.Capabilities),
                 NoNewPrivileges = container.NoNewPrivileges || spec.NoNewPrivileges,
                 SystemCallFilter = container.SystemCallFilter,
+                SuppressSync = container.SuppressSync,
             });
         }
         catch

@@ -27,6 +27,8 @@ public sealed record ContainerDescription(
 
     public bool SystemCallFilter { get; init; }
 
+    public bool SuppressSync { get; init; }
+
     /// <summary>The process that runs the container, and with which it ends.</summary>
     public int Tool { get; init; }
 
@@ -45,7 +47,7 @@ public sealed record ContainerDescription(
             string.Create(CultureInfo.InvariantCulture, $"process1={Process1}"), string.Create(CultureInfo.InvariantCulture, $"start={StartTime}"),
             string.Create(CultureInfo.InvariantCulture, $"capabilities={Capabilities}"), string.Create(CultureInfo.InvariantCulture, $"uid={User.Uid}"),
             string.Create(CultureInfo.InvariantCulture, $"gid={User.Gid}"), $"home={User.Home}", $"workdir={WorkingDirectory}",
-            $"no-new-privileges={(NoNewPrivileges ? 1 : 0)}", $"filter={(SystemCallFilter ? 1 : 0)}",
+            $"no-new-privileges={(NoNewPrivileges ? 1 : 0)}", $"filter={(SystemCallFilter ? 1 : 0)}", $"suppress-sync={(SuppressSync ? 1 : 0)}",
             .. User.Groups.Select(group => string.Create(CultureInfo.InvariantCulture, $"group={group}")),
             .. Command.Select(argument => $"argument={argument}"), .. Environment.Select(variable => $"env={variable}"),
         ];
@@ -69,6 +71,7 @@ public sealed record ContainerDescription(
             WorkingDirectory = One("workdir"),
             NoNewPrivileges = Number("no-new-privileges") == 1,
             SystemCallFilter = Number("filter") == 1,
+            SuppressSync = Number("suppress-sync") == 1,
             Tool = tool,
         };
     }

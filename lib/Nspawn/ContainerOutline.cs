@@ -26,12 +26,13 @@ public sealed record PlannedBoot(IReadOnlyList<string> Inits, IReadOnlyList<stri
 /// <param name="Namespaces">What would not be shared with the host.</param>
 /// <param name="Capabilities">Of root inside.</param>
 /// <param name="RefusedCalls">System calls that the filter would refuse; empty without a filter.</param>
+/// <param name="IgnoredCalls">System calls that would succeed without being done.</param>
 /// <param name="ResourceLimits">Of each process.</param>
 /// <param name="Limits">Of all processes together.</param>
 /// <param name="Program">The command line of the program that would make it; null: none.</param>
 public sealed record ContainerOutline(
     IReadOnlyList<PlannedMount> Mounts, IReadOnlyList<string> Namespaces, IReadOnlyList<string> Capabilities, IReadOnlyList<string> RefusedCalls,
-    IReadOnlyList<ResourceLimit> ResourceLimits, IReadOnlyList<PlannedLimit> Limits, IReadOnlyList<string>? Program)
+    IReadOnlyList<string> IgnoredCalls, IReadOnlyList<ResourceLimit> ResourceLimits, IReadOnlyList<PlannedLimit> Limits, IReadOnlyList<string>? Program)
 {
     /// <summary>What is process 1; null: layerbox itself.</summary>
     public PlannedBoot? Boot { get; init; }
@@ -45,6 +46,7 @@ public sealed record ContainerOutline(
             spec.Network == ContainerNetwork.None ? [.. namespaces.Append("network").Order(StringComparer.Ordinal)] : namespaces,
             capabilities,
             spec.SystemCallFilter ? [.. SeccompFilter.RefusedCalls([.. capabilities]).Order(StringComparer.Ordinal)] : [],
+            [.. SeccompFilter.IgnoredCalls(spec)],
             EnterSteps.LimitsOf(spec),
             spec.Limits.IsNone ? [] : [.. CgroupSettings.Of(spec.Limits, CgroupLayout.Own()).SelectMany(group => group.Settings.Select(s => new PlannedLimit(group.Hierarchy.Folder, s.File, s.Text)))],
             program);

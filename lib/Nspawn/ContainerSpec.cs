@@ -121,6 +121,12 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     public bool SystemCallFilter { get; init; } = true;
 
     /// <summary>
+    /// What is written need not outlive a crash of the machine: fsync(2) and its like do nothing and succeed. For what is thrown away or synced as a
+    /// whole later. Files opened with O_SYNC are written through all the same.
+    /// </summary>
+    public bool SuppressSync { get; init; }
+
+    /// <summary>
     /// The command starts only when <see cref="RunningContainer.Release"/> says so, so that its signals find whoever passes them on. Only the built-in
     /// engine holds it; the other has started nothing when the caller may have handlers already.
     /// </summary>

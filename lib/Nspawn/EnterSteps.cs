@@ -91,7 +91,7 @@ internal sealed class EnterSteps(ContainerSpec spec, PlanWriter plan, StepList s
         const int PR_SET_NO_NEW_PRIVS = 38, SECCOMP_SET_MODE_FILTER = 1;
         if (spec.NoNewPrivileges)
             steps.Do(new StepLabel("prctl", "no new privileges"), prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        if (spec.SystemCallFilter)
+        if (spec.SystemCallFilter || spec.SuppressSync)
             steps.Do(new StepLabel("seccomp", "system call filter"), seccomp, SECCOMP_SET_MODE_FILTER, 0, plan.Filter(SeccompFilter.For(spec)));
     }
 

@@ -202,6 +202,7 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
             WorkingDirectory = commands.WorkingDirectory,
             NoNewPrivileges = spec.NoNewPrivileges,
             SystemCallFilter = spec.SystemCallFilter,
+            SuppressSync = spec.SuppressSync,
         };
         _announcement = ContainerRegistry.Announce(description);
         if (spec.Boot?.Listener is { } listener)

@@ -22,6 +22,9 @@ public static class SeccompFilter
     // CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET (linux/sched.h)
     private const uint NewNamespaces = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000;
 
+    /// <summary>What <see cref="ContainerSpec.SuppressSync"/> lets succeed without being done.</summary>
+    private static readonly (string Name, uint Number)[] Syncs = [("msync", 26), ("fsync", 74), ("fdatasync", 75), ("sync", 162), ("sync_file_range", 277), ("syncfs", 306)];
+
     // Of the refused ones, between which it is asked whether any can still come.
     private const int NumbersAtOnce = 6;
 
@@ -51,18 +54,42 @@ public static class SeccompFilter
     public static IEnumerable<string> RefusedCalls(IReadOnlyCollection<string> capabilities) =>
         Refused.Where(call => !call.AllowedWith.Any(capabilities.Contains)).Select(call => call.Name);
 
+    /// <summary>The names of the calls that do nothing in such a container.</summary>
+    public static IEnumerable<string> IgnoredCalls(ContainerSpec spec) => spec.SuppressSync ? Syncs.Select(call => call.Name) : [];
+
     /// <summary>The program as the kernel takes it: struct sock_filter { u16 code; u8 jt, jf; u32 k; }, eight bytes each.</summary>
     internal static ulong[] For(ContainerSpec spec)
     {
-        IReadOnlyList<string> capabilities = ContainerCapabilities.Of(spec);
-        bool isAdmin = capabilities.Contains(Admin);
         List<Instruction> code = new(128)
         {
             new(LoadWord, ArchitectureOffset),
-            new(JumpIfEqual, AUDIT_ARCH_X86_64, No: End.Kill),
+            new(JumpIfEqual, AUDIT_ARCH_X86_64, No: spec.SystemCallFilter ? End.Kill : End.Allow),
             new(LoadWord, NumberOffset),
-            new(JumpIfAtLeast, X32_SYSCALL_BIT, Yes: End.NotThere),
         };
+        if (spec.SuppressSync)
+        {
+            foreach ((_, uint number) in Syncs)
+                code.Add(new(JumpIfEqual, number, Yes: End.Done));
+        }
+        if (spec.SystemCallFilter)
+            AddRefusals(code, ContainerCapabilities.Of(spec));
+        int ends = code.Count;
+        // In the order of the ends.
+        code.Add(new(Return, SECCOMP_RET_ALLOW));
+        code.Add(new(Return, SECCOMP_RET_ERRNO | EPERM));
+        code.Add(new(Return, SECCOMP_RET_ERRNO | ENOSYS));
+        code.Add(new(Return, SECCOMP_RET_KILL_PROCESS));
+        code.Add(new(Return, SECCOMP_RET_ERRNO));
+        ulong[] program = new ulong[code.Count];
+        for (int at = 0; at < program.Length; at++)
+            program[at] = code[at].Encode(at, ends);
+        return program;
+    }
+
+    private static void AddRefusals(List<Instruction> code, IReadOnlyList<string> capabilities)
+    {
+        bool isAdmin = capabilities.Contains(Admin);
+        code.Add(new(JumpIfAtLeast, X32_SYSCALL_BIT, Yes: End.NotThere));
         // As a terminal that is shared with the host would take them: keys typed by the container, in the shell outside.
         AddArgumentRule(code, ioctl, SecondArgumentOffset, new(JumpIfEqual, TIOCSTI, Yes: End.Refuse), new(JumpIfEqual, TIOCLINUX, Yes: End.Refuse, No: End.Allow));
         // No namespace divides these sockets: they reach the machine that this one is a guest of.
@@ -86,16 +113,6 @@ public static class SeccompFilter
                 code.Add(new(JumpIfAtLeast, number, No: End.Allow));
             code.Add(new(JumpIfEqual, number, Yes: End.Refuse));
         }
-        int ends = code.Count;
-        // In the order of the ends.
-        code.Add(new(Return, SECCOMP_RET_ALLOW));
-        code.Add(new(Return, SECCOMP_RET_ERRNO | EPERM));
-        code.Add(new(Return, SECCOMP_RET_ERRNO | ENOSYS));
-        code.Add(new(Return, SECCOMP_RET_KILL_PROCESS));
-        ulong[] program = new ulong[code.Count];
-        for (int at = 0; at < program.Length; at++)
-            program[at] = code[at].Encode(at, ends);
-        return program;
     }
 
     private static void AddArgumentRule(List<Instruction> code, uint number, uint argument, params ReadOnlySpan<Instruction> rules)
@@ -114,6 +131,7 @@ public static class SeccompFilter
         Refuse,
         NotThere,
         Kill,
+        Done,
     }
 
     /// <summary>An instruction; a comparison goes on with the next one, or skips some when it does not hold.</summary>

@@ -68,6 +68,7 @@ internal sealed class RunItem : Item
             Environment = [.. environment.Select(e => $"{e.Key}={e.Value}")],
             User = user,
             WorkingDirectory = _workingDir,
+            SuppressSync = true, // the layer is synced as a whole, and thrown away when that cannot be
             Binds = [.. _inputs.Keys.Select(name => new ContainerBind(Path.Combine(inputs, name), $"{InputsFolder}/{name}", ReadOnly: true))],
         };
     }

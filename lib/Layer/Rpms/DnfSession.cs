@@ -162,6 +162,7 @@ internal sealed class DnfSession(DnfProgram dnf, string work)
         ],
         ReadOnly = true,
         AllowMknod = true,
+        SuppressSync = true, // the layer is synced as a whole, and thrown away when that cannot be
         Binds =
         [
             .. dnf.Binds,

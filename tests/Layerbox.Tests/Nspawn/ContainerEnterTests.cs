@@ -10,7 +10,7 @@ namespace Layerbox.Tests.Nspawn;
 public class ContainerEnterTests
 {
     // What a process is, seen from inside.
-    private const string Self = "grep -E '^(Cap[PEBA]|NoNewPrivs|Seccomp:|Uid|Gid|Groups|SigBlk|SigIgn)' /proc/self/status; env | sort | grep -v ^_; pwd; umask; hostname; readlink /proc/self/ns/*; ulimit -n";
+    private const string Self = "grep -E '^(Cap[PEBA]|NoNewPrivs|Seccomp:|Uid|Gid|Groups|SigBlk|SigIgn)' /proc/self/status; env | sort | grep -v ^_; pwd; umask; hostname; readlink /proc/self/ns/*; ulimit -n; dd if=/dev/null of=/dev/null conv=fsync 2>/dev/null && echo unsynced";
 
     private static ProcessResult Enter(RunningTool running, params string[] arguments) => Published.Run(["container-enter", running.Name, .. arguments]);
 
@@ -22,7 +22,7 @@ public class ContainerEnterTests
         using ContainerRoot root = ContainerRoot.OrSkip();
         // sort and readlink of several are not in the root, so the comparison is of this script's text alone.
         string script = Self.Replace("| sort ", "", StringComparison.Ordinal);
-        using RunningTool running = RunningTool.Start(root, ["--engine", engine, "--user", "web", "--env", "A=1 2", "--workdir", "/usr", "--hostname", "inside", "--capability", "CAP_NET_ADMIN"], $"{script}; echo end; sleep 1000");
+        using RunningTool running = RunningTool.Start(root, ["--engine", engine, "--user", "web", "--env", "A=1 2", "--workdir", "/usr", "--hostname", "inside", "--capability", "CAP_NET_ADMIN", "--suppress-sync"], $"{script}; echo end; sleep 1000");
         ProcessResult entered = Enter(running, "--", "sh", "-c", $"{script}; echo end");
         Assert.Equal(("", 0), (entered.ErrorText, entered.Exit.Status));
         Assert.Equal(running.ReadTo("end"), Lines(entered.OutputText, "end"));

@@ -141,6 +141,17 @@ public abstract class ContainerLimitTests(ContainerEngine engine)
         Assert.Equal("Seccomp:\t0\n", root.Run(root.Shell(Script) with { SystemCallFilter = false }).Out);
     }
 
+    // The kernel has nothing to sync there, and says so.
+    [Theory]
+    [InlineData(true, true, "0\n")]
+    [InlineData(true, false, "0\n")]
+    [InlineData(false, true, "1\n")]
+    public void Suppresses_syncs_when_asked(bool suppress, bool filter, string status)
+    {
+        using ContainerRoot root = Root();
+        Assert.Equal(status, root.Run(root.Shell("dd if=/dev/null of=/dev/null conv=fsync 2>/dev/null; echo $?") with { SuppressSync = suppress, SystemCallFilter = filter }).Out);
+    }
+
     [Fact]
     public void Limits_what_a_process_may_use()
     {

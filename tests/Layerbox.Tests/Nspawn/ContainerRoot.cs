@@ -12,7 +12,7 @@ internal sealed class ContainerRoot : IDisposable
         cd "$1"
         chmod 0755 .
         mkdir -p usr/bin usr/lib etc
-        for program in sh cat chmod env grep head hostname id ls mkdir mknod mount readlink rm sha256sum sleep stat stty touch tty; do
+        for program in sh cat chmod dd env grep head hostname id ls mkdir mknod mount readlink rm sha256sum sleep stat stty touch tty; do
             file=$(readlink -f "$(type -P "$program")")
             cp "$file" "usr/bin/$program"
             for library in $(ldd "$file" | grep -o '/[^ ]*'); do

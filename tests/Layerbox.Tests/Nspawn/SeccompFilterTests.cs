@@ -5,7 +5,7 @@ namespace Layerbox.Tests.Nspawn;
 public sealed class SeccompFilterTests
 {
     private const uint X86_64 = 0xC000003E, I386 = 0x40000003;
-    private const uint Allow = 0x7FFF0000, Refuse = 0x00050001, NotThere = 0x00050026, Kill = 0x80000000;
+    private const uint Allow = 0x7FFF0000, Refuse = 0x00050001, NotThere = 0x00050026, Done = 0x00050000, Kill = 0x80000000;
     private const int Numbers = 600;
 
     // Calls whose numbers the kernel will never change (unistd_64.h), on both sides of every step of the program.
@@ -31,6 +31,21 @@ public sealed class SeccompFilterTests
     [Fact]
     public void Ends_programs_of_another_kind() => Assert.Equal(Kill, Run(new ContainerSpec("/", ["/bin/true"]), 0, I386));
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Lets_syncs_succeed_without_being_done(bool filter)
+    {
+        ContainerSpec spec = new("/", ["/bin/true"]) { SuppressSync = true, SystemCallFilter = filter };
+        // msync, fsync, fdatasync, sync, sync_file_range, syncfs
+        uint[] syncs = [26, 74, 75, 162, 277, 306];
+        Assert.Equal(syncs, Enumerable.Range(0, Numbers).Select(number => (uint)number).Where(number => Run(spec, number, X86_64) == Done));
+        Assert.Equal(syncs.Length, SeccompFilter.IgnoredCalls(spec).Count());
+        Assert.Equal(filter ? Refuse : Allow, Run(spec, 165, X86_64));
+        Assert.Equal(filter ? Kill : Allow, Run(spec, 0, I386));
+        Assert.DoesNotContain(Enumerable.Range(0, Numbers), number => Run(spec with { SuppressSync = false }, (uint)number, X86_64) == Done);
+    }
+
     // A number out of order would be passed over.
     [Fact]
     public void Refuses_all_that_it_names_and_nothing_else()
@@ -47,6 +62,7 @@ public sealed class SeccompFilterTests
         uint word = 0;
         for (int at = 0; ; at++)
         {
+            Assert.True(at < program.Length);
             (ushort code, byte yes, byte no, uint value) = ((ushort)program[at], (byte)(program[at] >> 16), (byte)(program[at] >> 24), (uint)(program[at] >> 32));
             switch (code)
             {

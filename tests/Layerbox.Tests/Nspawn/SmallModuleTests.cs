@@ -27,6 +27,7 @@ public class SmallModuleTests
     [InlineData("--network host --seccomp none --no-new-privileges --drop-capability all -- grep Cap /proc/self/status")]
     [InlineData("--rlimit NOFILE=99 --umask 0077 --oom-score-adj 7 --mask /etc -- sh -c 'ulimit -n; umask; ls /etc; cat /proc/self/oom_score_adj'")]
     [InlineData("--in-place --no-tty -- ls /etc")]
+    [InlineData("--suppress-sync --seccomp=none -- dd if=/dev/null of=/dev/null conv=fsync status=none")]
     [InlineData("--timeout 1s --kill-grace 1s --die-with-parent -- sleep 60")]
     [InlineData("--user-namespace 700000:65536 -- cat /proc/self/uid_map")]
     [InlineData("-- nope")]
