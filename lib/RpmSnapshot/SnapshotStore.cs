@@ -185,7 +185,7 @@ public sealed partial class SnapshotStore : IDisposable
                 string path = System.IO.Path.Join(folder, prefix, name);
                 if (!IsDigest(name) || !name.StartsWith(prefix, StringComparison.Ordinal))
                     yield return ($"objects/sha256/{prefix}/{name}", "is no object");
-                else if (!Files.Status(path).IsRegular)
+                else if (Files.TryStatus(Directories.Current, PathText.ToBytes(path)) is { IsRegular: false })
                     yield return ($"objects/sha256/{prefix}/{name}", "is no regular file");
             }
     }
@@ -267,6 +267,9 @@ public sealed partial class SnapshotStore : IDisposable
         return [.. found.OrderBy(snapshot => snapshot.Time).ThenBy(snapshot => snapshot.Id, StringComparer.Ordinal).Select(snapshot => snapshot.Id)];
     }
 
+    /// <summary>Whether a snapshot is there, whatever may be wrong with it.</summary>
+    public bool HasSnapshot(string id) => Files.Exists(SnapshotPath(id));
+
     /// <summary>A snapshot and when it was taken; null when it is not there, or not any more.</summary>
     /// <inheritdoc cref="Load" path="/exception"/>
     public (Snapshot Snapshot, (long Seconds, uint Nanoseconds) Time)? TryLoad(string id) => IfThere(() => (Load(id), TimeOf(id)));
@@ -323,7 +326,12 @@ public sealed partial class SnapshotStore : IDisposable
     }
 
     /// <summary>All tags and the ids they stand for, sorted by name.</summary>
-    public IEnumerable<(string Name, string Id)> Tags() => Names(Below("refs/tags")).Where(IsTag).Select(name => (name, ReadTag(name)));
+    public IEnumerable<(string Name, string Id)> Tags()
+    {
+        foreach (string name in Names(Below("refs/tags")).Where(IsTag))
+            if (IfThere<(string, string)>(() => (name, ReadTag(name))) is { } tag)
+                yield return tag;
+    }
 
     /// <summary>Gives a snapshot a name, which another may have had.</summary>
     public void Tag(string name, string id)

@@ -12,7 +12,10 @@ namespace Layerbox.RpmSnapshot;
 /// <param name="Message">What is wrong.</param>
 public sealed record StoreFinding(string Code, string Name, string Message);
 
-/// <summary>Whether a store is whole: every object is what its name says, and every snapshot has all its objects.</summary>
+/// <summary>
+/// Whether a store is whole: every object is what its name says, and every snapshot has all its objects. Of a store that others change meanwhile, what is there
+/// both before and after.
+/// </summary>
 /// <param name="Findings">Sorted by name.</param>
 /// <param name="OnDemand">Packages that are not here, and that a storage is to have.</param>
 public sealed record StoreVerification(IReadOnlyList<StoreFinding> Findings, long Objects, long Bytes, long Snapshots, long OnDemand)
@@ -23,6 +26,9 @@ public sealed record StoreVerification(IReadOnlyList<StoreFinding> Findings, lon
     public static StoreVerification Of(SnapshotStore store, Action<long>? progress = null, CancellationToken cancellation = default)
     {
         ConcurrentBag<StoreFinding> findings = [];
+        // In this order: what a sync adds while we look comes the other way round, objects first.
+        List<(string Tag, string Id)> tags = [.. store.Tags()];
+        IReadOnlyList<string> ids = store.SnapshotIds();
         foreach ((string name, string reason) in store.Strangers())
             findings.Add(new StoreFinding("stranger", name, reason));
         string[] objects = [.. store.Objects()];
@@ -39,23 +45,30 @@ public sealed record StoreVerification(IReadOnlyList<StoreFinding> Findings, lon
                     findings.Add(new StoreFinding("object_damaged", Name(digest), $"its sha256 is {found}"));
                 progress?.Invoke(Interlocked.Add(ref bytes, Files.Status(file).Size));
             }
+            // A collection has removed it. Who needs it is told below.
+            catch (PosixException e) when (e.Errno == Errno.ENOENT) { }
             catch (PosixException e)
             {
                 findings.Add(new StoreFinding("object_damaged", Name(digest), $"cannot be read: {PosixException.Reason(e.Errno)}"));
             }
         });
-        IReadOnlyList<string> ids = store.SnapshotIds();
-        HashSet<string> there = [.. objects];
         HashSet<string> elsewhere = [];
         foreach (string id in ids)
-            CheckSnapshot(store, id, there, elsewhere, findings);
-        foreach ((string tag, string id) in store.Tags().Where(tag => !ids.Contains(tag.Id)))
+        {
+            List<StoreFinding> found = CheckSnapshot(store, id, elsewhere);
+            // Objects go after the snapshots that need them.
+            if (found.Count > 0 && store.HasSnapshot(id))
+                found.ForEach(findings.Add);
+        }
+        HashSet<(string, string)> still = [.. store.Tags()];
+        foreach ((string tag, string id) in tags.Where(tag => still.Contains(tag) && !store.HasSnapshot(tag.Id)))
             findings.Add(new StoreFinding("tag_dangling", $"refs/tags/{tag}", $"there is no snapshot {id}"));
         return new StoreVerification([.. findings.Distinct().OrderBy(f => f.Name, StringComparer.Ordinal).ThenBy(f => f.Message, StringComparer.Ordinal)], objects.Length, bytes, ids.Count, elsewhere.Count);
     }
 
-    private static void CheckSnapshot(SnapshotStore store, string id, HashSet<string> there, HashSet<string> elsewhere, ConcurrentBag<StoreFinding> findings)
+    private static List<StoreFinding> CheckSnapshot(SnapshotStore store, string id, HashSet<string> elsewhere)
     {
+        List<StoreFinding> findings = [];
         try
         {
             Snapshot snapshot = store.Load(id);
@@ -89,10 +102,15 @@ public sealed record StoreVerification(IReadOnlyList<StoreFinding> Findings, lon
         {
             findings.Add(new StoreFinding("snapshot_damaged", $"snapshots/{id}.json", e.Message));
         }
+        catch (PosixException e) when (e.Errno == Errno.ENOENT)
+        {
+            findings.Add(new StoreFinding("object_missing", $"snapshots/{id}.json", e.Message));
+        }
+        return findings;
 
         bool Check(string digest, string what)
         {
-            if (there.Contains(digest))
+            if (store.SizeOf(digest) is not null)
                 return true;
             findings.Add(new StoreFinding("object_missing", $"snapshots/{id}.json", $"{what}: no object {digest}"));
             return false;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Layerbox.Posix;
+using Layerbox.RpmSnapshot;
 using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Tests.RpmSnapshot;
@@ -49,6 +50,43 @@ public class StoreCollectionTests
         store.Run("gc", [.. args, .. args.Contains("--keep-tag") ? Array.Empty<string>() : ["--keep-tag", "none"]]).AssertSucceeded();
         Assert.Equal(expected.Select(digit => ids[digit - '0']).Order(StringComparer.Ordinal), store.Lines("list").Select(Id).Order(StringComparer.Ordinal));
         store.AssertClean(); // no tag is left that leads nowhere
+    }
+
+    // What a collection removes while the store is looked at is not missing, and what a sync adds is no surprise.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Verify_goes_on_beside_gc_and_sync(bool collects)
+    {
+        using StoreFixture store = Three(out string[] ids);
+        if (collects)
+            store.Run("tag", ids[0], "old").AssertSucceeded();
+        else
+            store.Run("gc", "--grace", "0s").AssertSucceeded();
+        using SnapshotStore reader = SnapshotStore.Open(store.Path);
+        Lock gate = new();
+        bool isDone = false;
+        // Nobody gets further than the first object before it has happened.
+        StoreVerification verification = StoreVerification.Of(reader, _ => { lock (gate) { Happen(); } }, TestContext.Current.CancellationToken);
+        Assert.Empty(verification.Findings);
+        Assert.True(isDone);
+        Assert.Equal(collects ? ids[2..] : [ids[2], ids[0]], reader.SnapshotIds());
+
+        void Happen()
+        {
+            if (isDone)
+                return;
+            isDone = true;
+            if (collects)
+            {
+                store.Run("untag", "old").AssertSucceeded();
+                store.Run("gc", "--grace", "0s").AssertSucceeded();
+            }
+            else
+            {
+                store.Sync($"file://{RepoFixture.PathOf("t0")}", "--tag", "new");
+            }
+        }
     }
 
     [Fact]
