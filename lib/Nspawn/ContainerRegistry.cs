@@ -6,7 +6,8 @@ namespace Layerbox.Nspawn;
 
 /// <summary>
 /// The containers that run on this machine. There is no file that could be left behind: each tool holds the description of its container
-/// as a sealed file in memory, which is found among the open files of the processes and ends with them.
+/// as a sealed file in memory, which is found among the open files of the processes and ends with them. So does the lock that it holds on that file, by which the kernel's
+/// list of locks tells which processes to look at.
 /// </summary>
 public static class ContainerRegistry
 {
@@ -18,7 +19,11 @@ public static class ContainerRegistry
     {
         byte[] bytes = container.ToBytes();
         // Beyond the limit a signal would end us.
-        return (ulong)bytes.Length <= ResourceLimit.OwnFileSize ? SealedFiles.Make(Name, bytes) : null;
+        if ((ulong)bytes.Length > ResourceLimit.OwnFileSize)
+            return null;
+        SafeFileHandle file = SealedFiles.Make(Name, bytes);
+        Files.Lock(file, exclusive: false, wait: false);
+        return file;
     }
 
     /// <summary>
@@ -29,7 +34,7 @@ public static class ContainerRegistry
     {
         string? ours = HostProcess.Namespace("self", "pid");
         Dictionary<string, ContainerDescription> found = new(StringComparer.Ordinal);
-        foreach (int id in HostProcess.All())
+        foreach (int id in HostProcess.LockHolders() ?? HostProcess.All())
         {
             try
             {

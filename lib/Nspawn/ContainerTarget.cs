@@ -91,6 +91,8 @@ internal sealed class ContainerTarget : IDisposable
     private static string[] CgroupsToJoin(string id)
     {
         const string OfInit = "/init.scope";
+        if (CgroupLayout.AreTheSame("self", id))
+            return [];
         HashSet<string> own = [.. CgroupLayout.Own().Select(hierarchy => hierarchy.Folder)];
         return
         [

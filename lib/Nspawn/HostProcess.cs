@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
 using Layerbox.Posix;
@@ -13,9 +14,29 @@ internal static class HostProcess
     {
         // The name, in parentheses, may hold anything; then comes field 3.
         const int Field = 22 - 3;
-        return Text(id, "stat") is { } stat && stat[(stat.LastIndexOf(')') + 2)..].Split(' ') is { Length: > Field } fields
-            ? ulong.Parse(fields[Field], CultureInfo.InvariantCulture)
-            : null;
+        if (Bytes(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/stat")) is not { } stat)
+            return null;
+        ReadOnlySpan<byte> rest = stat.AsSpan(stat.AsSpan().LastIndexOf((byte)')') + 2);
+        for (int i = 0; i < Field; i++)
+            rest = rest[(rest.IndexOf((byte)' ') + 1)..];
+        return Utf8Parser.TryParse(rest, out ulong ticks, out _) ? ticks : null;
+    }
+
+    /// <summary>The processes that hold a shared lock by flock(2) on a file of no device, as those in memory are; null: there is no list of locks.</summary>
+    public static IEnumerable<int>? LockHolders()
+    {
+        // "1: FLOCK  ADVISORY  READ  5897 00:01:10453 0 EOF" (proc(5)); one that is waited for has "->" behind the number.
+        const int Kind = 1, Access = 3, Holder = 4, File = 5;
+        if (Text("/proc/locks") is not { } text)
+            return null;
+        HashSet<int> holders = [];
+        foreach (string line in text.Split('\n'))
+        {
+            if (line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is { Length: > File } fields && fields[Kind] == "FLOCK" && fields[Access] == "READ"
+                && fields[File].StartsWith("00:", StringComparison.Ordinal) && int.TryParse(fields[Holder], NumberStyles.None, CultureInfo.InvariantCulture, out int id))
+                holders.Add(id);
+        }
+        return holders;
     }
 
     /// <summary>All processes that this one can see.</summary>
@@ -68,11 +89,13 @@ internal static class HostProcess
 
     private static string? Text(int id, string name) => Text(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/{name}"));
 
-    private static string? Text(string path)
+    private static string? Text(string path) => Bytes(path) is { } bytes ? Encoding.Latin1.GetString(bytes) : null;
+
+    private static byte[]? Bytes(string path)
     {
         try
         {
-            return Encoding.Latin1.GetString(WholeFile.Read(path));
+            return WholeFile.Read(path);
         }
         catch (PosixException e) when (e.Errno is Errno.ENOENT or Errno.ESRCH)
         {

@@ -28,6 +28,19 @@ internal static class CgroupLayout
         }
     }
 
+    /// <summary>Whether both processes are in the same groups, which the text alone tells.</summary>
+    public static bool AreTheSame(string process, string other)
+    {
+        try
+        {
+            return WholeFile.Read($"/proc/{process}/cgroup").AsSpan().SequenceEqual(WholeFile.Read($"/proc/{other}/cgroup"));
+        }
+        catch (PosixException e) when (e.Errno is Errno.ENOENT or Errno.ESRCH)
+        {
+            return false;
+        }
+    }
+
     /// <summary>What the text of /proc/PID/cgroup means with these mounts: lines of "id:controllers:path", where version 2 has no controllers.</summary>
     public static IReadOnlyList<CgroupHierarchy> Parse(string text, IEnumerable<Mount> mounts)
     {

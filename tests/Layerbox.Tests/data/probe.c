@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -53,6 +54,7 @@ static int announce(const char *name, const char *process, const char *start) {
   int fd = memfd_create("layerbox-container", MFD_ALLOW_SEALING);
   dprintf(fd, "layerbox-container 1%cid=%s%cname=%s%cengine=builtin%croot=/%cprocess1=%s%cstart=%s%c", 0, name, 0, name, 0, 0, 0, process, 0, start, 0);
   fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+  flock(fd, LOCK_SH);
   puts("announced");
   fflush(stdout);
   return sleep(1000);
