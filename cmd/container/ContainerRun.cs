@@ -157,18 +157,17 @@ internal static class ContainerRun
         // than this one. Handlers of signals run on one of their own.
         ParentWatch? parent = request.DiesWithParent ? new ParentWatch() : null;
         bool leavesNothing = request.IsBuiltin && request.Mode == RootMode.Memory && request.Boot is null && !report.LeavesSomething;
-        BuiltinEngine builtin = new() { IsOnlyThread = leavesNothing };
         // A handle on standard input was read to its end.
         using SafeFileHandle? input = request.Bundle is null && request.Handle == "-" ? Files.Open("/dev/null", OpenFlags.ReadOnly) : null;
         // Somebody sits there, to whom a start is short in any case.
         if (request.Terminal.HasTerminal && !Module.IsWhole)
             throw new NotInThisModuleException("a terminal");
         using TerminalRelay? terminal = Module.IsWhole && request.Terminal.HasTerminal
-            ? new TerminalRelay(input ?? FdStream.StandardInput.Handle, FdStream.StandardOutput.Handle, builtin.Executable)
+            ? new TerminalRelay(input ?? FdStream.StandardInput.Handle, FdStream.StandardOutput.Handle, new BuiltinEngine().Executable)
             : null;
         using SignalForwarding? early = leavesNothing ? null : new SignalForwarding(terminal);
         using ContainerSource? source = Open(request, request.Mode, io);
-        ContainerEngine engine = builtin;
+        ContainerEngine engine = new BuiltinEngine { IsOnlyThread = early is null or { IsWithoutThread: true } };
         if (!request.IsBuiltin)
         {
             if (!Module.IsWhole)

@@ -6,7 +6,8 @@ namespace Layerbox.Cmd.Containers;
 
 /// <summary>
 /// Passes the signals that this process gets on to a container's command, which decides what they mean. One that comes before the command
-/// runs is kept for it, so that we always live to clean up.
+/// runs is kept for it, so that we always live to clean up. A process of one thread stays one: it reads the signals while it waits for the container. Handlers would need
+/// a thread, which costs a thirtieth of a start.
 /// </summary>
 internal sealed class SignalForwarding : IDisposable
 {
@@ -23,7 +24,8 @@ internal sealed class SignalForwarding : IDisposable
 
     private readonly Lock _lock = new();
     private readonly List<Signal> _early = [];
-    private readonly PosixSignalRegistration[] _registrations;
+    private readonly PosixSignalRegistration[] _registrations = [];
+    private readonly SignalReader? _reader;
     private readonly TerminalRelay? _terminal;
     private RunningContainer? _container;
 
@@ -31,6 +33,12 @@ internal sealed class SignalForwarding : IDisposable
     public SignalForwarding(TerminalRelay? terminal)
     {
         _terminal = terminal;
+        // The whole module has another thread from the start.
+        if (!Module.IsWhole && terminal is null && CurrentProcess.ThreadCount == 1)
+        {
+            _reader = ReadAll();
+            return;
+        }
         List<(PosixSignal Registered, Signal Passed)> signals = [.. Forwarded];
         for (int number = FirstFreeRealTimeSignal; number <= LastRealTimeSignal; number++)
             signals.Add(((PosixSignal)number, (Signal)number));
@@ -47,8 +55,16 @@ internal sealed class SignalForwarding : IDisposable
         ];
     }
 
+    /// <summary>There is no thread for signals.</summary>
+    public bool IsWithoutThread => _reader is not null;
+
     public void To(RunningContainer container)
     {
+        if (_reader is not null)
+        {
+            (_container, container.PassedOn) = (container, _reader);
+            return;
+        }
         lock (_lock)
         {
             _container = container;
@@ -58,12 +74,29 @@ internal sealed class SignalForwarding : IDisposable
 
     public void Dispose()
     {
+        if (_reader is not null)
+        {
+            if (_container is { } container)
+                container.PassedOn = null;
+            _reader.Dispose();
+        }
         // Without a terminal whatever still comes finds a container that has ended, and so does this process: giving up each of
         // them would only take time.
         if (_terminal is null)
             return;
         foreach (PosixSignalRegistration registration in _registrations)
             registration.Dispose();
+    }
+
+    private static SignalReader ReadAll()
+    {
+        Span<Signal> signals = stackalloc Signal[LastRealTimeSignal];
+        int count = 0;
+        foreach ((_, Signal signal) in Forwarded)
+            signals[count++] = signal;
+        for (int number = FirstFreeRealTimeSignal; number <= LastRealTimeSignal; number++)
+            signals[count++] = (Signal)number;
+        return SignalReader.Take(signals[..count]);
     }
 
     private void Pass(Signal signal)

@@ -4,6 +4,7 @@
    LAYERBOX_MODULE=whole has the small one not used at all, LAYERBOX_MODULE=small has what is not in it fail. */
 #define _GNU_SOURCE
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,12 +56,15 @@ int __wrap_main(int argc, char **argv)
 {
     const char *choice = getenv(CHOICE);
     int status = not_in_this_module;
+    sigset_t blocked;
 
     if (choice && !strcmp(choice, "whole"))
     {
         unsetenv(CHOICE);
         return __real_main(argc, argv);
     }
+    /* The small one may have begun to read its signals before it finds out. */
+    sigprocmask(SIG_SETMASK, NULL, &blocked);
     if (may_be_small(argc, argv))
     {
         /* Its few threads need no memory of their own. */
@@ -76,6 +80,7 @@ int __wrap_main(int argc, char **argv)
         fputs("layerbox: this is not in the small module\n", stderr);
         return trouble;
     }
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
     setenv(CHOICE, "whole", 1);
     execv("/proc/self/exe", argv);
     execv((const char *)getauxval(AT_EXECFN), argv);

@@ -39,11 +39,14 @@ internal sealed class BuiltinPlan
             BootSteps.AddStreams(_writer, _enter);
         new EnterSteps(spec, _writer, _enter).Add(terminal);
         ulong flags = CLONE_CLEAR_SIGHAND | (spec.Target is null ? Namespaces(spec) : 0);
-        Bytes = _writer.Finish(flags, _setup, _enter, PlannedCommand.Of(spec), spec.Target is null ? spec.Users : null, _outer);
+        _writer.Complete(flags, _setup, _enter, PlannedCommand.Of(spec), spec.Target is null ? spec.Users : null, _outer);
     }
 
-    /// <summary>The plan as it goes to whoever clones.</summary>
-    public byte[] Bytes { get; }
+    /// <summary>The plan as it goes to another process that clones.</summary>
+    public byte[] Bytes => _writer.Encode();
+
+    /// <summary>The plan for this process to clone by.</summary>
+    public LoadedPlan Load() => _writer.Load();
 
     /// <summary>Something has to be done when the container has ended, even if this process is gone by then.</summary>
     public bool HasAfter => _writer.CgroupTrees.Count > 0 || _writer.IsInit;

@@ -58,6 +58,9 @@ public abstract class RunningContainer : IDisposable
     /// <summary>Is told, while <see cref="Wait"/> waits, the number of the container's process 1 as we see it.</summary>
     public Action<int>? Made { get; set; }
 
+    /// <summary>Signals of this process that are passed on to the command while <see cref="Wait"/> waits; null: none. Not of a system that boots.</summary>
+    public SignalReader? PassedOn { get; set; }
+
     /// <summary>Sends a signal to the command; nothing happens when it has ended. May be called from any thread.</summary>
     public abstract void Send(Signal signal);
 

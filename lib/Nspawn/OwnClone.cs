@@ -8,8 +8,8 @@ namespace Layerbox.Nspawn;
 /// <summary>Clones process 1 from this very process, where that is sound.</summary>
 internal static unsafe class OwnClone
 {
-    // The main thread and the runtime's finalizer, which exists from the start.
-    private const int ThreadsAtStart = 2;
+    // The main thread and the runtime's finalizer, which exists from the start; the small module of the executable goes without that.
+    private static int ThreadsAtStart => Module.IsWhole ? 2 : 1;
 
     /// <summary>
     /// Whether no other managed thread can be at work. Before the first collection nothing can be finalized, so the finalizer thread is asleep;
@@ -19,9 +19,8 @@ internal static unsafe class OwnClone
     {
         if (RuntimeFeature.IsDynamicCodeSupported || GC.CollectionCount(0) != 0 || !IsInPlace(spec.Input, 0) || !IsInPlace(spec.Output, 1) || !IsInPlace(spec.Error, 2))
             return false;
-        // A folder has two links more than folders in it, here one for each thread. Where there is no /proc, nobody else could clone for us
-        // either, and the caller knows of no other thread.
-        return Files.TryStatus(Directories.Current, "/proc/self/task"u8) is not { } tasks || tasks.Links <= 2 + ThreadsAtStart;
+        // Where there is no /proc, nobody else could clone for us either, and the caller knows of no other thread.
+        return CurrentProcess.ThreadCount is not { } threads || threads <= ThreadsAtStart;
     }
 
     // One of our own standard streams in another's place could be overwritten before its turn.
@@ -29,7 +28,7 @@ internal static unsafe class OwnClone
 
     public static ChildProcess Start(BuiltinPlan plan, ContainerSpec spec, SafeFileHandle reports, SafeFileHandle control)
     {
-        using LoadedPlan loaded = LoadedPlan.Of(plan.Bytes);
+        using LoadedPlan loaded = plan.Load();
         (nint commandLine, int length) = CommandLine();
         CloneContext context = new()
         {

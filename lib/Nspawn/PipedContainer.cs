@@ -233,9 +233,19 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
     // Listens until the container has ended; false when that takes longer than so many milliseconds (-1: for ever).
     private bool HearOut(int milliseconds)
     {
+        const uint First = 1, Second = 2;
         long end = Environment.TickCount64 + milliseconds;
-        while (MessageSockets.Wait(_reports!, milliseconds < 0 ? -1 : (int)Math.Max(end - Environment.TickCount64, 0)))
+        while (true)
         {
+            int left = milliseconds < 0 ? Descriptors.Forever : (int)Math.Max(end - Environment.TickCount64, 0);
+            uint ready = PassedOn is { } passedOn ? Descriptors.WaitReadable(left, _reports!, passedOn.Handle) : Descriptors.WaitReadable(left, _reports!);
+            if (ready == 0)
+                return false;
+            while ((ready & Second) != 0 && PassedOn!.TryRead() is { } signal)
+                Send(signal);
+            if ((ready & First) == 0)
+                continue;
+
             if (InitReport.Receive(_reports!, out SafeFileHandle? descriptor) is not { } report)
                 return true;
             _told.Add(report);
@@ -246,7 +256,6 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
             if (spec.Boot?.Listener?.Take(report, descriptor) is not true)
                 Hear(report, descriptor);
         }
-        return false;
     }
 
     private int Left(TimeSpan timeout) =>

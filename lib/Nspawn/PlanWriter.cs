@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Layerbox.Nspawn.Boot;
@@ -161,6 +160,13 @@ internal sealed unsafe class PlanWriter
     /// <param name="outer">What whoever clones does for process 1; null: nothing.</param>
     public byte[] Finish(ulong cloneFlags, StepList setup, StepList enter, PlannedCommand command, UserNamespace? users = null, StepList? outer = null)
     {
+        Complete(cloneFlags, setup, enter, command, users, outer);
+        return Encode();
+    }
+
+    /// <summary>The same without the block, of which <see cref="Encode"/> and <see cref="Load"/> make what is wanted.</summary>
+    public void Complete(ulong cloneFlags, StepList setup, StepList enter, PlannedCommand command, UserNamespace? users, StepList? outer)
+    {
         StepArgument trees = Texts(CgroupTrees);
         KernelPlan plan = new()
         {
@@ -197,8 +203,13 @@ internal sealed unsafe class PlanWriter
             if (*pointer != null)
                 _relocations.Add((int)((byte*)pointer - (byte*)&plan));
         }
-        return LoadedPlan.Encode(CollectionsMarshal.AsSpan(_bytes), _relocations);
     }
+
+    /// <summary>The completed plan as <see cref="LoadedPlan.Read"/> takes it.</summary>
+    public byte[] Encode() => LoadedPlan.Encode(CollectionsMarshal.AsSpan(_bytes), _relocations);
+
+    /// <summary>The completed plan, to be carried out by this process.</summary>
+    public LoadedPlan Load() => LoadedPlan.Of(CollectionsMarshal.AsSpan(_bytes), CollectionsMarshal.AsSpan(_relocations));
 
     // A text that ends with a number which is only known when the plan runs; where that goes.
     private StepArgument RoomForNumber(string text)
@@ -408,35 +419,33 @@ internal sealed unsafe class LoadedPlan : IDisposable
 {
     private readonly byte* _memory;
 
-    private LoadedPlan(byte* memory, ReadOnlySpan<byte> relocations)
+    private LoadedPlan(byte* memory, ReadOnlySpan<int> relocations)
     {
         _memory = memory;
-        for (int at = 0; at < relocations.Length; at += sizeof(int))
-            *(long*)(memory + BinaryPrimitives.ReadInt32LittleEndian(relocations[at..])) += (long)memory;
+        foreach (int at in relocations)
+            *(long*)(memory + at) += (long)memory;
     }
 
     public KernelPlan* Plan => (KernelPlan*)_memory;
 
-    // u32 bytes of the block; u32 count of relocations; the relocations, u32 each; the block. All little endian.
+    // u32 bytes of the block; u32 count of relocations; the relocations, u32 each; the block. All as this machine has them: the other side of the pipe is on it too.
     public static byte[] Encode(ReadOnlySpan<byte> block, List<int> relocations)
     {
         int head = sizeof(int) * (2 + relocations.Count);
         byte[] encoded = new byte[head + block.Length];
-        BinaryPrimitives.WriteInt32LittleEndian(encoded, block.Length);
-        BinaryPrimitives.WriteInt32LittleEndian(encoded.AsSpan(sizeof(int)), relocations.Count);
-        for (int i = 0; i < relocations.Count; i++)
-            BinaryPrimitives.WriteInt32LittleEndian(encoded.AsSpan(sizeof(int) * (2 + i)), relocations[i]);
+        Span<int> numbers = MemoryMarshal.Cast<byte, int>(encoded.AsSpan(0, head));
+        (numbers[0], numbers[1]) = (block.Length, relocations.Count);
+        CollectionsMarshal.AsSpan(relocations).CopyTo(numbers[2..]);
         block.CopyTo(encoded.AsSpan(head));
         return encoded;
     }
 
-    /// <summary>The plan that <see cref="Encode"/> made.</summary>
-    public static LoadedPlan Of(ReadOnlySpan<byte> encoded)
+    /// <summary>A copy of a block with all addresses in it.</summary>
+    public static LoadedPlan Of(ReadOnlySpan<byte> block, ReadOnlySpan<int> relocations)
     {
-        int length = BinaryPrimitives.ReadInt32LittleEndian(encoded);
-        byte* memory = (byte*)NativeMemory.AlignedAlloc((nuint)length, sizeof(long));
-        encoded[^length..].CopyTo(new Span<byte>(memory, length));
-        return new LoadedPlan(memory, encoded[(2 * sizeof(int))..^length]);
+        byte* memory = (byte*)NativeMemory.AlignedAlloc((nuint)block.Length, sizeof(long));
+        block.CopyTo(new Span<byte>(memory, block.Length));
+        return new LoadedPlan(memory, relocations);
     }
 
     /// <summary>Reads a plan and not a byte more; null when the stream ends before that.</summary>
@@ -445,10 +454,11 @@ internal sealed unsafe class LoadedPlan : IDisposable
         byte[] head = new byte[2 * sizeof(int)];
         if (stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) < head.Length)
             return null;
-        int length = BinaryPrimitives.ReadInt32LittleEndian(head), count = BinaryPrimitives.ReadInt32LittleEndian(head.AsSpan(sizeof(int)));
-        byte[] relocations = new byte[count * sizeof(int)];
+        int length = MemoryMarshal.Read<int>(head), count = MemoryMarshal.Read<int>(head.AsSpan(sizeof(int)));
+        int[] relocations = new int[count];
+        Span<byte> bytes = MemoryMarshal.AsBytes(relocations.AsSpan());
         byte* memory = (byte*)NativeMemory.AlignedAlloc((nuint)length, sizeof(long));
-        if (stream.ReadAtLeast(relocations, relocations.Length, throwOnEndOfStream: false) < relocations.Length
+        if (stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length
             || stream.ReadAtLeast(new Span<byte>(memory, length), length, throwOnEndOfStream: false) < length)
         {
             NativeMemory.AlignedFree(memory);

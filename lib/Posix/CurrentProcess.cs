@@ -21,6 +21,9 @@ public static unsafe class CurrentProcess
     /// <summary>The process that started this one, or after its end whoever has taken its children over; 0 when that is in no namespace of ours.</summary>
     public static int ParentId => Libc.getppid();
 
+    /// <summary>How many threads it has, those of the runtime included; null where there is no /proc. A folder has two links more than folders in it, here one for each thread.</summary>
+    public static int? ThreadCount => Files.TryStatus(Directories.Current, "/proc/self/task"u8) is { } tasks ? (int)tasks.Links - 2 : null;
+
     /// <summary>
     /// Gives the calling thread mounts of its own: those made here are seen nowhere else, while unmounts elsewhere still reach us, so
     /// that we keep no filesystem busy. Only for a program that is about to become another one.

@@ -68,6 +68,12 @@ internal static unsafe partial class Libc
     [LibraryImport(Name, SetLastError = true)]
     internal static partial int sigaction(int signal, void* action, void* old);
 
+    [LibraryImport(Name, SetLastError = true)]
+    internal static partial int signalfd(int fd, ulong* signals, int flags);
+
+    [LibraryImport(Name)]
+    internal static partial int sigprocmask(int how, ulong* signals, ulong* old);
+
     [LibraryImport(Name)]
     internal static partial nuint getauxval(nuint type);
 

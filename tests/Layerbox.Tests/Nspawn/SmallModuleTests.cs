@@ -1,5 +1,6 @@
 using System.Text;
 using Layerbox.Posix;
+using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Tests.Nspawn;
 
@@ -129,6 +130,48 @@ public class SmallModuleTests
         (int? Status, string Out, string Err) whole = Run("whole", [], "container-run", root.Path), small = Run("small", [], "container-run", root.Path);
         Assert.Equal(whole, Run(null, [], "container-run", root.Path));
         Assert.Equal(isPlain ? whole : (NotThere, "", "layerbox: this is not in the small module\n"), small);
+    }
+
+    [Theory]
+    [InlineData("small", "", 1)]
+    [InlineData("small", "--in-place", 1)]
+    [InlineData("small", "--user-namespace 700000:65536", 1)]
+    [InlineData("small", "--die-with-parent", 2)]
+    [InlineData(null, "--in-place --engine:nspawn", null)]
+    public void It_has_one_thread_and_passes_signals_on(string? module, string options, int? threads)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        string[] choice = module is null ? [] : [$"LAYERBOX_MODULE={module}"];
+        (SafeFileHandle read, SafeFileHandle write) = Pipes.Make();
+        using (read)
+        {
+            const string Script = "trap 'echo one' USR1; trap 'echo two; exit 4' TERM; echo ready; while :; do sleep 0.1; done";
+            using ChildProcess tool = ChildProcess.Start(new ProgramStart("env", [.. choice, Published.OrSkip(), "container-run", root.Path, .. Words(options), "--", "sh", "-c", Script]) { Output = write });
+            write.Dispose();
+            using StreamReader output = new(new FdStream(read, "output"));
+            Assert.Equal("ready", output.ReadLine());
+            string[] status = File.ReadAllLines($"/proc/{tool.Id}/status");
+            if (threads is not null)
+                Assert.Contains($"Threads:\t{threads}", status);
+            // What the small one blocks, to read it, the whole one must not inherit.
+            Assert.Equal(threads is null, status.Contains("SigBlk:\t0000000000000000"));
+            tool.Kill(Signal.SIGUSR1);
+            Assert.Equal("one", output.ReadLine());
+            tool.Kill(Signal.SIGTERM);
+            Assert.Equal("two", output.ReadLine());
+            Assert.Equal(4, tool.Wait().Status);
+        }
+    }
+
+    [Theory]
+    [InlineData("8000")]
+    [InlineData("40000")]
+    public void Collections_of_garbage_do_no_harm(string size)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        string[] variables = [.. Enumerable.Range(0, 5000).SelectMany(i => (string[])["--env", $"A{i}={i}"])];
+        ProcessResult result = ChildProcess.Run(new ProgramStart("env", [$"DOTNET_GCgen0size={size}", "LAYERBOX_MODULE=small", Published.OrSkip(), "container-run", root.Path, .. variables, "--", "sh", "-c", "env | grep -c ^A"]));
+        Assert.Equal((0, "5000\n", ""), (result.Exit.Status, result.OutputText, result.ErrorText));
     }
 
     [Fact]
