@@ -109,6 +109,7 @@ internal static class Dispatcher
         help.Invoke(parsed);
         foreach (string line in text.ToString().TrimEnd().Split('\n'))
             io.WriteLine(line.TrimEnd());
-        io.WriteLine($"\nExample:\n  {tool.Example.Replace("\n", "\n  ", StringComparison.Ordinal)}");
+        string example = tool.Examples.GetValueOrDefault(parsed.CommandResult.Command.Name) ?? tool.Example;
+        io.WriteLine($"\nExample:\n  {example.Replace("\n", "\n  ", StringComparison.Ordinal)}");
     }
 }

@@ -41,11 +41,12 @@ internal sealed class Progress : IDisposable
     }
 
     /// <summary>The option for a tool that may take long; hand its value to <see cref="Start"/>.</summary>
-    public static Option<string> Option()
+    /// <param name="onTerminalOnly">As there.</param>
+    public static Option<string> Option(bool onTerminalOnly = false)
     {
         Option<string> option = new("--progress")
         {
-            Description = "How to report progress on standard error: auto is a bar on a terminal and a plain line now and then elsewhere.",
+            Description = "How to report progress on standard error: auto is a bar on a terminal and " + (onTerminalOnly ? "nothing" : "a plain line now and then") + " elsewhere.",
             DefaultValueFactory = _ => "auto",
         };
         option.AcceptOnlyFromAmong("auto", "json", "none");

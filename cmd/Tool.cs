@@ -10,6 +10,9 @@ internal sealed record Tool(Command Command, string Example, Func<ParseResult, S
 {
     /// <summary>The exit status of trouble, for a tool that passes on those of another program.</summary>
     public int TroubleStatus { get; init; } = ExitStatus.Trouble;
+
+    /// <summary>Of its commands, by their names: examples for the help of each.</summary>
+    public IReadOnlyDictionary<string, string> Examples { get; init; } = new Dictionary<string, string>();
 }
 
 /// <summary>The user asked for something that makes no sense: exit status 2 and a hint at --help.</summary>

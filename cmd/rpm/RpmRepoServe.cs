@@ -21,13 +21,13 @@ internal static class RpmRepoServe
         Options options = new(
             new("SNAPSHOT") { Description = "A tag, an id, or the first digits of one. It is the first part of the paths; the id is one, too.", Arity = ArgumentArity.OneOrMore },
             new("--store") { Description = "The directory that holds the snapshots.", HelpName = "DIR", Required = true },
-            new("--port") { Description = "The port of 127.0.0.1 to wait at; 0 for any that is free.", DefaultValueFactory = _ => 0 },
+            new("--port") { Description = "The port of 127.0.0.1 to wait at; 0 for any that is free.", DefaultValueFactory = _ => 0, HelpName = "N" },
             new("--unix") { Description = "Wait at a socket with this path instead.", HelpName = "PATH" },
             new("--fd") { Description = "Wait at a socket that was handed to us instead: the number of its descriptor.", HelpName = "N" },
             new("--url-file") { Description = "Write the line with the URLs to this file, too. It is there as soon as connections are taken, and is left behind.", HelpName = "FILE" },
             new("--log") { Description = "Print a JSON line for each request: status, method, path, bytes." },
-            new("--grace") { Description = "Seconds that running transfers get when the server is told to stop (SIGTERM, SIGINT).", DefaultValueFactory = _ => 10 },
-            new("--connections") { Description = "Clients at the same time.", DefaultValueFactory = _ => 4096 });
+            new("--grace") { Description = "Seconds that running transfers get when the server is told to stop (SIGTERM, SIGINT).", DefaultValueFactory = _ => 10, HelpName = "SECONDS" },
+            new("--connections") { Description = "Clients at the same time.", DefaultValueFactory = _ => 4096, HelpName = "N" });
         Command command = new(
             Name,
             "Serve snapshots of RPM repositories by HTTP, on this machine alone. Prints one JSON line with the URL of each repository as soon as it can be asked for; "

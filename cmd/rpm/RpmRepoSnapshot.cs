@@ -28,6 +28,28 @@ internal static class RpmRepoSnapshot
         RpmRepoPin.DeclareUnpin,
     ];
 
+    private static readonly Dictionary<string, string> s_examples = new()
+    {
+        ["list"] = "rpm-repo-snapshot list --store /srv/rpm | jq -r '[.time, (.tags | join(\",\"))] | @tsv'",
+        ["show"] = "rpm-repo-snapshot show --store /srv/rpm today | jq -r 'select(.record == \"package\") | .nevra'",
+        ["diff"] = "rpm-repo-snapshot diff --store /srv/rpm yesterday today | jq -r 'select(.change == \"upgraded\") | .name + \" \" + .to'",
+        ["verify"] = "rpm-repo-snapshot verify --store /srv/rpm --progress none",
+        ["tag"] = "rpm-repo-snapshot tag --store /srv/rpm today stable",
+        ["untag"] = "rpm-repo-snapshot untag --store /srv/rpm yesterday",
+        ["rebuild"] = "rpm-repo-snapshot rebuild --store /srv/rpm",
+        ["sync"] = "rpm-repo-snapshot sync --store /srv/rpm --repo base=http://example.org/base --repo updates=http://example.org/updates --tag today\n"
+            + "rpm-repo-snapshot sync --store /srv/rpm --config /etc/repos.json --tag \"$(date +%F)\" --quiet --lock-wait",
+        ["export"] = "rpm-repo-snapshot export --store /srv/rpm today --into /srv/www/today\nrpm-repo-snapshot export --store /srv/rpm today --repo base --into /srv/www/base",
+        ["import"] = "rpm-repo-snapshot import --store /srv/rpm /srv/mirror/base --repo base --tag first\nrpm-repo-snapshot import --store /srv/rpm /mnt/other/store today --tag today",
+        ["view"] = "rpm-repo-snapshot view today --store /srv/rpm --policy policy.json --tag stable --explain",
+        ["find"] = "rpm-repo-snapshot find --store /srv/rpm 'openssl*' | jq -r '.nevra + \" \" + (.tags | join(\",\"))'",
+        ["push"] = "rpm-repo-snapshot push today --store /srv/rpm --storage /mnt/backup/rpm",
+        ["fetch"] = "rpm-repo-snapshot fetch \"$ID\" --store /srv/other --storage /mnt/backup/rpm --tag today",
+        ["gc"] = "rpm-repo-snapshot gc --store /srv/rpm --dry-run\nrpm-repo-snapshot gc --store /srv/rpm --keep-tag 'release-*' --keep-last 7 --keep-within 90d",
+        ["pin"] = "rpm-repo-snapshot pin --store /srv/rpm today --reason 'as released'",
+        ["unpin"] = "rpm-repo-snapshot unpin --store /srv/rpm today",
+    };
+
     private sealed record Options(
         Option<string> Store, Option<bool> LockWait, Option<string> Progress, Argument<string> Snapshot, Argument<string> Other, Argument<string> TagName);
 
@@ -65,7 +87,10 @@ internal static class RpmRepoSnapshot
             command,
             "rpm-repo-snapshot sync --store /srv/rpm --repo base=http://example.org/base --repo updates=http://example.org/updates --tag today\n"
             + "rpm-repo-snapshot diff --store /srv/rpm yesterday today | jq -r 'select(.change == \"upgraded\") | .name + \" \" + .to'",
-            (args, io) => Run(args, options, more, io));
+            (args, io) => Run(args, options, more, io))
+        {
+            Examples = s_examples,
+        };
     }
 
     private static int Run(ParseResult args, Options options, List<RepoCommand> more, Streams io)
@@ -81,7 +106,7 @@ internal static class RpmRepoSnapshot
         switch (command)
         {
             case "list":
-                List(store, lines);
+                status = List(store, lines, io);
                 break;
             case "show":
                 Show(store, store.Resolve(args.GetRequiredValue(options.Snapshot)), lines);
@@ -107,15 +132,28 @@ internal static class RpmRepoSnapshot
         return status;
     }
 
-    private static void List(SnapshotStore store, JsonLineWriter lines)
+    private static int List(SnapshotStore store, JsonLineWriter lines, Streams io)
     {
+        int status = ExitStatus.Success;
         Groups<string, string> tags = store.Tags().ToGroups(tag => tag.Id, tag => tag.Name);
         Dictionary<string, string> pins = store.Pins().ToDictionary(pin => pin.Id, pin => pin.Reason);
         Dictionary<(bool, string), bool> rewritten = [];
         foreach (string id in store.SnapshotIds())
         {
+            (Snapshot Snapshot, (long Seconds, uint Nanoseconds) Time)? found;
+            try
+            {
+                found = store.TryLoad(id);
+            }
+            catch (InvalidDataException e)
+            {
+                // The others are as good as ever.
+                io.Err.WriteLine(PathText.Printable($"{Name}: {e.Message}"));
+                status = ExitStatus.Trouble;
+                continue;
+            }
             // Lists are made while others collect.
-            if (store.TryLoad(id) is not ({ } snapshot, var time))
+            if (found is not ({ } snapshot, var time))
                 continue;
             List<string> changed = [.. snapshot.Repos.Where(repo => IsRewritten(store, snapshot, repo, rewritten)).Select(repo => repo.Name)];
             lines.StartLine();
@@ -130,8 +168,11 @@ internal static class RpmRepoSnapshot
                 WriteNames(lines.Json, "rewritten", changed);
             lines.Json.WriteNumber("packages", snapshot.Repos.Sum(repo => repo.Packages));
             lines.Json.WriteNumber("package_bytes", snapshot.Repos.Sum(repo => repo.PackageBytes));
+            if (snapshot.Repos.Sum(repo => repo.Missing.Count) is var missing and > 0)
+                lines.Json.WriteNumber("missing", missing);
             lines.EndLine();
         }
+        return status;
     }
 
     /// <param name="known">By whether the snapshot is a view, and the repomd.xml: most snapshots share theirs.</param>

@@ -25,7 +25,7 @@ internal static class RpmRepoSync
             new("--config") { Description = "A file of JSON that says which repositories, and how they are spoken to (docs/rpm.md).", HelpName = "FILE" },
             new("--repo") { Description = "A repository: what it is to be called, and where it is (file:, http:// or https://). Once for each repository of the snapshot.", HelpName = "NAME=URL", AllowMultipleArgumentsPerToken = false },
             new("--tag") { Description = "Also give the snapshot this name, which another may have had.", HelpName = "TAG" },
-            new("--connections") { Description = "Files of a repository fetched at the same time.", DefaultValueFactory = _ => 8 },
+            new("--connections") { Description = "Files of a repository fetched at the same time.", DefaultValueFactory = _ => 8, HelpName = "N" },
             new("--plan") { Description = "Fetch the metadata only, and list which packages would be fetched from where. Makes no snapshot." },
             new("--quiet") { Description = "Print nothing when all is well: for cron. Failures and packages that got other bytes are told." },
             new("--changed-exit") { Description = "Exit with status 3 when all is as it was at the last sync." },
@@ -35,7 +35,7 @@ internal static class RpmRepoSync
             new("--shard") { Description = "Fetch this part of the packages only, and make no snapshot: for several machines, 1/3, 2/3 and 3/3. A sync with all their objects then makes it.", HelpName = "I/N" },
             RpmRepoStorage.Option(isRequired: false),
             new TransportOptions(),
-            Cmd.Progress.Option());
+            Cmd.Progress.Option(onTerminalOnly: true));
         Command command = new("sync", "Fetch what the repositories are now into a snapshot. What the store has is not fetched again. When anything cannot be had, all of that is told, "
             + "the exit status is 1 and there is no snapshot; what was fetched serves the next try.")
         {

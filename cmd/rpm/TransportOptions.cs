@@ -10,9 +10,9 @@ internal sealed class TransportOptions
     private const int MaxConnections = 64, MaxRetries = 100;
 
     private readonly Option<string> _timeout = new("--timeout") { Description = "How long a server may take to answer, and then to send another byte.", HelpName = "TIME", DefaultValueFactory = _ => "30s" };
-    private readonly Option<int> _retries = new("--retries") { Description = "How often what failed for a reason that may pass is tried again, with pauses from half a second to a minute.", DefaultValueFactory = _ => new Transport().Retries };
+    private readonly Option<int> _retries = new("--retries") { Description = "How often what failed for a reason that may pass is tried again, with pauses from half a second to a minute.", DefaultValueFactory = _ => new Transport().Retries, HelpName = "N" };
     private readonly Option<string> _bandwidth = new("--bandwidth") { Description = "Bytes a second over all connections, such as 2M.", HelpName = "BYTES" };
-    private readonly Option<int> _perHost = new("--connections-per-host") { Description = "Connections to one server.", DefaultValueFactory = _ => MaxConnections };
+    private readonly Option<int> _perHost = new("--connections-per-host") { Description = "Connections to one server.", DefaultValueFactory = _ => MaxConnections, HelpName = "N" };
 
     public void AddTo(Command command)
     {

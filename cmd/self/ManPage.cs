@@ -26,7 +26,7 @@ internal static class ManPage
                 page.Append($".SS {Text(command.Path)}\n{Text(command.Description)}\n");
             AppendArguments(page, command, isTop: command == surface);
         }
-        AppendEnd(page, surface, tool.Example);
+        AppendEnd(page, surface, tool);
         return page.ToString().TrimEnd();
     }
 
@@ -49,9 +49,23 @@ internal static class ManPage
         }
     }
 
-    private static void AppendEnd(StringBuilder page, Surface surface, string example)
+    private static void AppendEnd(StringBuilder page, Surface surface, Tool tool)
     {
-        page.Append("""
+        page.Append(tool.TroubleStatus == ExitStatus.ContainerFailed
+            ? """
+            .SH EXIT STATUS
+            That of the command; 128 + N when signal N ended it.
+            .br
+            124: its time was up.
+            .br
+            125: there is no container, or the command line is wrong.
+            .br
+            126, 127: the command cannot be executed, is not there.
+            .br
+            70: a bug of our own.
+
+            """
+            : """
             .SH EXIT STATUS
             0: done, or "yes" from a tool that answers a question.
             .br
@@ -63,7 +77,7 @@ internal static class ManPage
 
             """);
         page.Append(".SH EXAMPLES\n.EX\n");
-        foreach (string line in example.Split('\n'))
+        foreach (string line in tool.Examples.Values.Prepend(tool.Example).SelectMany(example => example.Split('\n')).Distinct())
             page.Append($"{Text(line)}\n");
         page.Append(".EE\n");
         if (surface.Path != Dispatcher.Self)

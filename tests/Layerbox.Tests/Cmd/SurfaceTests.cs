@@ -34,6 +34,17 @@ public class SurfaceTests
     }
 
     [Theory]
+    [InlineData("container-run", "125: there is no container", "2: trouble")]
+    [InlineData("container-enter", "126, 127: the command", "2: trouble")]
+    [InlineData("layer-compile", "2: trouble", "125:")]
+    public void A_man_page_has_the_exit_statuses_of_its_tool(string name, string has, string lacks)
+    {
+        string page = ManPage.Render(ToolTable.Tools[name]());
+        Assert.Contains(has, page, StringComparison.Ordinal);
+        Assert.DoesNotContain(lacks, page, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("layerbox --li", "--list")]
     [InlineData("layerbox --completion ", "bash fish zsh")]
     [InlineData("layerbox --completion = f", "fish")]

@@ -40,6 +40,9 @@ public class ToolTableTests
         Assert.Equal(name, tool.Command.Name);
         Assert.Contains(name, tool.Example, StringComparison.Ordinal);
         Assert.DoesNotContain("$ ", tool.Example, StringComparison.Ordinal);
+        Assert.Empty(tool.Examples.Keys.Except(tool.Command.Subcommands.Select(part => part.Name)));
+        Assert.True(tool.Examples.Count == 0 || tool.Command.Subcommands.All(part => tool.Examples.TryGetValue(part.Name, out string? example) && example.StartsWith($"{name} {part.Name} ", StringComparison.Ordinal)));
+        Assert.All(tool.Examples.Values.SelectMany(example => example.Split('\n')), line => Assert.Empty(tool.Command.Parse(line.Split(" | ")[0].Replace('\'', '"')).Errors));
         Surface surface = Surface.Of(tool);
         AssertSentences(surface);
         Assert.InRange(surface.Summary.Length, 10, 100);
