@@ -3,9 +3,9 @@ using Layerbox.Rpm;
 namespace Layerbox.RpmSnapshot;
 
 /// <summary>How two snapshots differ in one thing.</summary>
-/// <param name="Kind">repo_added, repo_removed, metadata, advisory_added, advisory_removed, added, removed, upgraded, downgraded or mutated.</param>
+/// <param name="Kind">repo_added, repo_removed, metadata, advisory_added, advisory_removed, added, removed, upgraded, downgraded, mutated, hole_added or hole_removed.</param>
 /// <param name="Repo">The repository.</param>
-/// <param name="Name">Of the package, the advisory's id, or the type of the file of metadata.</param>
+/// <param name="Name">Of the package (of a hole the full one), the advisory's id, or the type or the path of the file of metadata.</param>
 /// <param name="Arch">Of the package.</param>
 /// <param name="From">What was there: a version, or a digest.</param>
 /// <param name="To">What is there.</param>
@@ -31,9 +31,9 @@ public static class SnapshotDiff
                 yield return new SnapshotChange("repo_added", name);
             if (now is null)
                 yield return new SnapshotChange("repo_removed", name);
-            if (old?.Repomd == now?.Repomd)
-                continue;
-            foreach (SnapshotChange change in Metadata(name, old, now).Concat(Advisories(store, name, old, now)).Concat(Packages(store, name, old, now)))
+            // With the same repomd.xml all that it leads to is the same.
+            bool isSame = old?.Repomd == now?.Repomd;
+            foreach (SnapshotChange change in Metadata(name, old, now).Concat(isSame ? [] : Advisories(store, name, old, now)).Concat(isSame ? [] : Packages(store, name, old, now)).Concat(Holes(name, old, now)))
                 yield return change;
         }
     }
@@ -42,14 +42,37 @@ public static class SnapshotDiff
     {
         if (old is null || now is null)
             yield break;
-        foreach (string type in old.Files.Concat(now.Files).Select(file => file.Type).Distinct().Order(StringComparer.Ordinal))
+        Dictionary<string, string> before = ByName(old), after = ByName(now);
+        foreach (string name in before.Keys.Union(after.Keys).Order(StringComparer.Ordinal))
         {
-            string? was = Object(old, type), isNow = Object(now, type);
+            string? was = before.GetValueOrDefault(name), isNow = after.GetValueOrDefault(name);
             if (was != isNow)
-                yield return new SnapshotChange("metadata", repo, type, From: was, To: isNow);
+                yield return new SnapshotChange("metadata", repo, name, From: was, To: isNow);
         }
 
-        static string? Object(SnapshotRepo repo, string type) => repo.Files.FirstOrDefault(file => file.Type == type) is { } file ? $"sha256:{file.Object}" : null;
+        // Those that repomd.xml names by their types, as it does; all else by its path.
+        static Dictionary<string, string> ByName(SnapshotRepo repo)
+        {
+            Dictionary<string, string> files = [];
+            foreach (SnapshotFile file in repo.Files)
+                files.TryAdd(file.Type, $"sha256:{file.Object}");
+            foreach (SnapshotExtra extra in repo.Extra)
+                files.TryAdd(extra.Path, $"sha256:{extra.Object}");
+            if (repo.RepomdSignature is { } signature)
+                files.TryAdd($"{RepoFiles.RepomdPath}.asc", $"sha256:{signature}");
+            for (int i = 0; i < repo.Keys.Count; i++)
+                files.TryAdd(RepoFiles.KeyPath(i), $"sha256:{repo.Keys[i]}");
+            return files;
+        }
+    }
+
+    // Of what the metadata names in both cases, or in one.
+    private static IEnumerable<SnapshotChange> Holes(string repo, SnapshotRepo? old, SnapshotRepo? now)
+    {
+        HashSet<string> before = [.. (old?.Missing ?? []).Select(hole => hole.Nevra)], after = [.. (now?.Missing ?? []).Select(hole => hole.Nevra)];
+        before.SymmetricExceptWith(after);
+        foreach (string name in before.Order(StringComparer.Ordinal))
+            yield return new SnapshotChange(after.Contains(name) ? "hole_added" : "hole_removed", repo, name);
     }
 
     private static IEnumerable<SnapshotChange> Advisories(SnapshotStore store, string repo, SnapshotRepo? old, SnapshotRepo? now)

@@ -243,16 +243,29 @@ public sealed partial class SnapshotStore : IDisposable
         Versions.Save(Below("versions"), digest => SizeOf(digest) is not null);
     }
 
-    /// <summary>Writes a snapshot, unless it is there. All objects must be in place.</summary>
+    /// <summary>Writes a snapshot, unless it is there and undamaged. All objects must be in place.</summary>
     /// <returns>Whether it is new.</returns>
     public bool Add(Snapshot snapshot)
     {
         string path = SnapshotPath(snapshot.Id);
-        bool isNew = !Files.Exists(path);
+        byte[] bytes = snapshot.ToBytes();
+        bool isNew = !Holds(path, bytes);
         if (isNew)
-            WholeFile.Write(path, snapshot.ToBytes());
+            WholeFile.Write(path, bytes);
         Index.AddNoted(snapshot);
         return isNew;
+    }
+
+    private static bool Holds(string path, byte[] bytes)
+    {
+        try
+        {
+            return WholeFile.Read(path, limit: bytes.Length).AsSpan().SequenceEqual(bytes);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException)
+        {
+            return false; // not there, larger, or not to be read
+        }
     }
 
     /// <summary>The ids of all snapshots, the oldest first. One that a collection has just removed may still be among them.</summary>

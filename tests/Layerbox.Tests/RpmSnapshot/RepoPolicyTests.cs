@@ -28,12 +28,21 @@ public class RepoPolicyTests
         // Later they are there, and it is another snapshot; the one with holes stays as it is.
         repos.Add("whole", "t0");
         Assert.False(repos.Sync("\"baseurl\": [\"URL/whole\"]").TryGetProperty("missing", out _));
-        Assert.Equal(2, repos.Store.Lines("list").Count);
+        JsonElement[] listed = [.. repos.Store.Lines("list")];
+        Assert.Equal((2, 2, false), (listed.Length, listed[0].GetProperty("missing").GetInt32(), listed[1].TryGetProperty("missing", out _)));
+        // And whoever goes from one to the other is told, although the metadata is the same.
+        string[] ids = [.. listed.Select(line => line.GetProperty("snapshot").GetString()!)];
+        Assert.Equal(1, repos.Store.Run("diff", ids[0], ids[1]).Status);
+        Assert.Equal(["hole_removed apple-1-1.noarch", "hole_removed berry-1-1.noarch"], Changes(repos.Store, ids[0], ids[1]));
+        Assert.Equal(["hole_added apple-1-1.noarch", "hole_added berry-1-1.noarch"], Changes(repos.Store, ids[1], ids[0]));
         repos.Store.AssertClean();
         // Metadata must be there.
         repos.Add("torn", "t2", "rm repodata/*-other.xml.gz");
         repos.Refusal("\"baseurl\": [\"URL/torn\"]", "--allow-missing");
     }
+
+    private static IEnumerable<string> Changes(StoreFixture store, string one, string other) =>
+        store.Lines("diff", one, other).Select(line => $"{line.GetProperty("change")} {line.GetProperty("name")}");
 
     [Theory]
     [InlineData(true)]
@@ -208,6 +217,9 @@ public class RepoPolicyTests
         JsonElement extra = Kept(repos.Store, repos.Store.Lines("list")[0].GetProperty("snapshot").GetString()!).GetProperty("extra");
         Assert.Equal([".treeinfo", "images/vmlinuz"], extra.EnumerateArray().Select(file => file.GetProperty("path").GetString()));
         Assert.Equal("kernel\n", File.ReadAllText(repos.Store.ObjectPath(extra[1].GetProperty("object").GetString()!)));
+        repos.Sync(R);
+        string[] ids = [.. repos.Store.Lines("list").Select(line => line.GetProperty("snapshot").GetString()!)];
+        Assert.Equal(["metadata .treeinfo", "metadata images/vmlinuz"], Changes(repos.Store, ids[0], ids[1]));
         Assert.Contains("rpm-repo-snapshot: x: media.1: ", repos.Refusal($"{R}, \"extra_files\": [\"media.1\"]"), StringComparison.Ordinal);
     }
 

@@ -54,6 +54,30 @@ public class SnapshotStoreTests
         store.AssertClean();
     }
 
+    // As disks and power cuts leave files: half of it, none of it, other bytes in their place. The same once more is no trouble.
+    [Theory]
+    [InlineData("truncate -s 200")]
+    [InlineData("truncate -s 0")]
+    [InlineData("sed -i s/zero/Zero/")]
+    [InlineData("truncate -s +1")]
+    public void A_damaged_snapshot_is_told_and_the_next_sync_heals_it(string damage)
+    {
+        using StoreFixture store = new();
+        string url = $"file://{RepoFixture.PathOf("t0")}", good = store.Sync(url, "--tag", "good").GetProperty("snapshot").GetString()!, other = store.Sync($"file://{RepoFixture.PathOf("t1")}").GetProperty("snapshot").GetString()!;
+        string file = Path.Combine(store.Path, "snapshots", $"{good}.json");
+        Programs.Shell($"{damage} {file}");
+        Tools.Result listed = store.Run("list"), shown = store.Run("show", "good"), verified = store.Run("verify");
+        Assert.Equal((2, $"rpm-repo-snapshot: {file}: "), (listed.Status, listed.FirstErrorLine[..(file.Length + 21)]));
+        Assert.Equal([other], store.Lines("list").Select(line => line.GetProperty("snapshot").GetString()));
+        Assert.Equal((2, 1), (shown.Status, verified.Status));
+        Assert.Contains("\"code\":\"snapshot_damaged\"", verified.Out, StringComparison.Ordinal);
+        Assert.True(store.Sync(url).GetProperty("new").GetBoolean());
+        Assert.False(store.Sync(url).GetProperty("new").GetBoolean());
+        store.AssertClean();
+        Assert.Equal(2, store.Lines("list").Count);
+        store.Run("show", "good").AssertSucceeded();
+    }
+
     // A collection takes them away while others look: here and there again, as fast as it goes, and one that is in the list and cannot be opened.
     [Fact]
     public void A_snapshot_that_vanishes_while_others_are_listed_is_passed_over()
