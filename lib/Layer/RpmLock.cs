@@ -61,7 +61,8 @@ public sealed record RpmLock(string Snapshot, IReadOnlyList<LockedRpm> Packages,
     {
         using JsonDocument document = SpecObject.Parse(bytes, place);
         SpecObject json = new(document.RootElement, place);
-        if (json.OptionalNumber("format", 0, long.MaxValue) is var format && format != Format)
+        long format = json.OptionalNumber("format", 0, long.MaxValue) ?? throw json.Error("member 'format' is missing: this is no lock file");
+        if (format != Format)
             throw json.Error($"member 'format': {format} is not {Format}, which is what this version knows");
         string snapshot = (json.OptionalSha256("snapshot") ?? throw json.Error("member 'snapshot' is missing"))["sha256:".Length..];
         List<LockedRpm> packages = [];

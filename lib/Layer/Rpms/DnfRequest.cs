@@ -12,8 +12,8 @@ internal sealed record DnfRepo(string Id, string Url);
 /// <param name="Path">Where it is in the container.</param>
 internal sealed record DnfFile(string Name, string Path);
 
-/// <summary>A package that has to be this one.</summary>
-internal sealed record DnfLocked(string Nevra, string Repo, string Location);
+/// <summary>A package that has to be this one, and why it is wanted.</summary>
+internal sealed record DnfLocked(string Nevra, string Repo, string Location, string Reason);
 
 /// <summary>All that dnf is told. It reads no configuration.</summary>
 internal sealed record DnfRequest
@@ -27,6 +27,9 @@ internal sealed record DnfRequest
     public IReadOnlyList<DnfFile> Files { get; init; } = [];
     public IReadOnlyList<(string Name, bool MustExist)> Remove { get; init; } = [];
     public IReadOnlyList<DnfLocked> Lock { get; init; } = [];
+
+    /// <summary>Full names of packages that are not to be there any more.</summary>
+    public IReadOnlyList<string> LockRemoved { get; init; } = [];
 
     /// <summary>Public keys, and what messages call them; none: signatures are not looked at.</summary>
     public IReadOnlyList<(string Name, PublicKeys Keys)> Keys { get; init; } = [];
@@ -63,7 +66,8 @@ internal sealed record DnfRequest
             Members(json, ("spec", entry.Name));
             json.WriteBoolean("must_exist", entry.MustExist);
         });
-        Objects(json, "lock", Lock, entry => Members(json, ("nevra", entry.Nevra), ("repo", entry.Repo), ("location", entry.Location)));
+        Objects(json, "lock", Lock, entry => Members(json, ("nevra", entry.Nevra), ("repo", entry.Repo), ("location", entry.Location), ("reason", entry.Reason)));
+        List(json, "lock_removed", LockRemoved, json.WriteStringValue);
         Objects(json, "keys", Keys, key =>
         {
             Members(json, ("name", key.Name));

@@ -117,7 +117,8 @@ internal sealed class RpmTransaction
         Install = Install,
         Files = [.. Files.Select((file, i) => new DnfFile(file.Name, $"/packages/{i}.rpm"))],
         Remove = Remove,
-        Lock = [.. _locked.Values.OrderBy(package => package.Nevra, StringComparer.Ordinal).Select(package => new DnfLocked(package.Nevra, package.Repo, package.Location))],
+        Lock = [.. _locked.Values.OrderBy(package => package.Nevra, StringComparer.Ordinal).Select(package => new DnfLocked(package.Nevra, package.Repo, package.Location, package.Reason))],
+        LockRemoved = [.. Locks.SelectMany(file => file.Lock.Removed)],
         Keys =
         [
             .. Source.Keys.Select(key => (key.Name, ReadKeys(key.Name, key.Open()))),

@@ -222,6 +222,9 @@ def resolve(base, request):
     gone = {name for name, _ in removed}
     told, problems = [], []
     asked = {nevra(p) for entry in request["install"] for p in matches(base, entry["spec"]).available()} | {nevra(p) for p in local.values()}
+    # dnf takes all that is in a lock file for asked for.
+    wanted = {entry["nevra"]: entry["reason"] for entry in request["lock"]}
+    wanted.update(dict.fromkeys(asked, "user"))
     for item in base.transaction:
         what = ACTIONS.get(item.action)
         if what is None:
@@ -230,7 +233,7 @@ def resolve(base, request):
         if what in ("remove", "obsoleted") and nevra(package) not in gone:
             by = sorted(str(other.pkg) for other in base.transaction if other.action == action.TransactionItemAction_OBSOLETE)
             problems.append("%s would be removed, which no rpms_remove names%s" % (nevra(package), " (replaced by %s)" % ", ".join(by) if what == "obsoleted" else ""))
-        entry = {"action": what, "nevra": nevra(package), "name": package.name, "arch": package.arch, "reason": "user" if nevra(package) in asked else REASONS.get(item.reason, "dependency")}
+        entry = {"action": what, "nevra": nevra(package), "name": package.name, "arch": package.arch, "reason": wanted.get(nevra(package)) or REASONS.get(item.reason, "dependency")}
         if what in COMING:
             kind, digest = package.chksum or package.hdr_chksum or (0, b"")
             entry.update(repo=package.reponame, location=package.location, checksum=digest.hex(), size=package.downloadsize, install_size=package.installsize)
@@ -266,6 +269,7 @@ def check_wanted(base, request, removed, local, told, problems):
         mine = {nevra(p) for p in local.values()}
         problems += ["%s would be installed, which is not in the lock file" % other for other in sorted(coming - locked - mine)]
         problems += ["%s of the lock file would not be installed" % other for other in sorted(locked - after)]
+    problems += ["%s would stay, which the lock file removes: name it in rpms_remove" % other for other in sorted(after.intersection(request["lock_removed"]))]
 
 
 def check_signatures(packages, request):

@@ -33,6 +33,11 @@ public sealed class RpmLockTests(MadeRpms made) : IClassFixture<MadeRpms>
         const string locked = """{ "item": "rpms_install", "lock": "a.lock.json" }""";
         Assert.Equal(names, LayerHandle.Parse(Compile("by-lock", locked).AssertSucceeded().Bytes, "handle").Digest);
         Assert.Equal(names, LayerHandle.Parse(Compile("by-lock-later", locked, "two").AssertSucceeded().Bytes, "handle").Digest);
+        // What was asked for is what the lock file says, not all of it.
+        Assert.All(["by-names", "by-lock", "by-lock-later"], layer => Assert.Equal(
+            file.Packages.Select(package => $"{package.Nevra} {package.Reason}"),
+            Tools.Run("layer-show", made.Handle(layer), "--format", "packages", "--volume", made.Volume).AssertSucceeded().Out.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement).Select(line => $"{line.GetProperty("nevra")} {line.GetProperty("reason")}")));
     }
 
     [Theory]
@@ -49,6 +54,29 @@ public sealed class RpmLockTests(MadeRpms made) : IClassFixture<MadeRpms>
         Tools.Result result = Compile("bad", """{ "item": "rpms_install", "lock": "bad.lock.json" }""");
         Assert.Equal(2, result.Status);
         Assert.Contains(reason, result.FirstErrorLine, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_a_lock_file_removes_has_to_go()
+    {
+        Published.OrSkip();
+        Compile("before", """{ "item": "rpms_install", "names": ["tool-1", "extra"] }""").AssertSucceeded();
+        Resolve("--snapshot", "one", "--parent", made.Handle("before"), "--volume", made.Volume, "--remove", "extra", "tool-2", "--output", File("away.lock.json")).AssertSucceeded();
+        const string locked = """{ "item": "rpms_install", "lock": "away.lock.json" }""", parent = """ "parent": "before.layer", """;
+        Tools.Result kept = made.Compile("kept", locked, parent + MadeRpms.Source("one"), "--volume", made.Volume);
+        Assert.Equal(2, kept.Status);
+        Assert.EndsWith(": extra-2-1.noarch would stay, which the lock file removes: name it in rpms_remove", kept.FirstErrorLine, StringComparison.Ordinal);
+        made.Compile("gone", locked + """, { "item": "rpms_remove", "names": ["extra"] }""", parent + MadeRpms.Source("one"), "--volume", made.Volume).AssertSucceeded();
+        string shown = Tools.Run("layer-show", made.Handle("gone"), "--format", "packages", "--volume", made.Volume).AssertSucceeded().Out;
+        Assert.DoesNotContain("\"extra-", shown, StringComparison.Ordinal);
+        Assert.Contains("\"tool-2-1.noarch\"", shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_lock_file_that_is_none_is_told()
+    {
+        System.IO.File.WriteAllText(File("none.lock.json"), "{ }");
+        Assert.EndsWith("none.lock.json: member 'format' is missing: this is no lock file", Compile("none", """{ "item": "rpms_install", "lock": "none.lock.json" }""").FirstErrorLine, StringComparison.Ordinal);
     }
 
     [Fact]
