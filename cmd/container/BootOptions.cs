@@ -99,4 +99,10 @@ internal sealed record BootRequest
     public bool RequiresUnits { get; init; }
     public BootStop? Stop { get; init; }
     public TimeSpan StopTimeout { get; init; }
+
+    /// <summary>How long the system may take where no command is to run in it, from its start; that of a command is known to the command. Null: no limit.</summary>
+    public TimeSpan? Time { get; init; }
+
+    /// <summary>When its time is up, how long it may take for each way to stop; zero: it is killed at once.</summary>
+    public TimeSpan Grace { get; init; }
 }

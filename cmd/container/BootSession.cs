@@ -41,13 +41,16 @@ internal sealed class BootSession(BootedContainer system, BootRequest boot, IRea
 
     public override ContainerResult Wait()
     {
-        if (!system.WaitUntilReady(boot.Timeout))
-            return NotUp();
+        long start = Environment.TickCount64;
+        TimeSpan? time = command.Count == 0 ? boot.Time : null;
+        bool isShort = time < boot.Timeout;
+        if (!system.WaitUntilReady(isShort ? time!.Value : boot.Timeout))
+            return NotUp(isShort);
         Made?.Invoke(system.Process1);
         if (boot.RequiresUnits && FailedUnits() is { Length: > 0 } failed)
             return Fail($"units failed: {failed}", ExitStatus.ContainerFailed, system.LastLines(LinesShown));
         if (command.Count == 0)
-            return system.Wait();
+            return time is null || system.HasEnded(Left(time.Value, start)) ? system.Wait() : TimeIsUp();
         ContainerResult? result = RunCommand();
         if (result is null)
             return Interrupted();
@@ -82,7 +85,17 @@ internal sealed class BootSession(BootedContainer system, BootRequest boot, IRea
         }
     }
 
-    private ContainerResult NotUp()
+    private ContainerResult TimeIsUp()
+    {
+        system.Stop(boot.Grace > TimeSpan.Zero ? stop : BootStop.Kill, boot.Grace);
+        return system.Wait() with { TimedOut = true };
+    }
+
+    // As much as a thread can be waited for at once: days, at which nobody looks.
+    private static TimeSpan Left(TimeSpan time, long start) =>
+        TimeSpan.FromMilliseconds(Math.Clamp(time.TotalMilliseconds - (Environment.TickCount64 - start), 0, int.MaxValue));
+
+    private ContainerResult NotUp(bool isTimeUp)
     {
         lock (_lock)
         {
@@ -91,6 +104,8 @@ internal sealed class BootSession(BootedContainer system, BootRequest boot, IRea
         }
         if (!system.HasEnded(TimeSpan.Zero))
         {
+            if (isTimeUp)
+                return TimeIsUp();
             string doing = system.Status is { Length: > 0 } status ? $" ({status})" : "";
             return Fail($"the system is not up after {Seconds(boot.Timeout)} s{doing}", ContainerResult.TimedOutStatus, system.LastLines(LinesShown));
         }

@@ -28,8 +28,10 @@ internal static class ContainerPlanJson
             new PlanFilter(spec.SystemCallFilter, outline.RefusedCalls, outline.IgnoredCalls),
             [.. outline.ResourceLimits.Select(limit => new PlanResourceLimit(limit.Name, Value(limit.Soft), Value(limit.Hard)))],
             [.. outline.Limits.Select(limit => new PlanGroupFile(Text(limit.Group), limit.File, limit.Text))],
-            spec.ForwardedDescriptors.Count)
+            spec.ForwardedDescriptors.Count,
+            spec.Terminal is not null)
         {
+            Name = spec.Name,
             Masks = engine == ContainerRun.Nspawn && spec.Masks.Count > 0 ? [.. spec.Masks.Select(Text)] : null,
             UserNamespace = spec.UserRange is { } users ? new PlanUserNamespace(users.First, users.Count) : null,
             OomScoreAdj = spec.OutOfMemoryScore,
@@ -57,11 +59,15 @@ internal static class ContainerPlanJson
 /// <param name="Rlimits">Of each process; a missing value is no limit.</param>
 /// <param name="Cgroups">What is written into the files of the container's control groups.</param>
 /// <param name="ForwardedDescriptors">How many.</param>
+/// <param name="Terminal">The command gets one of its own.</param>
 internal sealed record ContainerPlan(
     string Engine, PlanRoot Root, IReadOnlyList<PlanText> Command, IReadOnlyList<PlanText> Environment, PlanText Cwd, PlanUser User, string Umask,
     string Hostname, IReadOnlyList<string> Namespaces, IReadOnlyList<PlanMount> Mounts, IReadOnlyList<string> Capabilities, bool NoNewPrivileges,
-    PlanFilter Seccomp, IReadOnlyList<PlanResourceLimit> Rlimits, IReadOnlyList<PlanGroupFile> Cgroups, int ForwardedDescriptors)
+    PlanFilter Seccomp, IReadOnlyList<PlanResourceLimit> Rlimits, IReadOnlyList<PlanGroupFile> Cgroups, int ForwardedDescriptors, bool Terminal)
 {
+    /// <summary>Which it was given; null: an id that is made up at the start.</summary>
+    public string? Name { get; init; }
+
     /// <summary>What is process 1, where a system boots; the command is entered then when it is up.</summary>
     public PlanBoot? Boot { get; init; }
 
@@ -96,7 +102,7 @@ internal sealed class PlanTextConverter : JsonConverter<PlanText>
     }
 }
 
-/// <param name="Changes">memory, snapshot or in_place.</param>
+/// <param name="Changes">memory, snapshot, keep or in_place.</param>
 internal sealed record PlanRoot(PlanText Path, string Changes, bool ReadOnly);
 
 /// <param name="Inits">The first that is there.</param>

@@ -101,7 +101,7 @@ internal static class ContainerRun
                     HostMounts = args.GetValue(hostMounts) ?? [],
                     Limit = limits.Read(args),
                     Terminal = terminal.Read(args, args.GetValue(command) ?? [], io),
-                    Bundle = BundleOf(args, bundle, [bundle, inPlace, seccomp, suppressSync, timeout, dieWithParent, engine, pidFile, jsonStatus, plan, .. limits.OfBundle]),
+                    Bundle = BundleOf(args, bundle, [bundle, name, inPlace, seccomp, suppressSync, timeout, dieWithParent, engine, pidFile, jsonStatus, plan, .. limits.OfBundle]),
                     IsPlan = args.GetValue(plan),
                     PidFile = args.GetValue(pidFile),
                     JsonStatus = args.GetValue(jsonStatus),
@@ -202,7 +202,7 @@ internal static class ContainerRun
         if (boot.Init is null && ProcessOwner.EffectiveUid == 0 && !ContainerBoot.HasInit(spec))
             throw new ContainerException($"{spec.Root}: nothing to boot: there is none of {string.Join(", ", ContainerBoot.Inits)}: install systemd, or name another init with --init");
         BootedContainer system = engine.Boot(spec, new ContainerBoot { Init = boot.Init, Arguments = boot.InitArguments, Console = console });
-        return new BootSession(system, boot, spec.Command, StopOf(request), io);
+        return new BootSession(system, boot with { Time = spec.Timeout, Grace = spec.KillGrace }, spec.Command, StopOf(request), io);
     }
 
     // What is kept is left in order.
@@ -231,6 +231,8 @@ internal static class ContainerRun
         using ContainerSource? source = Open(request, request.Mode is RootMode.Snapshot or RootMode.Keep ? RootMode.Memory : request.Mode, io);
         ContainerEngine engine = request.IsBuiltin ? new BuiltinEngine() : new NspawnEngine();
         ContainerSpec spec = Describe(request, source);
+        if (request.Terminal.HasTerminal)
+            spec = spec with { Terminal = new ContainerTerminal(ContainerTerminal.DefaultSize, _ => { }) };
         string changes = request.Mode switch { RootMode.Memory => "memory", RootMode.Snapshot => "snapshot", RootMode.Keep => "keep", _ => "in_place" };
         ContainerOutline outline = request.Boot is { } boot ? engine.Outline(spec, new ContainerBoot { Init = boot.Init, Arguments = boot.InitArguments }) : engine.Outline(spec);
         ContainerPlanJson.Write(spec, request.IsBuiltin ? Builtin : Nspawn, changes, outline, request.Boot is { } asked ? asked with { Stop = StopOf(request) } : null, io.Out);
@@ -248,6 +250,7 @@ internal static class ContainerRun
         return spec with
         {
             Command = request.BundleCommand.Count > 0 ? request.BundleCommand : spec.Command,
+            Name = request.Name,
             Ephemeral = request.Mode == RootMode.Memory,
             SystemCallFilter = request.SystemCallFilter,
             SuppressSync = request.SuppressSync,

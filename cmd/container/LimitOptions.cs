@@ -142,8 +142,8 @@ internal sealed class LimitOptions
     private static int Score(string text) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int score)
         ? score : throw new UsageException($"option '--oom-score-adj': expected a number between -1000 and 1000, found '{text}'");
 
-    private static uint Mode(string text) => text.Length is > 0 and <= 4 && text.All(c => c is >= '0' and <= '7')
-        ? Convert.ToUInt32(text, 8) & 0x1FF /* 0777 */ : throw new UsageException($"option '--umask': expected an octal mode such as 0027, found '{text}'");
+    private static uint Mode(string text) => text.Length is > 0 and <= 4 && text.All(c => c is >= '0' and <= '7') && Convert.ToUInt32(text, 8) is <= 0x1FF /* 0777 */ and var mode
+        ? mode : throw new UsageException($"option '--umask': expected an octal mode such as 0027, found '{text}'");
 
     private static SafeFileHandle Descriptor(string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 2

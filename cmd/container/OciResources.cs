@@ -51,12 +51,12 @@ internal static class OciResources
         Add("throttleWriteIOPSDevice", (limit, rate) => limit with { Writes = rate });
         return [.. limits.Values];
 
-        void Add(string name, Func<DiskLimit, long, DiskLimit> with)
+        void Add(string name, Func<DiskLimit, long?, DiskLimit> with)
         {
             foreach (OciMember item in disk?.Find(name)?.Items ?? [])
             {
                 (long major, long minor) = (item.Allow("major", "minor", "rate").Need("major").Number, item.Need("minor").Number);
-                limits[(major, minor)] = with(limits.GetValueOrDefault((major, minor)) ?? new DiskLimit((uint)major, (uint)minor), item.Need("rate").Number);
+                limits[(major, minor)] = with(limits.GetValueOrDefault((major, minor)) ?? new DiskLimit((uint)major, (uint)minor), Limited(item.Need("rate")));
             }
         }
     }

@@ -30,7 +30,15 @@ public sealed class RuntimeImage : IDisposable
     /// </exception>
     public static RuntimeImage Open(string root, Func<Volume?> volume, IReadOnlyCollection<string>? allowedHostMounts = null)
     {
-        ImageMetadata metadata = ReadMetadata(root);
+        ImageMetadata metadata;
+        try
+        {
+            metadata = ReadMetadata(root);
+        }
+        catch (LayerException e) when (!e.Message.StartsWith(root, StringComparison.Ordinal))
+        {
+            throw new LayerException($"{root}: {e.Message}");
+        }
         if (metadata.Mounts.FirstOrDefault(m => m.Type == Mount.OfHost && allowedHostMounts?.Contains(m.Source) == false) is { } mount)
             throw new LayerException($"{root}: {mount.MountPoint} is to show {mount.Source} of the host; allow it with --allow-host-mount if that is meant");
         RuntimeImage image = new(metadata.Config ?? new RunConfig());

@@ -5,6 +5,8 @@ namespace Layerbox.Nspawn;
 /// </summary>
 public sealed record ContainerLimits
 {
+    private const int ProcessorsMax = 100_000;
+
     public static ContainerLimits None { get; } = new();
 
     /// <summary>Bytes of memory, files' pages included. What needs more is killed.</summary>
@@ -34,8 +36,16 @@ public sealed record ContainerLimits
     {
         if (Swap is not null && Memory is null)
             throw new ContainerException("a limit of swap needs one of memory");
-        if (Memory is <= 0 || Swap is < 0 || Processes is <= 0 || Processors is <= 0 or > 100_000)
+        if (Memory is <= 0 || Swap is < 0 || Processes is <= 0 || Processors is <= 0)
             throw new ContainerException("a limit of memory, processes or processors has to be above zero");
+        if (Processors > ProcessorsMax)
+            throw new ContainerException($"a limit of processors is at most {ProcessorsMax}");
+        // Version 1 counts both together.
+        if (Swap > long.MaxValue - Memory)
+            throw new ContainerException("the limits of memory and swap are too large together");
+        // Which version 1 takes for no limit.
+        if (Disks.Any(disk => disk is { ReadBytes: <= 0 } or { WriteBytes: <= 0 } or { Reads: <= 0 } or { Writes: <= 0 }))
+            throw new ContainerException("a limit of a disk has to be above zero");
         if (DiskWeight is < 1 or > 10_000)
             throw new ContainerException($"{DiskWeight}: a weight of disk time is between 1 and 10000");
         if (ProcessorSet is { } set && !IsList(set))

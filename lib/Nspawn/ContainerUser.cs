@@ -30,7 +30,7 @@ public sealed record ContainerUser(uint Uid, uint Gid, IReadOnlyList<uint> Group
         using SafeFileHandle directory = Directories.Open(root);
         string[] parts = userAndGroup.Split(':', 2);
         (string user, string? group) = (parts[0], parts.Length == 2 ? parts[1] : null);
-        List<string[]> passwd = Lines(directory, "etc/passwd", fields: 7), groups = Lines(directory, "etc/group", fields: 4);
+        List<string[]> passwd = Lines(root, directory, "etc/passwd", fields: 7), groups = Lines(root, directory, "etc/group", fields: 4);
         ContainerUser found = FindUser(root, user, passwd);
         string? name = passwd.FirstOrDefault(f => Number(f[2]) == found.Uid)?[0];
         if (group is not null)
@@ -64,7 +64,7 @@ public sealed record ContainerUser(uint Uid, uint Gid, IReadOnlyList<uint> Group
     private static uint? Number(string text) =>
         uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) && number != uint.MaxValue ? number : null;
 
-    private static List<string[]> Lines(SafeFileHandle root, string path, int fields)
+    private static List<string[]> Lines(string shown, SafeFileHandle root, string path, int fields)
     {
         const int SizeMax = 16 << 20;
         try
@@ -73,7 +73,7 @@ public sealed record ContainerUser(uint Uid, uint Gid, IReadOnlyList<uint> Group
             using SafeFileHandle file = Directories.OpenInRoot(root, Encoding.UTF8.GetBytes(path), OpenFlags.ReadOnly | OpenFlags.NonBlocking);
             FileStatus status = Files.Status(file);
             if (!status.IsRegular || status.Size > SizeMax)
-                throw new ContainerException($"{path}: not a regular file of at most {SizeMax} bytes");
+                throw new ContainerException($"{shown}: {path}: not a regular file of at most {SizeMax} bytes");
             byte[] bytes = new byte[status.Size];
             int length = 0;
             while (length < bytes.Length && Files.ReadAt(file, bytes.AsSpan(length), length, path) is var got and > 0)

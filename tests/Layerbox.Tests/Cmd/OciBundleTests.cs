@@ -40,7 +40,7 @@ public class OciBundleTests
             "resources": {
               "devices": [{"allow": false, "access": "rwm"}],
               "memory": {"limit": 1000000, "swap": 1500000}, "pids": {"limit": 50}, "cpu": {"quota": 150000, "period": 100000, "cpus": "0-1"},
-              "blockIO": {"weight": 20, "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 600}], "throttleWriteIOPSDevice": [{"major": 8, "minor": 0, "rate": 7}]}
+              "blockIO": {"weight": 20, "throttleReadBpsDevice": [{"major": 8, "minor": 0, "rate": 600}], "throttleWriteIOPSDevice": [{"major": 8, "minor": 0, "rate": 7}], "throttleWriteBpsDevice": [{"major": 8, "minor": 0, "rate": 0}]}
             }
           }
         }

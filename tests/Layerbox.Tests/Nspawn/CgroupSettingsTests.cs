@@ -100,6 +100,15 @@ public class CgroupSettingsTests
         Assert.Empty(CgroupSettings.Of(ContainerLimits.None, []));
     }
 
+    // Version 1 takes a zero for no limit, without a word.
+    [Fact]
+    public void Refuses_a_disk_limit_of_nothing()
+    {
+        foreach (DiskLimit disk in (DiskLimit[])[new(8, 0) { ReadBytes = 0 }, new(8, 0) { ReadBytes = 5, WriteBytes = 0 }, new(8, 0) { Reads = 0 }, new(8, 0) { Writes = 0 }])
+            Assert.Equal("a limit of a disk has to be above zero", Assert.Throws<ContainerException>(new ContainerLimits { Disks = [new(8, 1) { Reads = 1 }, disk] }.Validate).Message);
+        new ContainerLimits { Disks = [new(8, 0) { ReadBytes = 1, WriteBytes = 1, Reads = 1, Writes = 1 }, new(8, 1)] }.Validate();
+    }
+
     [Fact]
     public void Refuses_what_no_hierarchy_can_keep()
     {

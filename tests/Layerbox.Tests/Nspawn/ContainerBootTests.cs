@@ -150,6 +150,20 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
         }
     }
 
+    // One whose init never says that it is up, and one that is up and has nothing to do.
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Without_a_command_the_time_is_that_of_the_system(string engine)
+    {
+        string[] silent = ["--init", "/bin/sleep", "--init-argument", "1000"];
+        foreach (string[] options in (string[][])[[.. silent, "--timeout", "1s"], [.. silent, "--boot-timeout", "1000s", "--timeout", "1s", "--kill-grace", "1s"], ["--timeout", "5s"], ["--timeout", "5s", "--kill-grace", "60s", "--stop", "clean"]])
+        {
+            ProcessResult result = Boot(["--engine", engine, .. options]);
+            Assert.Equal(("container-run: killed: its time is up\n", 124), (result.ErrorText, result.Exit.Status));
+        }
+    }
+
     [Theory]
     [InlineData("builtin")]
     [InlineData("nspawn")]

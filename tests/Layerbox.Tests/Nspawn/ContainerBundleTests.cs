@@ -65,7 +65,8 @@ public class ContainerBundleTests
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
         string bundle = Bundle(root, "exit 9");
-        JsonElement plan = JsonDocument.Parse(Tools.Run("container-run", "--bundle", bundle, "--plan", "--", "hostname", "-s").AssertSucceeded().Out).RootElement;
+        JsonElement plan = JsonDocument.Parse(Tools.Run("container-run", "--bundle", bundle, "--name", "its-name", "--die-with-parent", "--plan", "--", "hostname", "-s").AssertSucceeded().Out).RootElement;
+        Assert.Equal(("its-name", false), (plan.GetProperty("name").GetString(), plan.GetProperty("terminal").GetBoolean()));
         Assert.Equal(("crun", "[\"hostname\",\"-s\"]"), (plan.GetProperty("hostname").GetString(), JsonNode.Parse(plan.GetProperty("command").GetRawText())!.ToJsonString()));
         foreach ((string reason, string[] arguments) in ((string, string[])[])
         [
@@ -88,7 +89,7 @@ public class ContainerBundleTests
         string[] options =
         [
             root.Path, "--engine", engine, "--plan", "--in-place", "--user", "web", "--env", "A=1", "--bind", "/etc/hostname:/in/name:ro", "--bind", "/none:/x:try", "--tmpfs", "/mem", "--rlimit", "CORE=0",
-            "--capability", "CAP_BPF", "--mask", "/etc/group", "--umask", "077", "--timeout", "2m", "--", "touch", "/made", "a\nb",
+            "--capability", "CAP_BPF", "--mask", "/etc/group", "--umask", "077", "--timeout", "2m", "--tty", "--", "touch", "/made", "a\nb",
         ];
         string before = root.Listing();
         ProcessResult first = Run(options), second = Run(options);
@@ -101,6 +102,7 @@ public class ContainerBundleTests
         Assert.Equal("{\"uid\":33,\"gid\":34,\"groups\":[4],\"home\":\"/srv/web\"}", Compact(plan.GetProperty("user")));
         Assert.Equal("[\"cgroup\",\"ipc\",\"mount\",\"network\",\"pid\",\"uts\"]", Compact(plan.GetProperty("namespaces")));
         Assert.Equal(("0077", 120.0), (plan.GetProperty("umask").GetString(), plan.GetProperty("timeout_seconds").GetDouble()));
+        Assert.Equal((true, false), (plan.GetProperty("terminal").GetBoolean(), plan.TryGetProperty("name", out _)));
         Assert.Contains("\"CAP_BPF\"", Compact(plan.GetProperty("capabilities")));
         string refused = Compact(plan.GetProperty("seccomp"));
         Assert.Contains("\"keyctl\"", refused);

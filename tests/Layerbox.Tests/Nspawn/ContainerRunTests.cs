@@ -63,6 +63,9 @@ public class ContainerRunTests
     [InlineData(125, "container-run: CORE=2:1: the soft limit is above the hard one\n", "--rlimit", "CORE=2:1", "--", "id")]
     [InlineData(125, "container-run: option '--forward-fd': you have no descriptor 9 open\nTry 'container-run --help' for more information.\n", "--forward-fd", "9", "--", "id")]
     [InlineData(125, "container-run: option '--umask': expected an octal mode such as 0027, found '8'\nTry 'container-run --help' for more information.\n", "--umask", "8", "--", "id")]
+    [InlineData(125, "container-run: option '--umask': expected an octal mode such as 0027, found '1000'\nTry 'container-run --help' for more information.\n", "--umask", "1000", "--", "id")]
+    [InlineData(125, "container-run: the limits of memory and swap are too large together\n", "--memory", "8388607T", "--swap", "8388607T", "--", "id")]
+    [InlineData(125, "container-run: a limit of processors is at most 100000\n", "--cpus", "100001", "--", "id")]
     [InlineData(125, "container-run: '-1001': an oom score adjustment is between -1000 and 1000\n", "--oom-score-adj=-1001", "--", "id")]
     [InlineData(125, "container-run: 'CAP_KILL': cannot be both given and dropped\n", "--capability", "CAP_KILL", "--drop-capability", "CAP_KILL", "--", "id")]
     [InlineData(125, "container-run: /etc/passwd: is no device: bind it instead\n", "--device", "/etc/passwd", "--", "id")]
@@ -75,6 +78,20 @@ public class ContainerRunTests
         using ContainerRoot root = ContainerRoot.OrSkip();
         ProcessResult result = Run([root.Path, .. arguments]);
         Assert.Equal((status, "", errors), (result.Exit.Status, result.OutputText, result.ErrorText));
+    }
+
+    // With the host's network its names, too: as a file, and where the image has a link to what only a running system has.
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void Looks_names_up_as_the_host_does_when_it_is_told_to(string engine)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        string names = root.Outside("resolv.conf"), place = "/run/systemd/resolve/stub-resolv.conf";
+        System.IO.File.WriteAllText(names, "nameserver 192.0.2.1\n");
+        Assert.Equal("nameserver 192.0.2.1\n", Run(root.Path, "--engine", engine, "--network", "host", "--bind", $"{names}:/etc/resolv.conf:ro", "--", "cat", "/etc/resolv.conf").OutputText);
+        System.IO.File.CreateSymbolicLink(root / "etc/resolv.conf", $"..{place}");
+        Assert.Equal("nameserver 192.0.2.1\n", Run(root.Path, "--engine", engine, "--network", "host", "--bind", $"{names}:{place}:ro", "--", "cat", "/etc/resolv.conf").OutputText);
     }
 
     [Fact]
