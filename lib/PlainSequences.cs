@@ -196,7 +196,19 @@ internal static class PlainSequences
 
     public static T ElementAt<T>(this IEnumerable<T> source, int index) => First(Skip(source, index));
 
-    public static T? MinBy<T, TKey>(this IEnumerable<T> source, Func<T, TKey> key) => FirstOrDefault(OrderBy(source, key));
+    public static T? MinBy<T, TKey>(this IEnumerable<T> source, Func<T, TKey> key)
+    {
+        bool isFound = false;
+        T? least = default;
+        TKey? leastKey = default;
+        foreach (T element in source)
+        {
+            TKey own = key(element);
+            if (!isFound || Comparer<TKey>.Default.Compare(own, leastKey) < 0)
+                (least, leastKey, isFound) = (element, own, true);
+        }
+        return least;
+    }
 
     public static IEnumerable<T> TakeLast<T>(this IEnumerable<T> source, int count)
     {
@@ -306,9 +318,19 @@ internal static class PlainSequences
         return sum;
     }
 
-    public static T Max<T>(this IEnumerable<T> source) => OrderDescending(source).First();
+    public static T Max<T>(this IEnumerable<T> source)
+    {
+        bool isFound = false;
+        T? most = default;
+        foreach (T element in source)
+        {
+            if (!isFound || Comparer<T>.Default.Compare(element, most) > 0)
+                (most, isFound) = (element, true);
+        }
+        return isFound ? most! : throw new InvalidOperationException("the sequence has no elements");
+    }
 
-    public static TResult Max<T, TResult>(this IEnumerable<T> source, Func<T, TResult> selector) => OrderDescending(Select(source, selector)).First();
+    public static TResult Max<T, TResult>(this IEnumerable<T> source, Func<T, TResult> selector) => Max(Select(source, selector));
 
     public static Dictionary<TKey, T> ToDictionary<T, TKey>(this IEnumerable<T> source, Func<T, TKey> key, IEqualityComparer<TKey>? comparer = null)
         where TKey : notnull => ToDictionary(source, key, element => element, comparer);
