@@ -78,23 +78,23 @@ internal sealed class RpmJson(JsonLineWriter lines)
     {
         _nevra = package.Nevra.ToString();
         lines.StartLine();
-        _json.WriteString("record", "package");
-        _json.WriteString("nevra", _nevra);
-        _json.WriteString("name", package.Nevra.Name);
-        WriteNumber("epoch", package.Nevra.Evr.Epoch == 0 ? null : package.Nevra.Evr.Epoch);
-        _json.WriteString("version", package.Nevra.Evr.Version);
-        _json.WriteString("release", package.Nevra.Evr.Release);
-        _json.WriteString("arch", package.Nevra.Arch);
-        WriteText("source_rpm", package.SourceRpm);
-        WriteNumber("build_time", (ulong?)package.BuildTime);
-        WriteNumber("size", (ulong?)package.InstalledSize);
-        WriteText("checksum", package.Checksum.ToString());
+        _json.WriteString(Members.Record, Members.Package);
+        _json.WriteString(Members.Nevra, _nevra);
+        _json.WriteString(Members.Name, package.Nevra.Name);
+        WriteNumber(Members.Epoch, package.Nevra.Evr.Epoch == 0 ? null : package.Nevra.Evr.Epoch);
+        _json.WriteString(Members.Version, package.Nevra.Evr.Version);
+        _json.WriteString(Members.Release, package.Nevra.Evr.Release);
+        _json.WriteString(Members.Arch, package.Nevra.Arch);
+        WriteText(Members.SourceRpm, package.SourceRpm);
+        WriteNumber(Members.BuildTime, (ulong?)package.BuildTime);
+        WriteNumber(Members.Size, (ulong?)package.InstalledSize);
+        WriteText(Members.Checksum, package.Checksum.ToString());
         WriteLocation(package.Location);
-        WriteNumber("package_size", (ulong?)package.PackageSize);
-        WriteNumber("header_offset", (ulong?)package.HeaderStart);
-        _json.WriteStartObject("payload");
-        WriteNumber("offset", (ulong?)package.HeaderEnd);
-        WriteNumber("archive_size", (ulong?)package.ArchiveSize);
+        WriteNumber(Members.PackageSize, (ulong?)package.PackageSize);
+        WriteNumber(Members.HeaderOffset, (ulong?)package.HeaderStart);
+        _json.WriteStartObject(Members.Payload);
+        WriteNumber(Members.Offset, (ulong?)package.HeaderEnd);
+        WriteNumber(Members.ArchiveSize, (ulong?)package.ArchiveSize);
         _json.WriteEndObject();
         lines.EndLine();
         if (withRelations)
@@ -129,7 +129,7 @@ internal sealed class RpmJson(JsonLineWriter lines)
 
     private void WriteLocation(RepoLocation location)
     {
-        _json.WriteString("location", location.Href);
+        _json.WriteString(Members.Location, location.Href);
         WriteText("base", location.Base);
         if (location.Place != RepoPlace.Inside)
             _json.WriteString("place", location.Place == RepoPlace.Outside ? "outside" : "elsewhere");
@@ -275,6 +275,18 @@ internal sealed class RpmJson(JsonLineWriter lines)
 
     private static string Octal(uint mode) => Convert.ToString(mode, 8).PadLeft(4, '0');
 
+    private void WriteText(JsonEncodedText name, string? text)
+    {
+        if (text is not null)
+            _json.WriteString(name, text);
+    }
+
+    private void WriteNumber(JsonEncodedText name, ulong? number)
+    {
+        if (number is { } known)
+            _json.WriteNumber(name, known);
+    }
+
     private void WriteText(string name, string? text)
     {
         if (text is not null)
@@ -299,5 +311,29 @@ internal sealed class RpmJson(JsonLineWriter lines)
         }
         if (any)
             _json.WriteEndArray();
+    }
+
+    /// <summary>What stands in each of the tens of thousands of lines of a primary.xml, encoded once.</summary>
+    private static class Members
+    {
+        public static readonly JsonEncodedText
+            Record = JsonEncodedText.Encode("record"),
+            Package = JsonEncodedText.Encode("package"),
+            Nevra = JsonEncodedText.Encode("nevra"),
+            Name = JsonEncodedText.Encode("name"),
+            Epoch = JsonEncodedText.Encode("epoch"),
+            Version = JsonEncodedText.Encode("version"),
+            Release = JsonEncodedText.Encode("release"),
+            Arch = JsonEncodedText.Encode("arch"),
+            SourceRpm = JsonEncodedText.Encode("source_rpm"),
+            BuildTime = JsonEncodedText.Encode("build_time"),
+            Size = JsonEncodedText.Encode("size"),
+            Checksum = JsonEncodedText.Encode("checksum"),
+            Location = JsonEncodedText.Encode("location"),
+            PackageSize = JsonEncodedText.Encode("package_size"),
+            HeaderOffset = JsonEncodedText.Encode("header_offset"),
+            Payload = JsonEncodedText.Encode("payload"),
+            Offset = JsonEncodedText.Encode("offset"),
+            ArchiveSize = JsonEncodedText.Encode("archive_size");
     }
 }

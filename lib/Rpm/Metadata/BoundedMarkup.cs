@@ -12,8 +12,8 @@ internal sealed class BoundedMarkup(Stream source) : ReadOnlyStream
     /// <summary>More bytes than any tag and the text behind it need.</summary>
     private const int MaxPart = 1 << 20;
 
-    // The reader asks for 4 KiB at a time, which is little for a decompressor.
-    private readonly byte[] _buffer = new byte[64 * 1024];
+    // The reader asks for 4 KiB at a time, which is little for a decompressor: zlib copies up to 32 KiB of each piece for later.
+    private readonly byte[] _buffer = new byte[256 * 1024];
     private int _start;
     private int _end;
     private long _sinceStart;

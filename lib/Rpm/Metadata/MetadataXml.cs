@@ -14,6 +14,7 @@ internal sealed class MetadataXml : IDisposable
     private const int MaxText = 1 << 20; // characters
 
     private readonly XmlReader _reader;
+    private XmlNodeType _kind; // of the reader's node
 
     public MetadataXml(Stream source)
     {
@@ -25,6 +26,7 @@ internal sealed class MetadataXml : IDisposable
             IgnoreProcessingInstructions = true,
             IgnoreWhitespace = true,
             CloseInput = false,
+            NameTable = new MetadataNames(),
         };
         _reader = XmlReader.Create(new BoundedMarkup(source), settings);
     }
@@ -42,7 +44,7 @@ internal sealed class MetadataXml : IDisposable
     /// <summary>Goes to the root element and says its name.</summary>
     public string ReadRoot()
     {
-        while (Advance() && _reader.NodeType != XmlNodeType.Element)
+        while (Advance() && _kind != XmlNodeType.Element)
         {
         }
         return Name;
@@ -71,10 +73,9 @@ internal sealed class MetadataXml : IDisposable
         {
             if (depth < 0)
                 return false;
-            XmlReader reader = xml._reader;
-            while (reader.NodeType != XmlNodeType.Element)
+            while (xml._kind != XmlNodeType.Element)
             {
-                bool isEnd = reader.NodeType == XmlNodeType.EndElement && reader.Depth == depth;
+                bool isEnd = xml._kind == XmlNodeType.EndElement && xml._reader.Depth == depth;
                 if (!xml.Advance() && !isEnd)
                     throw xml.Fault("it ends too early");
                 if (isEnd)
@@ -106,9 +107,9 @@ internal sealed class MetadataXml : IDisposable
         Advance();
         string text = "";
         StringBuilder? more = null;
-        for (; _reader.NodeType != XmlNodeType.EndElement; Advance())
+        for (; _kind != XmlNodeType.EndElement; Advance())
         {
-            if (_reader.NodeType == XmlNodeType.Element)
+            if (_kind == XmlNodeType.Element)
                 throw Fault($"'{name}' holds an element '{Printable(Name)}', where text is expected");
             if (text.Length == 0)
                 text = _reader.Value;
@@ -133,7 +134,7 @@ internal sealed class MetadataXml : IDisposable
     {
         int depth = _reader.Depth;
         if (!_reader.IsEmptyElement)
-            while (Advance() && _reader.Depth > depth)
+            while (Advance() && (_kind != XmlNodeType.EndElement || _reader.Depth != depth))
             {
             }
         Advance();
@@ -162,7 +163,9 @@ internal sealed class MetadataXml : IDisposable
     {
         try
         {
-            if (!_reader.Read())
+            bool isThere = _reader.Read();
+            _kind = _reader.NodeType;
+            if (!isThere)
                 return false;
         }
         catch (XmlException e)
@@ -170,7 +173,7 @@ internal sealed class MetadataXml : IDisposable
             string reason = e.Message.Contains("DTD", StringComparison.Ordinal) ? "it has a document type (DTD), which may be an attack" : $"not well-formed: {e.Message.TrimEnd('.')}";
             throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"xml: line {e.LineNumber}, column {e.LinePosition}: {reason}"), e);
         }
-        return _reader.Depth <= MaxDepth ? true : throw Fault(string.Create(CultureInfo.InvariantCulture, $"elements more than {MaxDepth} deep"));
+        return _kind != XmlNodeType.Element || _reader.Depth <= MaxDepth ? true : throw Fault(string.Create(CultureInfo.InvariantCulture, $"elements more than {MaxDepth} deep"));
     }
 
     public void Dispose() => _reader.Dispose();

@@ -52,6 +52,9 @@ public sealed record RepoLocation(string Href, string? Base, RepoPlace Place, st
 
     private static (string Path, bool Leaves) Normalize(string href)
     {
+        // Nearly all are what they are called: nothing to decode, nothing to leave out.
+        if (href[0] != '.' && !href.Contains('%', StringComparison.Ordinal) && !href.Contains("//", StringComparison.Ordinal) && !href.Contains("/.", StringComparison.Ordinal))
+            return (href, false);
         int up = 0;
         List<string> names = [];
         foreach (string part in href.Split('/'))

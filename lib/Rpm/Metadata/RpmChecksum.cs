@@ -23,7 +23,7 @@ public readonly record struct RpmChecksum(RpmDigestAlgorithm Algorithm, string D
         string trimmed = digits.Trim();
         if (trimmed.Length != 2 * RpmDigest.SizeOf(algorithm) || trimmed.AsSpan().ContainsAnyExcept(s_hexDigits))
             throw new FormatException($"'{trimmed}' is no checksum of type {type}");
-        return new RpmChecksum(algorithm, trimmed.ToLowerInvariant());
+        return new RpmChecksum(algorithm, trimmed.AsSpan().ContainsAnyInRange('A', 'F') ? trimmed.ToLowerInvariant() : trimmed);
     }
 
     /// <summary>"sha256:…".</summary>

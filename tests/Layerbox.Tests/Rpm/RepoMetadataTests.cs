@@ -165,6 +165,25 @@ public class RepoMetadataTests
         Assert.Equal(["n-1-1.noarch", "n-1-1.noarch"], PrimaryReader.Read(stream).Select(p => p.Nevra.ToString()));
     }
 
+    [Fact]
+    public void Names_are_kept_once_each_however_many_there_are()
+    {
+        MetadataNames names = new();
+        string[] all = [.. Enumerable.Range(0, 2000).Select(i => $"n{i:x}"), "a", "é", "\uFFFD", "requires", "srequire"];
+        Assert.All(all, name => Assert.Null(names.Get(name)));
+        string[] kept = [.. all.Select(name => names.Add($"<{name}>".ToCharArray(), 1, name.Length))];
+        Assert.Equal(all, kept);
+        foreach (string name in kept)
+        {
+            Assert.Same(name, names.Add(new string(name)));
+            Assert.Same(name, names.Add($"<{name}>".ToCharArray(), 1, name.Length));
+            Assert.Same(name, names.Get(new string(name)));
+            Assert.Same(name, names.Get($"<{name}>".ToCharArray(), 1, name.Length));
+        }
+        Assert.Null(names.Get("nowhere"));
+        Assert.Equal("", names.Add(""));
+    }
+
     public static readonly TheoryData<string, string, string> Endless = new()
     {
         { "a tag with the text behind it has more than 1048576 bytes", "<metadata ", "a" },
