@@ -120,9 +120,9 @@ public sealed class RepoFiles : IDisposable
     /// <returns>False: who can wait is to <see cref="Look"/> for it.</returns>
     internal bool TryFind(SnapshotStore store, string path, out RepoFile? file)
     {
-        if (IsHere(path, out file))
+        if (IsHere(path, out file, out IReadOnlyList<long> rows))
             return true;
-        if (!store.Index.TryPackageAt(_indexed!, path, out PrimaryPackage? package))
+        if (!store.Index.TryPackageAt(_indexed!, path, rows, out PrimaryPackage? package))
             return false;
         file = package is null ? null : FileOf(package, null);
         return true;
@@ -135,15 +135,23 @@ public sealed class RepoFiles : IDisposable
     /// <returns>False: the index is of no use any more.</returns>
     internal bool Look(SnapshotStore store, string path, out RepoFile? file)
     {
-        if (IsHere(path, out file))
+        if (IsHere(path, out file, out IReadOnlyList<long> rows))
             return true;
-        if (store.Index.PackageAt(_indexed!, path) is not { } found)
+        if (store.Index.PackageAt(_indexed!, path, rows) is not { } found)
             return false;
         file = found is [var package] ? FileOf(package, null) : null;
         return true;
     }
 
-    private bool IsHere(string path, out RepoFile? file) => _files.TryGetValue(path, out file) || _indexed is null || _indexed.RowsAt(path).Count == 0;
+    // Without the index; else where in it to look.
+    private bool IsHere(string path, out RepoFile? file, out IReadOnlyList<long> rows)
+    {
+        rows = [];
+        if (_files.TryGetValue(path, out file) || _indexed is null)
+            return true;
+        rows = _indexed.RowsAt(path);
+        return rows.Count == 0;
+    }
 
     public void Dispose() => _all.ForEach(file => file.Made?.Dispose());
 

@@ -42,6 +42,17 @@ public sealed unsafe class SqliteDatabase : SafeHandle
     /// <summary>From now on so many milliseconds are waited for others that have it locked.</summary>
     public void Patience(int milliseconds) => _ = sqlite3_busy_timeout(this, milliseconds); // fails of what is no database alone
 
+    /// <summary>Another number when others have changed the database, as of the last step of a statement; our own changes do not count.</summary>
+    public uint DataVersion
+    {
+        get
+        {
+            uint version = 0;
+            int code = sqlite3_file_control(this, null, SQLITE_FCNTL_DATA_VERSION, &version);
+            return code == SQLITE_OK ? version : throw SqliteException.Of(code, this);
+        }
+    }
+
     /// <summary>The id of the row that was inserted last.</summary>
     public long LastRow => sqlite3_last_insert_rowid(this);
 

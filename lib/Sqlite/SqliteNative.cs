@@ -11,6 +11,7 @@ internal static unsafe partial class SqliteNative
     public const int SQLITE_ROW = 100;
     public const int SQLITE_DONE = 101;
     public const int SQLITE_NULL = 5;
+    public const int SQLITE_FCNTL_DATA_VERSION = 35;
     public const int SQLITE_OPEN_READONLY = 1;
     public const int SQLITE_OPEN_READWRITE = 2;
     public const int SQLITE_OPEN_CREATE = 4;
@@ -25,6 +26,7 @@ internal static unsafe partial class SqliteNative
     [LibraryImport(Name)] public static partial byte* sqlite3_errmsg(SqliteDatabase database);
     [LibraryImport(Name)] public static partial byte* sqlite3_errstr(int code);
     [LibraryImport(Name)] public static partial int sqlite3_busy_timeout(SqliteDatabase database, int milliseconds);
+    [LibraryImport(Name)] public static partial int sqlite3_file_control(SqliteDatabase database, byte* schema, int operation, void* argument);
     [LibraryImport(Name)] public static partial long sqlite3_last_insert_rowid(SqliteDatabase database);
     [LibraryImport(Name)] public static partial int sqlite3_prepare_v2(SqliteDatabase database, byte* sql, int length, nint* statement, byte** tail);
     [LibraryImport(Name)] public static partial int sqlite3_finalize(nint statement);

@@ -25,7 +25,12 @@ internal sealed class IndexFile : IDisposable
     private readonly SqliteDatabase _database;
     private readonly PackageSeal _seal = new();
     private Dictionary<UInt128, long>? _rows;
-    private SqliteStatement? _ofList;
+    private SqliteStatement? _ofList, _ofRow;
+    private readonly Texts _texts = new();
+
+    // The lists that were found when the file was as it is in this version of it.
+    private readonly HashSet<PackagePaths> _present = [];
+    private uint _version;
 
     private readonly int _patience;
 
@@ -59,6 +64,7 @@ internal sealed class IndexFile : IDisposable
     public void Dispose()
     {
         _ofList?.Dispose();
+        _ofRow?.Dispose();
         _database.Dispose();
     }
 
@@ -134,28 +140,52 @@ internal sealed class IndexFile : IDisposable
     /// <summary>The package at a path; null when the list has none there.</summary>
     /// <param name="list">The list, as it was read from this index.</param>
     /// <param name="path">The path, with or without percent signs.</param>
+    /// <param name="rows">What the list has for that path.</param>
     /// <exception cref="IndexDamageException">The list is another one by now.</exception>
-    public PrimaryPackage? PackageAt(PackagePaths list, string path)
+    public PrimaryPackage? PackageAt(PackagePaths list, string path, IReadOnlyList<long> rows)
     {
-        // The list in the same question: as long as it is there, none of its rows is another package's.
-        _ofList ??= _database.Prepare($"SELECT seal, {Columns} FROM package WHERE id = ? AND EXISTS (SELECT 1 FROM list WHERE list.object = ? AND list.seal = ?)");
-        foreach (long id in list.RowsAt(path))
+        foreach (long id in rows)
+            if (PackageOf(list, id) is var package && PackagePaths.IsAt(package.Location, path))
+                return package;
+        return null;
+    }
+
+    // As long as a list is there, none of its rows is another package's. It takes SQLite all of a list to find it, so that is asked for only when the file was changed since.
+    private PrimaryPackage PackageOf(PackagePaths list, long id)
+    {
+        if (_present.Contains(list))
         {
-            _ofList.Bind(1, id);
-            _ofList.Bind(2, list.Primary);
-            _ofList.Bind(3, list.Seal);
+            _ofRow ??= _database.Prepare($"SELECT seal, {Columns} FROM package WHERE id = ?");
+            _ofRow.Bind(1, id);
             try
             {
-                PrimaryPackage package = _ofList.Step() ? Package(_ofList, 0, new Texts()) : throw new IndexDamageException("a package is missing");
-                if (PackagePaths.IsAt(package.Location, path))
-                    return package;
+                bool isThere = _ofRow.Step();
+                if (_database.DataVersion == _version)
+                    return isThere ? Package(_ofRow, 0, _texts) : throw new IndexDamageException("a package is missing");
             }
             finally
             {
-                _ofList.Reset();
+                _ofRow.Reset();
             }
         }
-        return null;
+        _ofList ??= _database.Prepare($"SELECT seal, {Columns} FROM package WHERE id = ? AND EXISTS (SELECT 1 FROM list WHERE list.object = ? AND list.seal = ?)");
+        _ofList.Bind(1, id);
+        _ofList.Bind(2, list.Primary);
+        _ofList.Bind(3, list.Seal);
+        try
+        {
+            PrimaryPackage package = _ofList.Step() ? Package(_ofList, 0, _texts) : throw new IndexDamageException("a package is missing");
+            uint version = _database.DataVersion;
+            if (version != _version)
+                _present.Clear();
+            _version = version;
+            _present.Add(list);
+            return package;
+        }
+        finally
+        {
+            _ofList.Reset();
+        }
     }
 
     /// <summary>All packages of which something holds, by their rows.</summary>
@@ -239,6 +269,7 @@ internal sealed class IndexFile : IDisposable
         if (gone.Count == 0)
             return;
         _rows = null;
+        _present.Clear();
         using (SqliteStatement rows = _database.Prepare("SELECT id FROM package"))
             while (rows.Step())
                 all.Add(rows.Number(0));

@@ -54,19 +54,20 @@ internal sealed class PackagePaths
     public IReadOnlyList<long> RowsAt(string path)
     {
         uint hash = HashOf(path);
-        SortedSet<int>? places = null;
-        Add(hash, ref places);
+        List<int> places = [];
+        Add(hash, places);
         // The path may be one that has its percent signs.
         if (path.Contains('%', StringComparison.Ordinal) && HashOf(Unescaped(path)) is var other && other != hash)
-            Add(other, ref places);
-        return places is null ? [] : [.. places.Select(place => _ids[place])];
+            Add(other, places);
+        places.Sort();
+        return [.. places.Select(place => _ids[place])];
     }
 
-    private void Add(uint hash, ref SortedSet<int>? places)
+    private void Add(uint hash, List<int> places)
     {
         int at = Array.BinarySearch(_places, (ulong)hash << 32);
         for (at = at < 0 ? ~at : at; at < _places.Length && _places[at] >> 32 == hash; at++)
-            (places ??= []).Add((int)(uint)_places[at]);
+            places.Add((int)(uint)_places[at]);
     }
 
     // Of a digest: whoever writes the metadata cannot choose paths that all have the same.

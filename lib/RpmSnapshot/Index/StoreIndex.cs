@@ -29,15 +29,17 @@ internal sealed class StoreIndex(string path, bool isWritable) : IDisposable
     /// <summary>The package at a path, if there is one; null when the index does not say.</summary>
     /// <param name="list">What <see cref="Paths"/> gave.</param>
     /// <param name="path">The path, with or without percent signs.</param>
-    public PrimaryPackage[]? PackageAt(PackagePaths list, string path) =>
-        Ask(file => file.PackageAt(list, path) is { } package ? new[] { package } : [], ServersTries);
+    /// <param name="rows">What the list has for that path.</param>
+    public PrimaryPackage[]? PackageAt(PackagePaths list, string path, IReadOnlyList<long> rows) =>
+        Ask(file => file.PackageAt(list, path, rows) is { } package ? new[] { package } : [], ServersTries);
 
     /// <summary>The same at once, for who must not wait: it takes some ten microseconds.</summary>
     /// <param name="list">What <see cref="Paths"/> gave.</param>
     /// <param name="path">The path, with or without percent signs.</param>
+    /// <param name="rows">What the list has for that path.</param>
     /// <param name="package">The package; null when there is none.</param>
     /// <returns>False: whoever can wait is to ask <see cref="PackageAt"/>.</returns>
-    public bool TryPackageAt(PackagePaths list, string path, out PrimaryPackage? package)
+    public bool TryPackageAt(PackagePaths list, string path, IReadOnlyList<long> rows, out PrimaryPackage? package)
     {
         package = null;
         if (!_lock.TryEnter())
@@ -49,7 +51,7 @@ internal sealed class StoreIndex(string path, bool isWritable) : IDisposable
             _file.BePatient(false);
             try
             {
-                package = _file.PackageAt(list, path);
+                package = _file.PackageAt(list, path, rows);
                 return true;
             }
             catch (Exception e) when (e is SqliteException or IndexDamageException)

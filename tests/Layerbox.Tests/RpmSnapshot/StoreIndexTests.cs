@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Layerbox.Rpm;
 using Layerbox.RpmSnapshot;
 
 namespace Layerbox.Tests.RpmSnapshot;
@@ -10,6 +11,26 @@ public class StoreIndexTests
     [
         ["show", "t0"], ["show", "t1"], ["diff", "t0", "t1"], ["diff", "t1", "t2"], ["find", "cherry"], ["find", "a*.noarch"], ["find", "plus+-1-1.noarch"], ["find", "nothing"],
     ];
+
+    [Fact]
+    public void A_package_is_one_of_a_list_for_as_long_as_that_is_there()
+    {
+        using TempFolder folder = new();
+        PrimaryPackage[] packages = [.. "abc".Select(c => new PrimaryPackage(new Nevra($"{c}", new Evr(0, "1", "1"), "noarch"), RpmChecksum.Parse("md5", new string(c, 32)), RepoLocation.Parse($"{c}.rpm")))];
+        using IndexFile writer = IndexFile.Open(folder / "index.sqlite", isWritable: true);
+        writer.Add("list", packages[..2]);
+        using IndexFile reader = IndexFile.Open(folder / "index.sqlite", isWritable: false);
+        PackagePaths list = reader.Paths("list")!;
+        Assert.Equal(["a", "b", null], Names());
+        writer.Add("more", packages);
+        Assert.Equal(["a", "b", null], Names());
+        writer.Keep(["more"]);
+        Assert.Throws<IndexDamageException>(Names);
+        list = reader.Paths("more")!;
+        Assert.Equal(["a", "b", "c"], Names());
+
+        List<string?> Names() => [.. packages.Select(package => package.Location.Path).Select(path => reader.PackageAt(list, path, list.RowsAt(path))?.Nevra.Name)];
+    }
 
     [Theory]
     [InlineData("rm index.sqlite")]
