@@ -1,18 +1,7 @@
 # A layer installed where there are 60,000 packages to choose from: by us, whose cache of a view is warm, against bare dnf with a cold cache, which is what a build
 # machine has, and with a warm one.
-[[ $(id -u) == 0 ]] || { echo "rpm-large: needs root: volumes are mounted" >&2; exit 77; }
-command -v dnf >/dev/null || { echo "rpm-large: dnf is not here" >&2; exit 77; }
-made=$root/artifacts/made-rpms
-"$root/scripts/make-rpms" "$made" || { echo "rpm-large: the packages cannot be made here" >&2; exit 77; }
-
-"$L" volume-make "$PWD/v" --size 20G >made.json
-volume=$PWD/v/volume
-trap 'cd / && umount "$volume"' EXIT
-export LAYERBOX_VOLUME=$volume
-here=$volume/bench
-mkdir -p "$here/home" "$here/big/repodata"
-cd "$here"
-"$L" rpm-repo-snapshot sync --store store --repo "made=file://$made/one" --tag one >/dev/null
+source "$root/scripts/bench.d/rpm-install.bash" rpm-large both
+mkdir -p big/repodata
 "$root/scripts/bench.d/make-primary" primary.xml.gz
 # The second repository has metadata only: nothing is installed from it. Its packages are one object, as far as the store knows.
 python3 - <<'PY'
@@ -42,16 +31,7 @@ open(f"store/snapshots/{name}.json", "w").write(text)
 open("store/refs/tags/both", "w").write(name + "\n")
 PY
 "$L" rpm-repo-snapshot rebuild --store store --progress none
-names=(bash coreutils findutils grep libc-bin procps rpm sed sqlite3 tar util-linux)
-printf '{"name": "base", "rpm_snapshot": {"store": "store", "tag": "both"}, "features": [{"item": "rpms_install", "names": [%s]}]}\n' \
-  "$(printf '"%s",' "${names[@]}" | sed 's/,$//')" >base.layer.json
-: >dnf.conf
-printf '%%_dbpath /usr/lib/sysimage/rpm\n' >home/.rpmmacros
-bare=(env HOME="$here/home" SOURCE_DATE_EPOCH=0 dnf --config="$here/dnf.conf" --noplugins --quiet --assumeyes --releasever=1 --setopt=reposdir=/nonexistent --setopt=varsdir=/nonexistent
-  --setopt=install_weak_deps=0 --setopt=cachedir="$here/dnf-cache" --repofrompath="made,file://$made/one" --setopt=made.gpgcheck=0 --repofrompath="big,file://$here/big"
-  --setopt=big.gpgcheck=0 --repo=made --repo=big --installroot="$here/bare" install "${names[@]}")
-clean="$L subvol-gc --grace 0s; rm -rf bare; mkdir bare; sync -f ."
-ours=("$L" layer-compile base.layer.json --no-cache --progress none)
+bare+=(--repofrompath="big,file://$here/big" --setopt=big.gpgcheck=0 --repo=big install "${names[@]}")
 
 measure '70 of 60,000 packages: `layer-compile` against `dnf --installroot`, its cache cold' --runs 3 --prepare "$clean" --prepare-peer 'rm -rf dnf-cache' -- "${ours[@]}" -- "${bare[@]}"
 measure 'the same, its cache warm' --runs 3 --prepare "$clean" -- "${ours[@]}" -- "${bare[@]}"
