@@ -79,7 +79,7 @@ public static class ContainerRegistry
     private static IEnumerable<ContainerDescription> HeldBy(int id, string? ours)
     {
         const int LargestMax = 4 << 20;
-        string folder = string.Create(CultureInfo.InvariantCulture, $"/proc/{id}");
+        string folder = $"/proc/{Decimal(id)}";
         byte[] wanted = PathText.ToBytes(SealedFiles.LinkOf(Name));
         List<string> names = [];
         using (SafeFileHandle descriptors = Directories.Open($"{folder}/fd"))

@@ -101,7 +101,7 @@ internal sealed class EnterSteps(ContainerSpec spec, PlanWriter plan, StepList s
         const uint _LINUX_CAPABILITY_VERSION_3 = 0x20080522;
         ulong left = user.Uid == 0 ? keep : 0;
         (uint low, uint high) = ((uint)left, (uint)(left >> 32));
-        StepLabel label = new("become user", string.Create(CultureInfo.InvariantCulture, $"uid {user.Uid}"));
+        StepLabel label = new("become user", $"uid {user.Uid.ToString(CultureInfo.InvariantCulture)}");
         uint[] groups = [.. user.Groups];
         if (spec.Users is not { MaySetGroups: false })
             steps.Do(label, setgroups, groups.Length, plan.Bytes(MemoryMarshal.AsBytes<uint>(groups)));

@@ -14,7 +14,7 @@ internal static class HostProcess
     {
         // The name, in parentheses, may hold anything; then comes field 3.
         const int Field = 22 - 3;
-        if (Bytes(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/stat")) is not { } stat)
+        if (Bytes(PathOf(id, "stat")) is not { } stat)
             return null;
         ReadOnlySpan<byte> rest = stat.AsSpan(stat.AsSpan().LastIndexOf((byte)')') + 2);
         for (int i = 0; i < Field; i++)
@@ -87,7 +87,9 @@ internal static class HostProcess
     private static string? Status(int id, string key) =>
         Text(id, "status")?.Split('\n').FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal))?[key.Length..];
 
-    private static string? Text(int id, string name) => Text(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/{name}"));
+    private static string? Text(int id, string name) => Text(PathOf(id, name));
+
+    private static string PathOf(int id, string name) => $"/proc/{id.ToString(CultureInfo.InvariantCulture)}/{name}";
 
     private static string? Text(string path) => Bytes(path) is { } bytes ? Encoding.Latin1.GetString(bytes) : null;
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 using Layerbox.Posix;
 using static Layerbox.Nspawn.KernelCalls;
@@ -40,7 +39,7 @@ internal static class MountCalls
     public static Register NewFilesystem(this StepList steps, string path, string type, int attributes, params ReadOnlySpan<(string Key, string? Value)> options)
     {
         PlanWriter plan = steps.Plan;
-        StepLabel label = new(string.Create(CultureInfo.InvariantCulture, $"mount {type}"), path);
+        StepLabel label = new($"mount {type}", path);
         Register context = steps.Get(label, fsopen, plan.Text(type), FSOPEN_CLOEXEC);
         foreach ((string key, string? value) in options)
         {

@@ -31,7 +31,7 @@ public sealed record ResourceLimit(string Name, ulong Soft, ulong Hard)
         return Names.Contains(name) ? name : null;
     }
 
-    public override string ToString() => $"{Name}={Text(Soft)}:{Text(Hard)}";
+    public override string ToString() => string.Concat([Name, "=", Text(Soft), ":", Text(Hard)]);
 
     private static string Text(ulong value) => value == Unlimited ? "unlimited" : value.ToString(CultureInfo.InvariantCulture);
 

@@ -30,7 +30,7 @@ public static class RealPath
 
     /// <summary>Of an open file; one that was removed ends in " (deleted)".</summary>
     public static string Of(SafeFileHandle file) =>
-        PathText.FromBytes(Files.ReadLink(Directories.Current, Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file.DangerousGetHandle()}"))));
+        PathText.FromBytes(Files.ReadLink(Directories.Current, Encoding.ASCII.GetBytes($"/proc/self/fd/{file.DangerousGetHandle().ToString(CultureInfo.InvariantCulture)}")));
 
     /// <summary>Of a name that need not exist, in a folder that must; a link of that name is not followed.</summary>
     public static string OfName(string path)
