@@ -15,11 +15,17 @@ internal static unsafe class ContainerLauncher
 
     private const int FirstForwarded = 5;
 
+    // What comes to a whole process group: a shell's ^C, timeout(1). The tool ends the container then, and we clear up after it. The container has them as always
+    // (ContainerChild).
+    private static ReadOnlySpan<Signal> OfGroups => [Signal.SIGHUP, Signal.SIGINT, Signal.SIGQUIT, Signal.SIGTERM];
+
     /// <summary>As the last argument: the last descriptor is that of a process whose container is to be entered.</summary>
     public const string EnterMark = "enter";
 
     public static int Run(bool hasTarget)
     {
+        foreach (Signal signal in OfGroups)
+            Signals.Ignore(signal);
         using SafeFileHandle reports = new(Reports, ownsHandle: true), control = new(Control, ownsHandle: true);
         using FdStream stream = new(control, "control pipe", canWrite: false);
         // Nobody is left who wants a container.

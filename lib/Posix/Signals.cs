@@ -30,6 +30,16 @@ public static unsafe class Signals
         PosixException.Check(Libc.sigaction((int)signal, byDefault, null), "sigaction");
     }
 
+    /// <summary>Lets a signal do nothing, in this process and in the programs that it becomes or starts.</summary>
+    public static void Ignore(Signal signal)
+    {
+        const nint SIG_IGN = 1;
+        byte* ignored = stackalloc byte[SigactionSize];
+        new Span<byte>(ignored, SigactionSize).Clear();
+        *(nint*)ignored = SIG_IGN;
+        PosixException.Check(Libc.sigaction((int)signal, ignored, null), "sigaction");
+    }
+
     internal static bool IsIgnored(Signal signal)
     {
         const nint SIG_IGN = 1;

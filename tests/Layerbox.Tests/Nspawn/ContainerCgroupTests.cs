@@ -41,6 +41,27 @@ public class ContainerCgroupTests
         }
     }
 
+    // As a shell's ^C and timeout(1) have it.
+    [Theory]
+    [InlineData("--boot --engine nspawn --stop kill", Signal.SIGINT)]
+    [InlineData("--boot --engine nspawn --stop kill", Signal.SIGTERM)]
+    [InlineData("--boot --engine builtin --stop kill", Signal.SIGINT)]
+    [InlineData("--in-place --pids 9 --", Signal.SIGTERM)]
+    public void Leaves_no_groups_when_its_process_group_ends(string options, Signal signal)
+    {
+        using ContainerRoot root = Root("pids");
+        string name = $"test-{Guid.NewGuid():N}";
+        string[] command = options.EndsWith("--", StringComparison.Ordinal) ? ["sleep", "1000"] : ["--init", "/bin/sleep", "--init-argument", "1000"];
+        using ChildProcess tool = ChildProcess.Start(new ProgramStart(Published.OrSkip(), ["container-run", root.Path, "--name", name, .. options.Split(' '), .. command]) { OwnSession = true });
+        ContainerDescription? found = null;
+        Patience.Until(() => (found = ContainerRegistry.List().FirstOrDefault(container => container.Name == name)) is not null, "the container to be listed");
+        string group = System.IO.File.ReadAllText($"/proc/{found!.Process1}/cgroup").Split('/', '\n').First(part => part.StartsWith("layerbox-", StringComparison.Ordinal));
+        Assert.Contains(Groups(), folder => Path.GetFileName(folder) == group);
+        Programs.Run("kill", "-s", signal.ToString()[3..], "--", $"-{tool.Id}");
+        tool.Wait();
+        Patience.Until(() => !Groups().Any(folder => Path.GetFileName(folder) == group), "the end of the groups");
+    }
+
     [Fact]
     public void Kills_what_needs_more_memory_and_says_so()
     {
