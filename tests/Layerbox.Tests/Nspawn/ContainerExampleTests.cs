@@ -23,7 +23,7 @@ public sealed partial class ContainerExampleTests(ContainerExampleTests.Place pl
         ["container-run web.layer --shell --user web"] = new(0, (WebPrompt, "id -un\r"), ("web\r\n", ""), (WebPrompt, "\x04")),
         ["container-run web.layer -- vi /etc/web.conf"] = new(0, ("port 80", "done\r"), ("wrote done\r\n", "")),
         // Folders are blue, which ls does on a terminal alone, and less shows so with -R.
-        ["container-run web.layer --tty -- ls --color /etc | less -R"] = new(0, ("34mweb.d", ""), ("(END)", "q")),
+        ["container-run web.layer --tty -- ls --color /etc </dev/null | less -R"] = new(0, ("34mweb.d", ""), ("(END)", "q")),
         ["container-run web.layer --no-tty -- /usr/bin/web --self-test"] = new(0, ("fine --self-test", "")),
         ["container-enter web"] = new(5, (LayerPrompt, "echo $MARK; exit 5\r"), ("of-the-container\r\n", "")) { Before = "container-run web.layer --name web --env MARK=of-the-container -- sleep 1000" },
         ["container-enter web --timeout 10s --no-tty -- /usr/bin/web --status </dev/null"] = new(0, ("fine --status", "")) { Before = "container-run web.layer --name web -- sleep 1000" },
