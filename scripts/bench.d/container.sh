@@ -41,7 +41,7 @@ eight ./ours-8 "${ours[@]}"
 measure 'container: start and exit against `true` alone' --runs 100 -- "${ours[@]}" -- "$image/bin/true"
 if has bwrap bubblewrap; then
   measure 'container: start and exit against `bwrap --unshare-all`' --runs 200 -- "${ours[@]}" -- "${bwrap[@]}"
-  measure 'container: by the launcher (`--in-place`) against `bwrap --unshare-all`' --runs 100 -- "$L" container-run "$image" --in-place /bin/true -- "${bwrap[@]}"
+  measure 'container: in place (`--in-place`) against `bwrap --unshare-all`' --runs 100 -- "$L" container-run "$image" --in-place /bin/true -- "${bwrap[@]}"
   eight ./bwrap-8 "${bwrap[@]}"
   measure 'container: 200, eight at once, against `bwrap`' --runs 7 -- ./ours-8 -- ./bwrap-8
 fi
