@@ -10,6 +10,12 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
     /// <summary>So many files in a row that could not be had for a reason that might have passed: then no other is asked for.</summary>
     private const int MaxLost = 16;
 
+    /// <summary>
+    /// Files of fewer bytes are fetched whole. Servers make names of versions from a time in seconds and the size: two repomd.xml have often both in common, when they were published in
+    /// the same second or when all times are set to the same. A server that is asked whether that one is the same still would say so for ever.
+    /// </summary>
+    private const int LeastUnchanged = 64 << 10;
+
     private readonly Connector _connector = new(request.Connection, options.Transport, options.Cancellation);
     private long _count, _bytes;
     private int _lost;
@@ -134,7 +140,7 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
     private SmallFile Get(RepoUrl url, int limit)
     {
         using RepoConnection connection = new(_connector);
-        FileVersion? known = store.Versions.Find(url) is { } version && store.SizeOf(version.Object) <= limit ? version : null;
+        FileVersion? known = store.Versions.Find(url) is { } version && store.SizeOf(version.Object) is { } size && size >= LeastUnchanged && size <= limit ? version : null;
         using RepoAnswer answer = connection.Ask(new RepoAsk(url) { IfNoneMatch = known?.ETag, IfModifiedSince = known?.LastModified });
         using Stream body = answer.IsUnchanged ? store.OpenObject(known!.Object) : answer.Body;
         using MemoryStream bytes = new();
@@ -148,7 +154,7 @@ internal sealed class Downloads(SnapshotStore store, RepoRequest request, RepoSy
         string digest = Convert.ToHexStringLower(SHA256.HashData(bytes.GetBuffer().AsSpan(0, (int)bytes.Length)));
         if (answer.IsUnchanged && digest != known!.Object)
             throw new InvalidDataException($"{store.PathOf(known.Object)}: is damaged: verify tells more");
-        if (!answer.IsUnchanged)
+        if (!answer.IsUnchanged && bytes.Length >= LeastUnchanged)
             store.Versions.Put(url, new FileVersion(answer.ETag, answer.LastModified, digest));
         return new SmallFile(url, bytes.ToArray());
     }
