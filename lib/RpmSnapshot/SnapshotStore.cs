@@ -31,6 +31,8 @@ public sealed partial class SnapshotStore : IDisposable
     private const int DigestLength = 64;
     private const int MaxTagLength = 200;
 
+    private static readonly string[] s_folders = ["snapshots", "refs/tags", "tmp", "objects/sha256"];
+
     private readonly SafeFileHandle? _lock;
     private readonly HashSet<string> _open = [];
     private long _parts;
@@ -63,22 +65,25 @@ public sealed partial class SnapshotStore : IDisposable
     public static SnapshotStore Open(string path)
     {
         Files.Status(path, followLinks: true);
-        return Files.TryStatus(Directories.Current, PathText.ToBytes(System.IO.Path.Join(path, "objects/sha256")), followLinks: true) is { IsDirectory: true }
-            ? new SnapshotStore(path, null)
-            : throw new IOException($"{path}: is no store of snapshots: 'rpm-repo-snapshot sync' makes one");
+        return IsStore(path) ? new SnapshotStore(path, null) : throw new IOException($"{path}: is no store of snapshots: 'rpm-repo-snapshot sync' makes one");
     }
 
     /// <summary>Opens a store for writing, made if need be. What a killed writer had fetched is checked and put in place.</summary>
     /// <param name="path">Its directory.</param>
     /// <param name="wait">Whether to wait for another who writes.</param>
     /// <param name="create">Whether it may be made.</param>
-    /// <exception cref="IOException">Another writes, and that is not to be waited for.</exception>
+    /// <exception cref="IOException">Another writes, and that is not to be waited for; or the directory holds something that is no store.</exception>
     public static SnapshotStore OpenForWriting(string path, bool wait = false, bool create = false)
     {
         if (create)
+        {
+            // What a writer finds in tmp and cannot use it removes: that must be a store's tmp. The second look is for one who makes it just now.
+            if (!IsStore(path) && Files.Exists(path) && !IsEmpty(path) && !IsStore(path))
+                throw new IOException($"{path}: is no store of snapshots, and not empty: name an empty folder, or one that is not there yet");
             // The objects' last: they make it a store, and whoever makes it may be killed.
-            foreach (string folder in (string[])["snapshots", "refs/tags", "tmp", "objects/sha256"])
+            foreach (string folder in s_folders)
                 Directories.MakeAll(System.IO.Path.Join(path, folder));
+        }
         else
             Open(path).Dispose();
         string lockPath = System.IO.Path.Join(path, "lock");
@@ -97,6 +102,17 @@ public sealed partial class SnapshotStore : IDisposable
             throw;
         }
     }
+
+    private static bool IsStore(string path) => Files.TryStatus(Directories.Current, PathText.ToBytes(System.IO.Path.Join(path, "objects/sha256")), followLinks: true) is { IsDirectory: true };
+
+    /// <summary>Whether nothing is in a directory but what a filesystem puts into its root, and the empty folders of a store whose making was cut short.</summary>
+    private static bool IsEmpty(string path)
+    {
+        HashSet<string> own = [.. s_folders.Select(folder => folder.Split('/')[0])];
+        return Names(path).All(name => name == "lost+found" || (own.Contains(name) && HasNoFile(System.IO.Path.Join(path, name))));
+    }
+
+    private static bool HasNoFile(string path) => Files.Status(path).IsDirectory && Names(path).All(name => HasNoFile(System.IO.Path.Join(path, name)));
 
     public void Dispose()
     {

@@ -172,6 +172,33 @@ public class SnapshotStoreTests
         Assert.Equal(0, store.Sync($"file://{RepoFixture.PathOf("t2")}").GetProperty("repos")[0].GetProperty("fetched").GetInt32());
     }
 
+    [Theory]
+    [InlineData("mkdir -p store/tmp && echo mine > store/tmp/precious")]
+    [InlineData("mkdir store && echo mine > store/file")]
+    [InlineData("mkdir -p store/snapshots store/mine")]
+    public void Makes_no_store_of_a_folder_with_other_things(string prepare)
+    {
+        using StoreFixture store = new();
+        string folder = Path.GetDirectoryName(store.Path)!;
+        Programs.Shell($"cd {folder} && {prepare}");
+        string before = Programs.Shell($"cd {folder} && find store | sort");
+        Tools.Result result = store.Run("sync", "--repo", $"x=file://{RepoFixture.PathOf("t0")}");
+        Assert.Equal((2, $"rpm-repo-snapshot: {store.Path}: is no store of snapshots, and not empty: name an empty folder, or one that is not there yet"), (result.Status, result.FirstErrorLine));
+        Assert.Equal(before, Programs.Shell($"cd {folder} && find store | sort"));
+    }
+
+    [Theory]
+    [InlineData("mkdir -p store/lost+found")]
+    [InlineData("mkdir -p store/snapshots store/refs/tags store/tmp")]
+    [InlineData("mkdir -p store/objects/sha256")]
+    public void Makes_a_store_of_an_empty_folder(string prepare)
+    {
+        using StoreFixture store = new();
+        Programs.Shell($"cd {Path.GetDirectoryName(store.Path)!} && {prepare}");
+        store.Sync($"file://{RepoFixture.PathOf("t0")}");
+        store.AssertClean();
+    }
+
     [Fact]
     public void One_writes_at_a_time_and_readers_do_not_wait()
     {
