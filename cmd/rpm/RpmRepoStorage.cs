@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Layerbox.FileTree;
 using Layerbox.RpmSnapshot;
+using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Cmd.Rpms;
 
@@ -16,8 +17,10 @@ internal static class RpmRepoStorage
         {
             ObjectStorage to = Parse(args.GetRequiredValue(storage));
             CancellationToken cancellation = io.Cancellation;
-            using SnapshotStore store = SnapshotStore.OpenForWriting(at.Path, at.Wait);
-            Snapshot pushed = store.Load(store.Resolve(args.GetRequiredValue(snapshot)));
+            using SnapshotStore store = SnapshotStore.Open(at.Path);
+            string id = store.Resolve(args.GetRequiredValue(snapshot));
+            using SafeFileHandle kept = store.Serve(id); // from gc
+            Snapshot pushed = store.Load(id);
             StorageTransfer transfer;
             using (Progress shown = Progress.Start(io, args.GetValue(progress)))
                 transfer = StorageTransfer.Push(store, pushed, to, shown.Counter("pushing"), cancellation);

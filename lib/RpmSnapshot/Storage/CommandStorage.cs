@@ -19,7 +19,7 @@ internal sealed class CommandStorage(string program) : ObjectStorage
 
     public override void Put(string name, string path)
     {
-        using SafeFileHandle bytes = Files.Open(path, OpenFlags.ReadOnly | OpenFlags.NoFollow);
+        using SafeFileHandle bytes = Files.Open(path, OpenFlags.ReadOnly);
         Run("put", name, bytes, null, mayBeNo: false);
     }
 

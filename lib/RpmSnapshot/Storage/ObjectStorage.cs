@@ -32,6 +32,7 @@ public abstract class ObjectStorage
     }
 
     /// <summary>Keeps the bytes of a file under a name, whole or not at all.</summary>
+    /// <param name="path">The file, or a link to it, such as one of those in <c>/proc/self/fd</c>.</param>
     /// <exception cref="IOException">It could not.</exception>
     public abstract void Put(string name, string path);
 
@@ -68,7 +69,7 @@ internal sealed class DirectoryStorage(string path) : ObjectStorage
     {
         string to = PathOf(name);
         Directories.MakeAll(Path.GetDirectoryName(to)!);
-        using Microsoft.Win32.SafeHandles.SafeFileHandle source = Files.Open(from, OpenFlags.ReadOnly | OpenFlags.NoFollow);
+        using Microsoft.Win32.SafeHandles.SafeFileHandle source = Files.Open(from, OpenFlags.ReadOnly);
         using OutputFile target = OutputFile.Create(to, replace: true);
         byte[] buffer = new byte[1 << 18];
         while (Files.Read(source, buffer, from) is var count and > 0)

@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Text;
 using Layerbox.Posix;
 using Layerbox.Rpm;
+using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.RpmSnapshot;
 
@@ -31,8 +33,8 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
         }, cancellation);
         if (!storage.Has(NameOfSnapshot(snapshot.Id)))
         {
-            PutSmall(store, storage, NameOfAliases(snapshot.Id), AliasesOf(store, snapshot));
-            PutSmall(store, storage, NameOfSnapshot(snapshot.Id), snapshot.ToBytes());
+            PutSmall(storage, NameOfAliases(snapshot.Id), AliasesOf(store, snapshot));
+            PutSmall(storage, NameOfSnapshot(snapshot.Id), snapshot.ToBytes());
         }
         return new StorageTransfer(lacking.Count, bytes, needed.Count - lacking.Count);
     }
@@ -113,12 +115,12 @@ public sealed record StorageTransfer(long Moved, long Bytes, long Present)
         return (here, elsewhere.Count);
     }
 
-    private static void PutSmall(SnapshotStore store, ObjectStorage storage, string name, byte[] bytes)
+    /// <summary>By a file without a name: nothing is written to the store, which others may write to, and nothing stays.</summary>
+    private static void PutSmall(ObjectStorage storage, string name, byte[] bytes)
     {
-        string temporary = Path.Join(store.Path, "tmp", "push");
-        WholeFile.Write(temporary, bytes);
-        storage.Put(name, temporary);
-        Files.Remove(temporary);
+        using SafeFileHandle temporary = Files.OpenTemporary(Path.GetTempPath());
+        Files.Write(temporary, bytes);
+        storage.Put(name, string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{temporary.DangerousGetHandle()}"));
     }
 
     /// <summary>Which objects the packages with checksums of other types are: a store that lacks them cannot know. Lines as in the store's file "aliases".</summary>

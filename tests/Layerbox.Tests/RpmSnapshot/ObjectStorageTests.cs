@@ -28,6 +28,38 @@ public class ObjectStorageTests
     }
 
     [Fact]
+    public void A_push_only_reads_the_store()
+    {
+        using StorageFixture kept = new();
+        using StoreFixture store = new();
+        string id = store.Sync($"file://{RepoFixture.PathOf("t0")}").GetProperty("snapshot").GetString()!;
+        using (Layerbox.RpmSnapshot.SnapshotStore.OpenForWriting(store.Path))
+        {
+            string before = Programs.Shell($"find '{store.Path}' -printf '%p %T@\\n' | sort");
+            Assert.Equal((RepoFixture.Metadata + 5, 0), Moved(store.Lines("push", id, "--storage", kept.Kept)));
+            Assert.Equal(before, Programs.Shell($"find '{store.Path}' -printf '%p %T@\\n' | sort"));
+        }
+    }
+
+    [Fact]
+    public void A_snapshot_that_is_pushed_is_not_collected()
+    {
+        using StorageFixture kept = new();
+        using StoreFixture store = new();
+        string t0 = store.Sync($"file://{RepoFixture.PathOf("t0")}", "--tag", "t0").GetProperty("snapshot").GetString()!;
+        store.Sync($"file://{RepoFixture.PathOf("t1")}", "--tag", "t1");
+        string folder = Path.GetDirectoryName(kept.Kept)!;
+        File.WriteAllText($"{folder}/slow", "#!/bin/sh\ncd \"$(dirname \"$0\")\"\n[ $1 != list ] || { echo > begun; read -r x < go; }\n");
+        Programs.Shell($"cd {folder} && chmod +x slow && mkfifo begun go");
+        Thread push = new(() => store.Run("push", "t0", "--storage", $"command:{folder}/slow")) { IsBackground = true };
+        push.Start();
+        Programs.Shell($"read -r x < {folder}/begun");
+        Assert.Equal("it is served", store.Lines("gc", "--keep-tag", "t1", "--grace", "0s", "--dry-run").Single(line => line.TryGetProperty("kept", out JsonElement id) && id.GetString() == $"snapshots/{t0}.json").GetProperty("reason").GetString());
+        Programs.Shell($"echo > {folder}/go");
+        push.Join();
+    }
+
+    [Fact]
     public void What_a_storage_has_is_not_believed()
     {
         using StorageFixture kept = new();
