@@ -150,7 +150,7 @@ internal sealed class OutputPath : IDisposable
         }
         catch (PosixException e)
         {
-            throw new PosixException(e.Call, e.Errno, path);
+            throw new PosixException(e.Call, e.Errno, path, e.Errno == Errno.ENOENT ? $"there is no folder {PathText.FromBytes(above)}" : null);
         }
     }
 
