@@ -40,13 +40,20 @@ internal sealed class DnfProgram
             using (file)
             {
                 byte[] start = new byte[256];
-                string line = Encoding.Latin1.GetString(start, 0, Files.Read(file, start)).Split('\n')[0];
-                if (!line.StartsWith("#!/", StringComparison.Ordinal))
+                if (InterpreterOf(Encoding.Latin1.GetString(start, 0, Files.Read(file, start)).Split('\n')[0]) is not { } interpreter)
                     throw new LayerException($"{where}: /{program} is no Python program: dnf 4 is needed (Fedora: package python3-dnf)");
-                return new DnfProgram(root, where, line[2..].Split(' ')[0]);
+                return new DnfProgram(root, where, interpreter);
             }
         }
         throw new LayerException($"{where}: dnf is not installed (Debian, Ubuntu: packages dnf and python3-dnf; Fedora, RHEL: package dnf; or name a layer that has it: \"appliance\")");
+    }
+
+    /// <summary>The Python that a program's first line names; null when it names none, as that of dnf 5.</summary>
+    private static string? InterpreterOf(string line)
+    {
+        string[] words = line.StartsWith("#!", StringComparison.Ordinal) ? line[2..].Split(' ', StringSplitOptions.RemoveEmptyEntries) : [];
+        string? interpreter = words is ["/usr/bin/env", var name, ..] ? $"/usr/bin/{name}" : words.FirstOrDefault();
+        return interpreter is not null && interpreter.StartsWith('/') && Path.GetFileName(interpreter).Contains("python", StringComparison.Ordinal) ? interpreter : null;
     }
 
     /// <summary>What the container sees of the root, read-only.</summary>

@@ -53,11 +53,15 @@ if os.path.isdir(DATABASE) and os.statvfs(DATABASE).f_flag & os.ST_RDONLY:
 with open(os.path.expanduser("~/.rpmmacros"), "w") as macros:
     macros.writelines("%%%s %s\n" % macro for macro in REQUEST["macros"].items())
 
-import dnf  # noqa: E402
-import dnf.yum.rpmtrans  # noqa: E402
-import hawkey  # noqa: E402
-import libdnf.transaction as action  # noqa: E402
-import rpm  # noqa: E402
+try:
+    import dnf
+    import dnf.yum.rpmtrans
+    import hawkey
+    import libdnf.transaction as action
+    import rpm
+except ImportError as error:
+    tell("error", message="dnf 4 cannot be driven, since its Python lacks something: %s" % error)
+    sys.exit(1)
 
 ACTIONS = {
     action.TransactionItemAction_INSTALL: "install", action.TransactionItemAction_UPGRADE: "upgrade", action.TransactionItemAction_DOWNGRADE: "downgrade",
