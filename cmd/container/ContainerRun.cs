@@ -39,6 +39,11 @@ internal static class ContainerRun
             HelpName = "SRC:DST[:OPT]",
         };
         Option<string[]> tmpfs = new("--tmpfs") { Description = "Show an empty filesystem in memory here.", HelpName = "PATH" };
+        Option<string[]> overlay = new("--overlay")
+        {
+            Description = "Keep what is changed in this folder or file of the image in memory only. For --in-place, --snapshot, --keep and --read-only.",
+            HelpName = "PATH",
+        };
         Option<string> network = new("--network") { Description = "none: only its own loopback; host: all that this machine reaches.", DefaultValueFactory = _ => NoNetwork };
         network.AcceptOnlyFromAmong(NoNetwork, HostNetwork);
         LimitOptions limits = new();
@@ -50,7 +55,7 @@ internal static class ContainerRun
         Option<bool> inPlace = new("--in-place") { Description = "Work in the folder itself and keep what the command changes. A compiled layer never changes: this is refused there." };
         Option<bool> snapshot = new("--snapshot") { Description = "Keep changes in a btrfs snapshot until the command ends, instead of in memory: for commands that write more than fits there." };
         Option<string?> keep = new("--keep") { Description = "Work in a btrfs snapshot that is made here, on the filesystem of the layer, and stays.", HelpName = "DIR" };
-        Option<bool> readOnly = new("--read-only") { Description = "The command can write to /dev, /run, /tmp, binds and tmpfs only." };
+        Option<bool> readOnly = new("--read-only") { Description = "The command can write to /dev, /run, /tmp, binds, overlays and tmpfs only." };
         Option<string?> timeout = new("--timeout") { Description = "Kill the command after this time, such as 90s or 10m, with exit status 124.", HelpName = "TIME" };
         Option<bool> dieWithParent = new("--die-with-parent") { Description = "Kill the container when the process ends that started container-run, however that happens." };
         Option<string?> bundle = new("--bundle") { Description = "Run this OCI bundle instead of a HANDLE: its config.json says all about the container, and CMD replaces its args.", HelpName = "DIR" };
@@ -67,7 +72,7 @@ internal static class ContainerRun
             "Run a command in a container made from a layer. What it changes is in memory and gone afterwards, it has no network, and its exit status is passed on: "
             + "128 + N when signal N ended it, 127 when it is not found, 126 when it cannot be executed, 124 when it took too long, 125 when the container failed.")
         {
-            handle, command, user, env, workdir, hostname, name, bind, tmpfs, network, noNewPrivileges, seccomp, suppressSync,
+            handle, command, user, env, workdir, hostname, name, bind, tmpfs, overlay, network, noNewPrivileges, seccomp, suppressSync,
             inPlace, snapshot, keep, readOnly, timeout, dieWithParent, engine, volume, pidFile, jsonStatus, plan, bundle, hostMounts,
         };
         limits.AddTo(declared);
@@ -87,6 +92,7 @@ internal static class ContainerRun
                     Name = args.GetValue(name),
                     Binds = [.. (args.GetValue(bind) ?? []).Select(BindText.Parse)],
                     Tmpfs = args.GetValue(tmpfs) ?? [],
+                    Overlays = args.GetValue(overlay) ?? [],
                     Network = args.GetValue(network) == HostNetwork ? ContainerNetwork.Host : ContainerNetwork.None,
                     NoNewPrivileges = args.GetValue(noNewPrivileges),
                     SystemCallFilter = args.GetValue(seccomp) == Default,
@@ -282,6 +288,7 @@ internal static class ContainerRun
             Network = request.Network,
             Binds = [.. source.Binds, .. request.Binds],
             Tmpfs = request.Tmpfs,
+            Overlays = request.Overlays,
             NoNewPrivileges = request.NoNewPrivileges,
             SystemCallFilter = request.SystemCallFilter,
             SuppressSync = request.SuppressSync,
@@ -311,6 +318,7 @@ internal static class ContainerRun
         public string? Name { get; init; }
         public IReadOnlyList<ContainerBind> Binds { get; init; } = [];
         public IReadOnlyList<string> Tmpfs { get; init; } = [];
+        public IReadOnlyList<string> Overlays { get; init; } = [];
         public ContainerNetwork Network { get; init; } = ContainerNetwork.None;
         public IReadOnlyList<string> HostMounts { get; init; } = [];
         public string? Bundle { get; init; }

@@ -25,6 +25,9 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
     /// <summary>A folder in it that is shown in place of what is masked.</summary>
     private const string Empty = "empty";
 
+    /// <summary>A folder in it where the root is mounted while an overlay of it is made.</summary>
+    private const string Lower = "lower";
+
     // runtime-spec's defaults and what engines add: what tells of the host's hardware, keys and timers.
     private static readonly string[] MaskedFiles = ["kcore", "keys", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "timer_list", "timer_stats", "sched_debug", "interrupts"];
     private static readonly string[] MaskedFolders = ["acpi", "asound", "scsi"];
@@ -45,6 +48,9 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
     ];
 
     private Register _root, _scratch;
+
+    // Of the root, where that is none itself.
+    private Register? _overlay;
 
     /// <summary>The command's end of the container's terminal.</summary>
     public Register? Terminal { get; private set; }
@@ -70,6 +76,9 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         Register dev = Dev(proc, nodes);
         steps.Close(steps.Mount("/run", steps.NewFilesystem("/run", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), OpenOwn("/run")));
         steps.Close(steps.Mount("/tmp", steps.NewFilesystem("/tmp", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "1777")), OpenOwn("/tmp")));
+        OverlaySteps.Show(steps, _overlay ?? _root, _root, spec.Overlays);
+        if (_overlay is { } overlay)
+            steps.Close(overlay);
         foreach (string path in spec.Tmpfs)
             steps.Close(steps.Mount(path, steps.NewFilesystem(path, "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), steps.OpenMountPoint(_root, path, isFolder: true)));
         foreach ((ContainerBind bind, Register? source) in spec.Binds.Zip(sources))
@@ -150,7 +159,21 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         Register root = image ?? steps.Get(At("open", spec.Root), open_tree, AT_FDCWD, plan.Text(spec.Root), OPEN_TREE_CLONE | AT_RECURSIVE | CloseOnExec);
         steps.SetAttributes(At("mount", spec.Root), root, MOUNT_ATTR_NODEV, recursive: true);
         MakeScratch();
+        if (spec.Overlays.Count > 0)
+            OverlayInPlace(root);
         return root;
+    }
+
+    // Beside the root, for some paths of it.
+    private void OverlayInPlace(Register root)
+    {
+        StepLabel label = At("overlay", spec.Root);
+        steps.Do(label, mkdirat, _scratch, plan.Text(Lower), FolderMode);
+        // An overlay takes only what is mounted in these mounts. From here the root moves on.
+        steps.Do(label, move_mount, root, plan.Text(""), _scratch, plan.Text(Lower), MOVE_MOUNT_F_EMPTY_PATH);
+        steps.Do(label, fchdir, root);
+        _overlay = OverlaySteps.New(steps, spec.Root, Scratch, MOUNT_ATTR_NODEV, spec.Users);
+        OverlaySteps.Attach(steps, _overlay.Value, spec.Root, Scratch);
     }
 
     private void MakeScratch()
@@ -161,12 +184,9 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         steps.Do(label, mkdirat, _scratch, plan.Text(Empty), 0x16D /* 0555 */);
     }
 
-    // The layer is read and never written: changes go to memory that ends with the container's mounts, however it ends. The layer is found
-    // as the current folder, because the path may lie below what the scratch filesystem hides, and paths in overlay options need escapes.
+    // The layer is read and never written: changes go to memory that ends with the container's mounts, however it ends.
     private Register Overlay(Register? image)
     {
-        const string Upper = "upper", Work = "work";
-        FileStatus root = Files.Status(spec.Root, followLinks: true);
         StepLabel label = At("overlay", spec.Root);
         if (image is { } lower)
         {
@@ -178,21 +198,7 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         else
             steps.Do(At("open", spec.Root), chdir, plan.Text(spec.Root));
         MakeScratch();
-        // The folder inside has the attributes of the upper one.
-        steps.Do(label, mkdirat, _scratch, plan.Text(Upper), root.Mode);
-        (uint? uid, uint? gid) = spec.Users switch
-        {
-            null => (root.Uid, root.Gid),
-            { KeepsOwners: true } own => (UserNamespace.Has(own.Users, root.Uid) ? root.Uid : null, UserNamespace.Has(own.Groups, root.Gid) ? root.Gid : null),
-            { } users => (UserNamespace.Inside(users.Users, root.Uid), UserNamespace.Inside(users.Groups, root.Gid)),
-        };
-        if ((uid ?? 0, gid ?? 0) != (0, 0))
-            steps.Do(label, fchownat, _scratch, plan.Text(Upper), uid ?? 0, gid ?? 0, 0);
-        steps.Do(label, mkdirat, _scratch, plan.Text(Work), FolderMode);
-        // Renaming a folder of the layer would fail with EXDEV otherwise, and every program would have to know how to go on. The kernel trusts the
-        // xattrs that this takes only where no user can write them.
-        (string, string?) kind = spec.Users is null ? ("redirect_dir", "on") : ("userxattr", null);
-        return steps.NewFilesystem(spec.Root, "overlay", MOUNT_ATTR_NODEV, ("lowerdir", "."), ("upperdir", $"{Scratch}/{Upper}"), ("workdir", $"{Scratch}/{Work}"), kind);
+        return OverlaySteps.New(steps, spec.Root, Scratch, MOUNT_ATTR_NODEV, spec.Users);
     }
 
     private Register Proc()

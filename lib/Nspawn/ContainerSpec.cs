@@ -76,6 +76,12 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
 
     public IReadOnlyList<ContainerBind> Binds { get; init; } = [];
 
+    /// <summary>
+    /// Absolute paths inside of which the root has something that is seen and can be written to as if it were the container's own: changes go to memory and end with the
+    /// container, also where the root is changed in place or read-only. A folder is made where there is nothing.
+    /// </summary>
+    public IReadOnlyList<string> Overlays { get; init; } = [];
+
     /// <summary>Absolute paths inside where an empty filesystem in memory is seen. /dev, /run and /tmp always are.</summary>
     public IReadOnlyList<string> Tmpfs { get; init; } = [];
 
@@ -90,7 +96,7 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     /// <summary>Device nodes of the host that are seen inside under the same path and may be used.</summary>
     public IReadOnlyList<string> Devices { get; init; } = [];
 
-    /// <summary>Nothing below "/" can be written but binds, tmpfs, /dev, /run and /tmp.</summary>
+    /// <summary>Nothing below "/" can be written but binds, overlays, tmpfs, /dev, /run and /tmp.</summary>
     public bool ReadOnly { get; init; }
 
     /// <summary>Lets the command make device nodes.</summary>
@@ -241,12 +247,12 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     {
         if (Command is [] or ["", ..])
             throw new ContainerException("no command to run");
-        foreach (string inside in (string[])[WorkingDirectory, .. Tmpfs, .. Binds.Select(bind => bind.Destination), .. Binds.Where(bind => bind.IsInner).Select(bind => bind.Source), .. Devices, .. Masks, .. ReadOnlyPaths])
+        foreach (string inside in (string[])[WorkingDirectory, .. Overlays, .. Tmpfs, .. Binds.Select(bind => bind.Destination), .. Binds.Where(bind => bind.IsInner).Select(bind => bind.Source), .. Devices, .. Masks, .. ReadOnlyPaths])
         {
             if (!inside.StartsWith('/') || inside.Split('/').Contains(".."))
                 throw new ContainerException($"'{inside}': a path inside the container has to be absolute and without '..'");
         }
-        foreach (string mount in (string[])[.. Tmpfs, .. Binds.Select(bind => bind.Destination), .. Masks])
+        foreach (string mount in (string[])[.. Overlays, .. Tmpfs, .. Binds.Select(bind => bind.Destination), .. Masks])
         {
             if (mount.Trim('/').Length == 0)
                 throw new ContainerException("'/': nothing can be mounted over the root of the container");

@@ -45,7 +45,7 @@ internal sealed class ContainerTree : IDisposable
             {
                 if (!Files.Lock(tree._root, exclusive: true, wait: false, spec.Root))
                     throw new ContainerException($"{spec.Root}: another container runs in it");
-                tree.Record([.. realFolders, .. LinksIntoUsr, .. emptyFiles, .. spec.Binds.Select(bind => bind.Destination), .. spec.Tmpfs]);
+                tree.Record([.. realFolders, .. LinksIntoUsr, .. emptyFiles, .. spec.Binds.Select(bind => bind.Destination), .. spec.Overlays, .. spec.Tmpfs]);
                 return tree;
             }
         }

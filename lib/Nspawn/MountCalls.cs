@@ -100,8 +100,12 @@ internal static class MountCalls
     public static void SetAttributes(this StepList steps, StepLabel label, Register mount, int set, bool recursive)
     {
         steps.KnowAttributes(mount, set);
-        steps.Do(label, mount_setattr, mount, steps.Plan.Text(""), AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), steps.Plan.Bytes(MemoryMarshal.AsBytes<ulong>([(uint)set, 0, 0, 0])), 32);
+        steps.ChangeAttributes(label, mount, set, 0, 0, recursive);
     }
+
+    /// <summary>Sets and clears attributes of a mount; a propagation of 0 stays as it is.</summary>
+    public static void ChangeAttributes(this StepList steps, StepLabel label, Register mount, int set, int clear, int propagation, bool recursive) =>
+        steps.Do(label, mount_setattr, mount, steps.Plan.Text(""), AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), steps.Plan.Bytes(MemoryMarshal.AsBytes<ulong>([(uint)set, (uint)clear, (uint)propagation, 0])), 32);
 
     /// <summary>Attributes of a mount as mount(8) calls them.</summary>
     public static IEnumerable<string> Names(int attributes)

@@ -128,7 +128,7 @@ internal sealed class NspawnContainer : PipedContainer
             arguments.Add(ContainerGuard.FolderMark + Usr);
             if (spec.ReadOnly)
             {
-                arguments.AddRange(RealFolders.Concat(spec.Tmpfs).Select(path => ContainerGuard.FolderMark + path));
+                arguments.AddRange(RealFolders.Concat(spec.Overlays).Concat(spec.Tmpfs).Select(path => ContainerGuard.FolderMark + path));
                 arguments.AddRange(spec.Binds.Select(bind => (Files.Status(bind.Source, followLinks: true).IsDirectory ? ContainerGuard.FolderMark : ContainerGuard.FileMark) + bind.Destination));
             }
         }

@@ -28,6 +28,7 @@ public sealed class NspawnEngine : ContainerEngine
         RefuseWhatIsBuiltIn(spec);
         List<PlannedMount> mounts =
         [
+            .. spec.Overlays.Select(path => new PlannedMount(path, "overlay", path, ["rw"])),
             .. spec.Tmpfs.Select(path => new PlannedMount(path, "tmpfs", null, [])),
             .. spec.Binds.Select(bind => new PlannedMount(bind.Destination, "bind", bind.Source, [bind.ReadOnly ? "ro" : "rw", bind.IsRecursive ? "rbind" : "bind"])),
         ];

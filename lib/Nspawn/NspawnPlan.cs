@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 using static Layerbox.Nspawn.KernelCalls;
@@ -12,6 +11,8 @@ internal sealed class NspawnPlan
     // What nspawn leaves open or puts there and the built-in engine does not: a control group that can be written to, its own folder for what
     // is mounted later, and a part of /proc/sys.
     private static readonly string[] Hidden = [.. BuiltinMounts.Masked, "/sys/fs/cgroup", "/run/host"], ReadOnly = ["/proc/sys/net"];
+
+    private const int MS_PRIVATE = 1 << 18;
 
     private readonly StepList _setup, _enter;
 
@@ -32,6 +33,8 @@ internal sealed class NspawnPlan
             TerminalSteps.ShowAsConsole(_setup, dev, terminal.Value);
         }
         CloseDevices(root);
+        if (spec.Overlays.Count > 0)
+            AddOverlays(spec, root);
         AddMounts(spec, root);
         new MaskSteps(_setup, root, dev).Add(spec with { Masks = [.. (spec.Boot is null ? Hidden : BuiltinMounts.Masked).Union(spec.Masks)], ReadOnlyPaths = [.. ReadOnly.Union(spec.ReadOnlyPaths)] });
         _setup.Close(root);
@@ -54,10 +57,31 @@ internal sealed class NspawnPlan
         }
     }
 
+    // In memory that is mounted over a folder of nspawn's own for the time of it.
+    private void AddOverlays(ContainerSpec spec, Register root)
+    {
+        if (spec.Ephemeral)
+        {
+            OverlaySteps.Show(_setup, root, root, spec.Overlays);
+            return;
+        }
+        const string Memory = "/tmp";
+        const int MS_NOSUID = 2, MS_NODEV = 4, MNT_DETACH = 2;
+        PlanWriter plan = _setup.Plan;
+        StepLabel label = new("overlay", spec.Root);
+        _setup.Do(label, mount, plan.Text("tmpfs"), plan.Text(Memory), plan.Text("tmpfs"), MS_NOSUID | MS_NODEV, plan.Text("mode=0700"));
+        _setup.Do(label, fchdir, root);
+        Register overlay = OverlaySteps.New(_setup, spec.Root, Memory, MOUNT_ATTR_NODEV);
+        OverlaySteps.Attach(_setup, overlay, spec.Root, Memory);
+        OverlaySteps.Show(_setup, overlay, root, spec.Overlays);
+        _setup.Close(overlay);
+        _setup.Do(label, umount2, plan.Text(Memory), MNT_DETACH);
+    }
+
     // From in here, where no link and no exchange of folders leads out. The guard has opened what is bound: see ContainerGuard.
     private void AddMounts(ContainerSpec spec, Register root)
     {
-        const int F_DUPFD_CLOEXEC = 1030, MS_PRIVATE = 1 << 18;
+        const int F_DUPFD_CLOEXEC = 1030;
         foreach (string path in spec.Tmpfs)
             _setup.Close(_setup.Mount(path, _setup.NewFilesystem(path, "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), _setup.OpenMountPoint(root, path, isFolder: true)));
         for (int i = 0; i < spec.Binds.Count; i++)
@@ -69,9 +93,9 @@ internal sealed class NspawnPlan
             int number = ContainerDescriptors.FirstForwarded + spec.ForwardedDescriptors.Count + i;
             Register source = _setup.Get(label, fcntl, number, F_DUPFD_CLOEXEC, 0);
             _setup.Do(label, close, number);
-            ulong attributes = (ulong)((bind.ReadOnly ? MOUNT_ATTR_RDONLY : 0) | (bind.MayHoldDevices ? 0 : MOUNT_ATTR_NODEV));
+            int attributes = (bind.ReadOnly ? MOUNT_ATTR_RDONLY : 0) | (bind.MayHoldDevices ? 0 : MOUNT_ATTR_NODEV);
             // Nothing that is mounted there later on the host comes in.
-            _setup.Do(label, mount_setattr, source, _setup.Plan.Text(""), AT_EMPTY_PATH | AT_RECURSIVE, _setup.Plan.Bytes(MemoryMarshal.AsBytes<ulong>([attributes, 0, MS_PRIVATE, 0])), 32);
+            _setup.ChangeAttributes(label, source, attributes, 0, MS_PRIVATE, recursive: true);
             _setup.Close(_setup.Mount(bind.Destination, source, _setup.OpenMountPoint(root, bind.Destination, isFolder)));
         }
     }

@@ -16,7 +16,7 @@ internal sealed class NspawnBootPlan
     private const ulong CLONE_CLEAR_SIGHAND = 0x1_0000_0000, CLONE_NEWNS = 0x20000, CLONE_NEWPID = 0x2000_0000;
     private const int MS_NOSUID = 2, MS_NODEV = 4, MS_REC = 0x4000, MS_SLAVE = 1 << 19, FolderMode = 0x1ED /* 0755 */;
 
-    private const string State = "/run/systemd/nspawn", Root = $"{State}/root", Upper = $"{State}/upper", Work = $"{State}/scratch", NotifySocket = $"{State}/notify";
+    private const string State = "/run/systemd/nspawn", Root = $"{State}/root", NotifySocket = $"{State}/notify";
 
     private readonly PlanWriter _writer = new();
     private readonly StepList _setup, _enter;
@@ -68,28 +68,22 @@ internal sealed class NspawnBootPlan
     // The layer is the current folder. It may lie below what was just hidden.
     private void AddOverlay(ContainerSpec spec, string root)
     {
-        FileStatus status = Files.Status(root, followLinks: true);
         StepLabel label = new("overlay", root);
-        Make(Upper, status.Mode);
-        if ((status.Uid, status.Gid) != (0, 0))
-            _setup.Do(label, fchownat, AT_FDCWD, _writer.Text(Upper), status.Uid, status.Gid, 0);
-        Make(Work, FolderMode);
-        Make(Root, FolderMode);
-        Show(Root, _setup.NewFilesystem(root, "overlay", 0, ("lowerdir", "."), ("upperdir", Upper), ("workdir", Work), ("redirect_dir", "on")));
+        Register overlay = OverlaySteps.New(_setup, root, State, 0);
+        _setup.Do(label, mkdirat, AT_FDCWD, _writer.Text(Root), FolderMode);
+        Show(Root, overlay);
         // Without usr nspawn takes this for no system at all; and it makes no mount points in a root that is to be read-only. None of these is a link.
         foreach (string name in spec.ReadOnly ? NspawnContainer.RealFolders : [NspawnContainer.Usr])
             _setup.Try(label, Errno.EEXIST, mkdirat, AT_FDCWD, _writer.Text($"{Root}/{name}"), FolderMode);
         if (spec.ReadOnly)
             MakeMountPoints(spec, label);
-
-        void Make(string folder, uint mode) => _setup.Do(label, mkdirat, AT_FDCWD, _writer.Text(folder), mode);
     }
 
     // Nobody can later.
     private void MakeMountPoints(ContainerSpec spec, StepLabel label)
     {
         Register merged = _setup.Get(label, openat, AT_FDCWD, _writer.Text(Root), PathOnly | (int)OpenFlags.Directory);
-        foreach (string path in spec.Tmpfs)
+        foreach (string path in spec.Overlays.Concat(spec.Tmpfs))
             _setup.Close(_setup.OpenMountPoint(merged, path, isFolder: true));
         foreach (ContainerBind bind in spec.Binds)
             _setup.Close(_setup.OpenMountPoint(merged, bind.Destination, Files.Status(bind.Source, followLinks: true).IsDirectory));

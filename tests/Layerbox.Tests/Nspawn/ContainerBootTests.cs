@@ -32,7 +32,7 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
     {
         string root = shared.OrSkip();
         string before = Listing(root);
-        foreach (string[] options in (string[][])[[], ["--read-only", "--tmpfs", "/var/lib/systemd", "--bind", "/etc/hostname:/new/file:ro"], ["--network", "host"]])
+        foreach (string[] options in (string[][])[[], ["--read-only", "--overlay", "/var", "--overlay", "/made/here", "--tmpfs", "/var/lib/systemd", "--bind", "/etc/hostname:/new/file:ro"], ["--network", "host"]])
         {
             ProcessResult result = Boot(["--engine", engine, .. options, "--", "sh", "-c", "systemctl is-system-running; systemctl --failed --no-legend; cat /proc/1/comm; hostname; exit 7"]);
             Assert.Equal(("running\nsystemd\nlayerbox\n", "", 7), (result.OutputText, result.ErrorText, result.Exit.Status));

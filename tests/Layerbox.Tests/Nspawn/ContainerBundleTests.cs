@@ -88,7 +88,7 @@ public class ContainerBundleTests
         using ContainerRoot root = ContainerRoot.OrSkip();
         string[] options =
         [
-            root.Path, "--engine", engine, "--plan", "--in-place", "--user", "web", "--env", "A=1", "--bind", "/etc/hostname:/in/name:ro", "--bind", "/none:/x:try", "--tmpfs", "/mem", "--rlimit", "CORE=0",
+            root.Path, "--engine", engine, "--plan", "--in-place", "--user", "web", "--env", "A=1", "--bind", "/etc/hostname:/in/name:ro", "--bind", "/none:/x:try", "--tmpfs", "/mem", "--overlay", "/etc", "--rlimit", "CORE=0",
             "--capability", "CAP_BPF", "--mask", "/etc/group", "--umask", "077", "--timeout", "2m", "--tty", "--", "touch", "/made", "a\nb",
         ];
         string before = root.Listing();
@@ -111,7 +111,7 @@ public class ContainerBundleTests
         string[] mounts = [.. plan.GetProperty("mounts").EnumerateArray().Select(mount => $"{mount.GetProperty("destination")} {mount.GetProperty("type")} {Compact(mount.GetProperty("options"))}")];
         if (engine == "nspawn")
         {
-            Assert.Equal(["/mem tmpfs []", "/in/name bind [\"ro\",\"rbind\"]"], mounts);
+            Assert.Equal(["/etc overlay [\"rw\"]", "/mem tmpfs []", "/in/name bind [\"ro\",\"rbind\"]"], mounts);
             Assert.Contains("\"--hostname=layerbox\"", Compact(plan.GetProperty("program")));
             return;
         }
@@ -120,7 +120,7 @@ public class ContainerBundleTests
         Assert.Contains("/sys sysfs [\"ro\",\"nosuid\",\"nodev\",\"noexec\"]", mounts);
         Assert.Contains("/proc/sys bind [\"ro\",\"nosuid\",\"nodev\",\"noexec\"]", mounts);
         Assert.Contains("/proc/kcore mask [\"rw\",\"nosuid\",\"noexec\"]", mounts);
-        Assert.Equal(["/mem tmpfs [\"rw\",\"nosuid\",\"nodev\",\"mode=755\"]", "/in/name bind [\"ro\",\"nodev\",\"rbind\"]", "/etc/group mask [\"ro\"]"], mounts[^3..]);
+        Assert.Equal(["/etc overlay [\"rw\"]", "/mem tmpfs [\"rw\",\"nosuid\",\"nodev\",\"mode=755\"]", "/in/name bind [\"ro\",\"nodev\",\"rbind\"]", "/etc/group mask [\"ro\"]"], mounts[^4..]);
 
         static string Compact(JsonElement element) => element.ValueKind == JsonValueKind.String ? $"\"{element.GetString()}\"" : JsonNode.Parse(element.GetRawText())!.ToJsonString();
     }

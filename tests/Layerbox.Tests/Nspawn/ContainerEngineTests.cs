@@ -170,6 +170,47 @@ public abstract class ContainerEngineTests(ContainerEngine engine)
         Assert.Contains("Read-only file system", errors);
     }
 
+    // Each root in each way: what an overlay is of is seen with all its attributes, can be changed, and is as it was afterwards.
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public void Forgets_what_is_changed_in_an_overlay(bool isEphemeral, bool isReadOnly)
+    {
+        using ContainerRoot root = Root();
+        string data = System.IO.Path.Combine(root.Path, "data");
+        System.IO.Directory.CreateDirectory(System.IO.Path.Combine(data, "sub", "deep"));
+        System.IO.File.WriteAllText(System.IO.Path.Combine(data, "sub", "file"), "old\n");
+        Programs.Shell($"cd {root.Path}; chmod 2750 data/sub; chown 5:6 data/sub; setfattr -n user.note -v here data/sub; ln -s data/sub link; touch -d @1000000000 data/sub/file; touch data/outside");
+        ContainerSpec spec = root.Shell(
+            "stat -c '%a %u %g' /data/sub; stat -c %Y /data/sub/file; cat /data/sub/file; echo new > /data/sub/file; echo more > /data/sub/deep/made; touch /made/here; echo x:x:7: >> /etc/group; cat /link/file; ls /made /data/sub/deep; grep -c x:x /etc/group; chmod 644 /data/outside") with
+        {
+            Ephemeral = isEphemeral,
+            ReadOnly = isReadOnly,
+            Overlays = ["/link", "/made", "/etc/group"],
+            Tmpfs = ["/data/sub/mem"],
+        };
+        string before = root.Listing();
+        (ContainerResult result, string output, string errors) = root.Run(spec);
+        Assert.Equal("2750 5 6\n1000000000\nold\nnew\n/data/sub/deep:\nmade\n\n/made:\nhere\n1\n", output);
+        Assert.Equal(isReadOnly, errors.Contains("/data/outside': Read-only file system", StringComparison.Ordinal));
+        Assert.Equal(isReadOnly, result.Status != 0);
+        Assert.Equal(before, root.Listing());
+        Assert.DoesNotContain(Mounts.List(), mount => mount.Point.StartsWith(root.Path, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("/", "'/': nothing can be mounted over the root of the container")]
+    [InlineData("data", "'data': a path inside the container has to be absolute and without '..'")]
+    [InlineData("/etc/group/x", "/etc/group/x: open mount point: Not a directory")]
+    public void Says_what_cannot_have_an_overlay(string path, string message)
+    {
+        using ContainerRoot root = Root();
+        ContainerException e = Assert.Throws<ContainerException>(() => root.Run(root.Shell("true") with { Overlays = [path] }));
+        Assert.Equal(message, e.Message);
+    }
+
     [Fact]
     public void Drops_the_capabilities_that_would_reach_the_host()
     {

@@ -76,6 +76,9 @@ public class ContainerRootlessTests
         Published.Succeed(Run(root, SubIds, root.Path, "--in-place", "--user", "web", "--", "touch", "/web/file"));
         FileStatus file = Files.Status(root / "web/file");
         Assert.Equal((700032u, 700033u), (file.Uid, file.Gid));
+        // What is forgotten is its as well.
+        Assert.Equal("33:34 file other\n", Published.Succeed(Run(root, SubIds, root.Path, "--in-place", "--overlay", "/web", "--user", "web", "--", "sh", "-c", "touch /web/other; echo $(stat -c %u:%g /web) $(ls /web)")));
+        Assert.False(System.IO.File.Exists(root / "web/other"));
     }
 
     [Theory]

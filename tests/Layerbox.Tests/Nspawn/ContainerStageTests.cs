@@ -22,6 +22,7 @@ public class ContainerStageTests
         Ephemeral = true,
         ReadOnly = true,
         Binds = [new ContainerBind("/etc/hostname", "/in/deep/name", ReadOnly: true)],
+        Overlays = ["/usr/lib", "/made/here"],
         Tmpfs = ["/mem"],
         Masks = ["/etc/passwd", "/usr/bin/touch", "/etc"],
         ReadOnlyPaths = ["/usr"],

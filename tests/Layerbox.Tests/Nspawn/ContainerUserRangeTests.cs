@@ -75,9 +75,11 @@ public class ContainerUserRangeTests
         Assert.Equal("0\n0\n33\n", Published.Succeed(RunThere("--user-namespace", Range, "--user", "web", "--tmpfs", "/mem", "--", "sh", "-c", "stat -c %u /etc /mem; id -u")));
         if (option == "--keep")
             Programs.Run("btrfs", "subvolume", "delete", volume / "kept");
-        ProcessResult changed = RunThere("--user-namespace", "auto", "--pids", "100", "--", "sh", "-c", "mkdir /new && touch /new/file; stat -c %u /new/file; exit 7");
+        ProcessResult changed = RunThere("--user-namespace", "auto", "--pids", "100", "--overlay", "/etc", "--", "sh", "-c", "mkdir /new && touch /new/file && echo x > /etc/group && touch /etc/x; stat -c %u /new/file; exit 7");
         Assert.Equal(("0\n", "", 7), (changed.OutputText, changed.ErrorText, changed.Exit.Status));
         string? made = option switch { "--keep" => volume / "kept/new/file", "--in-place" => volume / "tree/new/file", _ => null };
+        if (made is not null)
+            Programs.Run("diff", "-r", $"{root.Path}/etc", $"{System.IO.Path.GetDirectoryName(System.IO.Path.GetDirectoryName(made))}/etc");
         if (made is not null)
             Assert.Equal(0u, Files.Status(made).Uid);
         Assert.Equal(option == "--in-place", System.IO.Directory.Exists(volume / "tree/new"));

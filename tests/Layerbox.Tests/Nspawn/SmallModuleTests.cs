@@ -25,6 +25,7 @@ public class SmallModuleTests
     [InlineData("--env A=1 -e B=2 --env=A=3:4 -- env")]
     [InlineData("--hostname=there --workdir /usr --read-only -- sh -c 'hostname; pwd; touch /x'")]
     [InlineData("--user web --bind /etc:/mnt/x:ro --tmpfs /mnt/y -- sh -c 'id; ls /mnt; mount | grep -c /mnt'")]
+    [InlineData("--in-place --overlay /etc --overlay=/mnt/z -- sh -c 'touch /etc/x /mnt/z/y; ls /etc /mnt/z; mount | grep -c overlay'")]
     [InlineData("--network host --seccomp none --no-new-privileges --drop-capability all -- grep Cap /proc/self/status")]
     [InlineData("--rlimit NOFILE=99 --umask 0077 --oom-score-adj 7 --mask /etc -- sh -c 'ulimit -n; umask; ls /etc; cat /proc/self/oom_score_adj'")]
     [InlineData("--in-place --no-tty -- ls /etc")]
