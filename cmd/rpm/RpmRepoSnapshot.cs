@@ -112,7 +112,7 @@ internal static class RpmRepoSnapshot
                 Show(store, store.Resolve(args.GetRequiredValue(options.Snapshot)), lines);
                 break;
             case "diff":
-                status = Diff(store, args.GetRequiredValue(options.Snapshot), args.GetRequiredValue(options.Other), lines);
+                status = Diff(store, args.GetRequiredValue(options.Snapshot), args.GetRequiredValue(options.Other), lines, io);
                 break;
             case "verify":
                 status = Verify(store, args.GetValue(options.Progress), lines, io);
@@ -239,10 +239,11 @@ internal static class RpmRepoSnapshot
         }
     }
 
-    private static int Diff(SnapshotStore store, string from, string to, JsonLineWriter lines)
+    private static int Diff(SnapshotStore store, string from, string to, JsonLineWriter lines, Streams io)
     {
         int status = ExitStatus.Success;
-        foreach (SnapshotChange change in SnapshotDiff.Compare(store, store.Load(store.Resolve(from)), store.Load(store.Resolve(to))))
+        bool isTroubled = false;
+        foreach (SnapshotChange change in SnapshotDiff.Compare(store, store.Load(store.Resolve(from)), store.Load(store.Resolve(to)), Complain))
         {
             status = ExitStatus.No;
             lines.StartLine();
@@ -257,7 +258,13 @@ internal static class RpmRepoSnapshot
             WriteText(lines.Json, "title", change.Advisory?.Title);
             lines.EndLine();
         }
-        return status;
+        return isTroubled ? ExitStatus.Trouble : status;
+
+        void Complain(string reason)
+        {
+            io.Err.WriteLine(PathText.Printable($"{Name}: {reason}"));
+            isTroubled = true;
+        }
     }
 
     private static int Verify(SnapshotStore store, string? progressMode, JsonLineWriter lines, Streams io)

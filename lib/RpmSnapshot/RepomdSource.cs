@@ -144,6 +144,9 @@ internal sealed class RepomdSource(RepoRequest request, Downloads downloads, dec
         }
         if (repomd.Find("primary") is null)
             return "it names no primary.xml";
+        // Of two, each reader takes the one that it likes.
+        if (repomd.Data.Count(data => data.Type == "primary") > 1)
+            return "it names more than one primary.xml";
         return known is { } last && repomd.Newest is { } newest && newest < last
             ? $"stale: its newest file is of {Time(newest)}, we have had {Time(last)} (--allow-older takes it)" : null;
     }

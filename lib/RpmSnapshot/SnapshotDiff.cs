@@ -3,7 +3,7 @@ using Layerbox.Rpm;
 namespace Layerbox.RpmSnapshot;
 
 /// <summary>How two snapshots differ in one thing.</summary>
-/// <param name="Kind">repo_added, repo_removed, metadata, advisory_added, advisory_removed, added, removed, upgraded, downgraded, mutated, hole_added or hole_removed.</param>
+/// <param name="Kind">repo_added, repo_removed, metadata, advisory_added, advisory_removed, advisory_changed, added, removed, upgraded, downgraded, mutated, hole_added or hole_removed.</param>
 /// <param name="Repo">The repository.</param>
 /// <param name="Name">Of the package (of a hole the full one), the advisory's id, or the type or the path of the file of metadata.</param>
 /// <param name="Arch">Of the package.</param>
@@ -22,7 +22,11 @@ public static class SnapshotDiff
     /// All changes, sorted by repository, then metadata, then advisories by id, then packages by name and architecture. A package is upgraded or downgraded when the newest of its name and
     /// architecture has another version; versions that come and go besides are added and removed; the same version with other bytes is mutated.
     /// </summary>
-    public static IEnumerable<SnapshotChange> Compare(SnapshotStore store, Snapshot from, Snapshot to)
+    /// <param name="store">Where both are.</param>
+    /// <param name="from">What was.</param>
+    /// <param name="to">What is.</param>
+    /// <param name="complain">Told why advisories cannot be compared. Their metadata is carried as it came, so it may be malformed.</param>
+    public static IEnumerable<SnapshotChange> Compare(SnapshotStore store, Snapshot from, Snapshot to, Action<string> complain)
     {
         foreach (string name in from.Repos.Concat(to.Repos).Select(repo => repo.Name).Distinct().Order(StringComparer.Ordinal))
         {
@@ -33,7 +37,7 @@ public static class SnapshotDiff
                 yield return new SnapshotChange("repo_removed", name);
             // With the same repomd.xml all that it leads to is the same.
             bool isSame = old?.Repomd == now?.Repomd;
-            foreach (SnapshotChange change in Metadata(name, old, now).Concat(isSame ? [] : Advisories(store, name, old, now)).Concat(isSame ? [] : Packages(store, name, old, now)).Concat(Holes(name, old, now)))
+            foreach (SnapshotChange change in Metadata(name, old, now).Concat(isSame ? [] : Advisories(store, name, old, now, complain)).Concat(isSame ? [] : Packages(store, name, old, now)).Concat(Holes(name, old, now)))
                 yield return change;
         }
     }
@@ -75,18 +79,30 @@ public static class SnapshotDiff
             yield return new SnapshotChange(after.Contains(name) ? "hole_added" : "hole_removed", repo, name);
     }
 
-    private static IEnumerable<SnapshotChange> Advisories(SnapshotStore store, string repo, SnapshotRepo? old, SnapshotRepo? now)
+    private static IEnumerable<SnapshotChange> Advisories(SnapshotStore store, string repo, SnapshotRepo? old, SnapshotRepo? now, Action<string> complain)
     {
-        Dictionary<string, Advisory> before = ById(store, old), after = ById(store, now);
+        if (ById(old) is not { } before || ById(now) is not { } after)
+            yield break;
         foreach (string id in before.Keys.Concat(after.Keys).Distinct().Order(StringComparer.Ordinal))
-            if (!before.ContainsKey(id) || !after.ContainsKey(id))
-                yield return new SnapshotChange(after.ContainsKey(id) ? "advisory_added" : "advisory_removed", repo, id) { Advisory = after.GetValueOrDefault(id) ?? before[id] };
+        {
+            Advisory? was = before.GetValueOrDefault(id), isNow = after.GetValueOrDefault(id);
+            if (was?.Content != isNow?.Content)
+                yield return new SnapshotChange(was is null ? "advisory_added" : isNow is null ? "advisory_removed" : "advisory_changed", repo, id) { Advisory = isNow ?? was };
+        }
 
-        static Dictionary<string, Advisory> ById(SnapshotStore store, SnapshotRepo? repo)
+        Dictionary<string, Advisory>? ById(SnapshotRepo? repo)
         {
             Dictionary<string, Advisory> advisories = [];
-            foreach (Advisory advisory in repo is null ? [] : SnapshotAdvisories.Read(store, repo))
-                advisories.TryAdd(advisory.Id, advisory);
+            try
+            {
+                foreach (Advisory advisory in repo is null ? [] : SnapshotAdvisories.Read(store, repo))
+                    advisories.TryAdd(advisory.Id, advisory);
+            }
+            catch (InvalidDataException e)
+            {
+                complain($"{e.Message}: so its advisories are not compared");
+                return null;
+            }
             return advisories;
         }
     }

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text;
 using System.Xml;
 
@@ -30,6 +32,9 @@ internal sealed class MetadataXml : IDisposable
         };
         _reader = XmlReader.Create(new BoundedMarkup(source), settings);
     }
+
+    /// <summary>Is given all that is left behind, as long as there is one.</summary>
+    public IncrementalHash? Witness { get; set; }
 
     /// <summary>The current element's name.</summary>
     public string Name => _reader.LocalName;
@@ -159,10 +164,31 @@ internal sealed class MetadataXml : IDisposable
 
     private static string Printable(string text) => FileTree.BytesText.Escape(Encoding.UTF8.GetBytes(text.Length > 100 ? text[..100] : text));
 
+    private void Show(IncrementalHash witness)
+    {
+        witness.AppendData([(byte)_kind]);
+        Append(_reader.LocalName);
+        Append(_reader.Value);
+        while (_reader.MoveToNextAttribute())
+        {
+            Append(_reader.LocalName);
+            Append(_reader.Value);
+        }
+        _reader.MoveToElement();
+
+        void Append(string text)
+        {
+            witness.AppendData(MemoryMarshal.AsBytes(text.AsSpan()));
+            witness.AppendData([0, 0]); // no character of XML
+        }
+    }
+
     private bool Advance()
     {
         try
         {
+            if (Witness is not null)
+                Show(Witness);
             bool isThere = _reader.Read();
             _kind = _reader.NodeType;
             if (!isThere)

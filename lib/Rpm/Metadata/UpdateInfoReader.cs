@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+
 namespace Layerbox.Rpm;
 
 /// <summary>An advisory of a repository's updateinfo.xml, as far as it is looked at.</summary>
@@ -5,7 +7,8 @@ namespace Layerbox.Rpm;
 /// <param name="Type">security, bugfix, enhancement …; null when it is not said.</param>
 /// <param name="Title">One line; null when there is none.</param>
 /// <param name="Severity">Such as "Important"; null when it is not said.</param>
-public sealed record Advisory(string Id, string? Type, string? Title, string? Severity);
+/// <param name="Content">A digest of all that it says, so that one that was revised is known.</param>
+public sealed record Advisory(string Id, string? Type, string? Title, string? Severity, string Content);
 
 /// <summary>Reads a repository's updateinfo.xml, one advisory at a time.</summary>
 public static class UpdateInfoReader
@@ -16,6 +19,7 @@ public static class UpdateInfoReader
     public static IEnumerable<Advisory> Read(Stream source)
     {
         using MetadataXml xml = new(source);
+        using IncrementalHash content = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         xml.ReadRoot("updates");
         for (MetadataXml.Childhood children = xml.Children(); children.Next();)
         {
@@ -24,14 +28,15 @@ public static class UpdateInfoReader
                 xml.Skip();
                 continue;
             }
-            if (ReadUpdate(xml) is { } advisory)
+            if (ReadUpdate(xml, content) is { } advisory)
                 yield return advisory;
         }
         xml.ReadEnd();
     }
 
-    private static Advisory? ReadUpdate(MetadataXml xml)
+    private static Advisory? ReadUpdate(MetadataXml xml, IncrementalHash content)
     {
+        xml.Witness = content;
         string? type = xml.Attribute("type"), id = null, title = null, severity = null;
         for (MetadataXml.Childhood children = xml.Children(); children.Next();)
         {
@@ -51,6 +56,8 @@ public static class UpdateInfoReader
                     break;
             }
         }
-        return id is { Length: > 0 } ? new Advisory(id, type, title is { Length: > 0 } ? title : null, severity is { Length: > 0 } ? severity : null) : null;
+        xml.Witness = null;
+        string digest = Convert.ToHexStringLower(content.GetHashAndReset());
+        return id is { Length: > 0 } ? new Advisory(id, type, title is { Length: > 0 } ? title : null, severity is { Length: > 0 } ? severity : null, digest) : null;
     }
 }

@@ -76,6 +76,16 @@ public class HostileRepoTests
         Assert.Equal((3, 2), (store.Sync($"file://{folder.Path}/r").GetProperty("repos")[0].GetProperty("packages").GetInt32(), Directory.EnumerateFiles(Path.Combine(store.Path, "objects"), "*", SearchOption.AllDirectories).Count() - 1));
     }
 
+    [Fact]
+    public void Of_two_lists_of_packages_none_is_taken()
+    {
+        using TempFolder folder = new();
+        using StoreFixture store = new();
+        RawRepo.Write(folder / "r", new RawPackage("p", "p"u8.ToArray()));
+        Programs.Shell($"sed -i 's|</repomd>|<data type=\"primary\"><checksum type=\"sha256\">'$(sha256sum < {folder / "r/p.rpm"} | cut -c1-64)'</checksum><location href=\"p.rpm\"/></data>&|' {folder / "r/repodata/repomd.xml"}");
+        store.AssertFails($"file://{folder / "r"}", "repodata/repomd.xml: it names more than one primary.xml");
+    }
+
     [Theory]
     [InlineData("9223372036854775807", null, "bytes, which should be 9223372036854775807")]
     [InlineData("9223372036854775808", null, "is no number from 0 to 2^63-1")]

@@ -38,6 +38,9 @@ public class RepoTimelineTests
             Assert.Equal(known.Keys.Order(StringComparer.Ordinal), Directory.EnumerateFiles(Path.Combine(store.Path, "objects"), "*", SearchOption.AllDirectories).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal));
         }
         Assert.Equal(["metadata updateinfo", "advisory_added CORPUS-1 bugfix", "advisory_added CORPUS-2 security Important dates are sweet"], Diff("t1", "t2"));
+        Programs.Shell($"cd {folder.Path} && cp -r t2 t4 && sed -i 's/final.*Important/revised&/; s/sweet/sour/' updateinfo.xml && modifyrepo_c --mdtype=updateinfo updateinfo.xml t4/repodata >/dev/null");
+        store.Sync($"{server.Url}/t4", "--tag", "t4");
+        Assert.Equal(["metadata updateinfo", "advisory_changed CORPUS-2 security Important dates are sour"], Diff("t2", "t4"));
         Assert.Equal(["metadata updateinfo", "advisory_removed CORPUS-1 bugfix", "advisory_removed CORPUS-2 security Important dates are sweet"], Diff("t2", "t1"));
         Assert.All(Diff("t2", "t3"), change => Assert.StartsWith("metadata ", change, StringComparison.Ordinal));
         Assert.Equal(["upgraded apple", "removed berry", "mutated cherry", "added date"], Diff("t0", "t1").Where(change => !change.StartsWith("metadata", StringComparison.Ordinal)));
@@ -45,6 +48,30 @@ public class RepoTimelineTests
 
         IEnumerable<string> Diff(string from, string to) => store.Lines("diff", from, to)
             .Select(line => string.Join(' ', new[] { "change", "name", "type", "severity", "title" }.Select(name => line.TryGetProperty(name, out JsonElement value) ? value.GetString() : null).OfType<string>()));
+    }
+
+    [Theory]
+    [InlineData("<updates><update><id>X</id>", "not well-formed")]
+    [InlineData("", "not well-formed")]
+    [InlineData("<!DOCTYPE updates><updates/>", "document type")]
+    public void Advisories_that_cannot_be_read_do_not_keep_the_rest_from_being_compared(string advisories, string expected)
+    {
+        using TempFolder folder = new();
+        File.WriteAllText(folder / "updateinfo.xml", advisories);
+        Programs.Shell($"""
+            cd {folder.Path} && cp -r {RepoFixture.PathOf("t1")} t1 && h=$(sha256sum < updateinfo.xml | cut -c1-64) && cp updateinfo.xml t1/repodata/
+            sed -i "s|</repomd>|<data type='updateinfo'><checksum type='sha256'>$h</checksum><location href='repodata/updateinfo.xml'/></data>&|" t1/repodata/repomd.xml
+            """);
+        using StoreFixture store = new();
+        store.Sync($"file://{RepoFixture.PathOf("t0")}", "--tag", "t0");
+        store.Sync($"file://{folder / "t1"}", "--tag", "t1");
+        Tools.Result result = store.Run("diff", "t0", "t1");
+        Assert.Equal(2, result.Status);
+        Assert.StartsWith("rpm-repo-snapshot: x: repodata/updateinfo.xml: xml: line ", result.Err, StringComparison.Ordinal);
+        Assert.Contains(expected, result.Err, StringComparison.Ordinal);
+        Assert.EndsWith(": so its advisories are not compared\n", result.Err, StringComparison.Ordinal);
+        Assert.Equal(1, result.Err.Count(c => c == '\n'));
+        Assert.Contains("\"change\":\"upgraded\",\"repo\":\"x\",\"name\":\"apple\"", result.Out, StringComparison.Ordinal);
     }
 
     [Fact]
