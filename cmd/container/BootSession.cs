@@ -55,7 +55,8 @@ internal sealed class BootSession(BootedContainer system, BootRequest boot, IRea
         if (result is null)
             return Interrupted();
         system.Stop(stop, boot.StopTimeout);
-        return result;
+        // The limit is the system's, and so is the count of those that it killed.
+        return result with { OutOfMemory = system.Wait().OutOfMemory };
     }
 
     protected override void Dispose(bool disposing) => system.Dispose();
@@ -131,7 +132,7 @@ internal sealed class BootSession(BootedContainer system, BootRequest boot, IRea
                 io.Err.WriteLine($"  console: {line}");
         }
         system.Stop(BootStop.Kill, boot.StopTimeout);
-        return new ContainerResult(ProcessExit.Exited(status));
+        return new ContainerResult(ProcessExit.Exited(status)) { OutOfMemory = system.Wait().OutOfMemory };
     }
 
     // On a thread of its own: the grace is waited for there.

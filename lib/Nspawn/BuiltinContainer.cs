@@ -1,4 +1,3 @@
-using Layerbox.Nspawn.Cgroups;
 using Layerbox.Posix;
 using Microsoft.Win32.SafeHandles;
 
@@ -36,18 +35,8 @@ internal sealed class BuiltinContainer : PipedContainer
     }
 
     protected override (string Engine, ulong Capabilities)? Identity => Spec.Target is null ? (BuiltinEngine.Name, ContainerCapabilities.Bits(Spec)) : null;
-    protected override bool WasOutOfMemory()
-    {
-        try
-        {
-            return _plan.OutOfMemoryFile is { } file && CgroupSteps.SaysThatSomebodyWasKilled(PathText.FromBytes(WholeFile.Read(file)));
-        }
-        catch (PosixException)
-        {
-            // It was never made: what failed is told otherwise.
-            return false;
-        }
-    }
+
+    protected override bool WasOutOfMemory() => _plan.OutOfMemory?.HasKilled() is true;
 
     public override void Release()
     {
@@ -61,6 +50,7 @@ internal sealed class BuiltinContainer : PipedContainer
     {
         base.Dispose(disposing);
         _tree?.Dispose();
+        _plan.OutOfMemory?.Dispose();
         Spec.Target?.Dispose();
         Spec.Users?.Claim?.Dispose();
     }
@@ -78,6 +68,8 @@ internal sealed class BuiltinContainer : PipedContainer
     {
         if (report.What == InitReport.Kind.Refused && descriptor is not null)
             _refusal = PathText.FromBytes(ReadToEnd(descriptor, int.MaxValue));
+        if (report.What == InitReport.Kind.Started && Spec.Boot is not null)
+            _plan.OutOfMemory?.Start();
         base.Hear(report, descriptor);
     }
 

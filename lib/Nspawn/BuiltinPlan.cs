@@ -54,8 +54,8 @@ internal sealed class BuiltinPlan
     /// <summary>What is mounted, in order.</summary>
     public IReadOnlyList<PlannedMount> Mounts => _setup.Mounts;
 
-    /// <summary>See <see cref="CgroupSteps.OutOfMemoryFile"/>.</summary>
-    public string? OutOfMemoryFile { get; private set; }
+    /// <inheritdoc cref="CgroupSteps.OutOfMemory"/>
+    public OutOfMemoryWatch? OutOfMemory { get; private set; }
 
     /// <exception cref="ContainerException">The description cannot be carried out.</exception>
     /// <exception cref="PosixException">The root or the source of a bind is not there.</exception>
@@ -74,7 +74,7 @@ internal sealed class BuiltinPlan
         CgroupSteps groups = new(_writer, _setup, _outer);
         if (!_spec.Limits.IsNone)
             groups.Add(CgroupSettings.Of(_spec.Limits, CgroupDelegation.WithoutStandingAside(CgroupLayout.Own())), CgroupTree.NewName());
-        OutOfMemoryFile = groups.OutOfMemoryFile;
+        OutOfMemory = groups.OutOfMemory;
         _writer.CgroupTrees = [.. groups.Folders.Values];
         if (_spec.Boot is null)
             return;

@@ -28,7 +28,7 @@ public enum Readiness : uint
 /// </summary>
 public sealed unsafe class EventQueue : IDisposable
 {
-    private const int EPOLL_CLOEXEC = 0x80000, EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3, EFD_CLOEXEC = 0x80000, EFD_NONBLOCK = 0x800;
+    private const int EPOLL_CLOEXEC = 0x80000, EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3;
     private const int Most = 256;
     private const int WakeKey = -1;
 
@@ -37,7 +37,7 @@ public sealed unsafe class EventQueue : IDisposable
     private static readonly int s_size = s_dataOffset + sizeof(ulong);
 
     private readonly SafeFileHandle _queue = new(PosixException.Check(Libc.epoll_create1(EPOLL_CLOEXEC), "epoll_create"), ownsHandle: true);
-    private readonly SafeFileHandle _wake = new(PosixException.Check(Libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"), ownsHandle: true);
+    private readonly SafeFileHandle _wake = EventDescriptor.Make();
     private readonly byte[] _events = new byte[Most * s_size];
 
     public EventQueue() => Add(_wake, WakeKey, Readiness.Input);

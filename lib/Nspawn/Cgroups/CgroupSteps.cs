@@ -14,8 +14,8 @@ internal sealed class CgroupSteps(PlanWriter plan, StepList setup, StepList? out
 {
     private const int FolderMode = 0x1ED /* 0755 */, CLONE_NEWCGROUP = 0x200_0000;
 
-    /// <summary>Where the kernel counts who was killed for want of memory; null: nobody can be.</summary>
-    public string? OutOfMemoryFile { get; private set; }
+    /// <summary>Tells whether somebody was killed for want of memory.</summary>
+    public OutOfMemoryWatch OutOfMemory { get; private set; } = new(null, 0);
 
     /// <summary>The groups that were made, by where their hierarchies are mounted.</summary>
     public Dictionary<string, string> Folders { get; } = new(StringComparer.Ordinal);
@@ -35,7 +35,7 @@ internal sealed class CgroupSteps(PlanWriter plan, StepList setup, StepList? out
             foreach (CgroupSetting setting in group.Settings)
                 Write($"{folder}/{setting.File}", $"write '{setting.Text}'", setting.Text);
             if (group.Settings.Any(setting => setting.Controller == "memory"))
-                OutOfMemoryFile = $"{folder}/{(hierarchy.Version == 1 ? "memory.oom_control" : "memory.events")}";
+                OutOfMemory = new OutOfMemoryWatch(folder, hierarchy.Version);
         }
         // When all are made: who has joined a group may lack the memory for another.
         foreach (string folder in Folders.Values)
@@ -45,10 +45,6 @@ internal sealed class CgroupSteps(PlanWriter plan, StepList setup, StepList? out
         }
         setup.Do(new StepLabel("unshare", "control groups"), unshare, CLONE_NEWCGROUP);
     }
-
-    /// <summary>Reads "oom_kill N" of such a file.</summary>
-    public static bool SaysThatSomebodyWasKilled(string text) =>
-        text.Split('\n').Any(line => line.StartsWith("oom_kill ", StringComparison.Ordinal) && line != "oom_kill 0");
 
     private StepList Makers => outer ?? setup;
 

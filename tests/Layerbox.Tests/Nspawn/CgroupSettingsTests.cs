@@ -166,7 +166,7 @@ public class CgroupSettingsTests
     [InlineData("low 0\nhigh 0\nmax 9\noom 1\noom_kill 1\noom_group_kill 0\n", true)]
     [InlineData("low 0\nhigh 0\nmax 9\noom 1\noom_kill 0\noom_group_kill 0\n", false)]
     public void Reads_whether_somebody_was_killed_for_want_of_memory(string text, bool expected) =>
-        Assert.Equal(expected, CgroupSteps.SaysThatSomebodyWasKilled(text));
+        Assert.Equal(expected, OutOfMemoryWatch.SaysThatSomebodyWasKilled(text));
 
     private static IEnumerable<string> Lines(CgroupGroup group) => group.Settings.Select(s => $"{s.Controller} {s.File}={s.Text}");
 

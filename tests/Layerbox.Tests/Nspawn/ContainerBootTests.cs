@@ -122,6 +122,34 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
         Assert.Equal(status, result.Exit.Status);
     }
 
+    // The built-in engine alone keeps limits. On version 2 scripts/check-cgroup2 tries the same.
+    [Theory]
+    [InlineData("killed: out of memory", 137, "exec probe eat 200")]
+    [InlineData("killed: out of memory", 137, "exec probe eat 200", "--unit")]
+    [InlineData("out of memory: something inside was killed", 3, "probe eat 200; exit 3")]
+    [InlineData("out of memory: something inside was killed", 3, "systemd-run --quiet --wait probe eat 200; exit 3")]
+    public void A_command_that_is_killed_for_want_of_memory_is_said_to_be(string reason, int status, string script, params string[] options)
+    {
+        ContainerCgroupTests.SkipWithout("memory");
+        using ContainerRoot other = ContainerRoot.OrSkip().WithProbe();
+        string[] limited = ["--memory", "96M", "--swap", "0", "--bind", $"{other / "usr/bin/probe"}:/usr/bin/probe:ro", .. options];
+        ProcessResult result = Boot([.. limited, "--", "sh", "-c", script]);
+        Assert.EndsWith($"container-run: {reason} (limit 96M)\n", result.ErrorText);
+        Assert.Equal(status, result.Exit.Status);
+        ProcessResult enough = Boot([.. limited, "--", "sh", "-c", "probe eat 1; exit 4"]);
+        Assert.Equal((4, ""), (enough.Exit.Status, enough.ErrorText));
+    }
+
+    [Fact]
+    public void A_system_that_has_not_the_memory_to_boot_says_so()
+    {
+        ContainerCgroupTests.SkipWithout("memory");
+        ProcessResult result = Boot("--memory", "2M", "--swap", "0", "--", "id");
+        Assert.Contains("out of memory", result.ErrorText);
+        Assert.EndsWith("(limit 2M)\n", result.ErrorText);
+        Assert.True(result.Exit.Status is 125 or 137);
+    }
+
     [Fact]
     public void A_failed_unit_is_seen()
     {
