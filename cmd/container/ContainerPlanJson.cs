@@ -10,11 +10,12 @@ namespace Layerbox.Cmd.Containers;
 /// <summary>The whole description of a container as JSON, in the order in which its parts matter: the same for the same request.</summary>
 internal static class ContainerPlanJson
 {
-    public static void Write(ContainerSpec spec, string engine, string changes, ContainerOutline outline, BootRequest? boot, Stream to)
+    public static void Write(ContainerSpec spec, PlanWishes wishes, ContainerOutline outline, Stream to)
     {
+        bool isNspawn = wishes.Engine == ContainerRun.Nspawn;
         ContainerPlan plan = new(
-            engine,
-            new PlanRoot(Text(RealPath.Of(spec.Root)), changes, spec.ReadOnly),
+            wishes.Engine,
+            new PlanRoot(Text(RealPath.Of(spec.Root)), wishes.Changes, spec.ReadOnly) { Keep = Optional(wishes.Keep) },
             [.. spec.Command.Select(Text)],
             [.. (spec.Environment ?? ContainerSpec.DefaultEnvironment(spec.User)).Select(Text)],
             Text(spec.WorkingDirectory),
@@ -22,24 +23,26 @@ internal static class ContainerPlanJson
             string.Create(CultureInfo.InvariantCulture, $"0{Convert.ToString(spec.Umask ?? 0x12 /* 0022 */, 8).PadLeft(3, '0')}"),
             spec.HostName,
             outline.Namespaces,
-            [.. outline.Mounts.Select(m => new PlanMount(Text(m.Destination), m.Type, m.Source is null ? (PlanText?)null : Text(m.Source), [.. m.Options.Select(Text)]))],
+            [.. outline.Mounts.Select(m => new PlanMount(Text(m.Destination), m.Type, Optional(m.Source), [.. m.Options.Select(Text)]))],
             outline.Capabilities,
             spec.NoNewPrivileges,
             new PlanFilter(spec.SystemCallFilter, outline.RefusedCalls, outline.IgnoredCalls),
             [.. outline.ResourceLimits.Select(limit => new PlanResourceLimit(limit.Name, Value(limit.Soft), Value(limit.Hard)))],
             [.. outline.Limits.Select(limit => new PlanGroupFile(Text(limit.Group), limit.File, limit.Text))],
             spec.ForwardedDescriptors.Count,
-            spec.Terminal is not null)
+            spec.Terminal is not null,
+            wishes.DiesWithParent)
         {
             Name = spec.Name,
-            Masks = engine == ContainerRun.Nspawn && spec.Masks.Count > 0 ? [.. spec.Masks.Select(Text)] : null,
+            Masks = isNspawn && spec.Masks.Count > 0 ? [.. spec.Masks.Select(Text)] : null,
+            ReadOnlyPaths = isNspawn && spec.ReadOnlyPaths.Count > 0 ? [.. spec.ReadOnlyPaths.Select(Text)] : null,
             UserNamespace = spec.UserRange is { } users ? new PlanUserNamespace(users.First, users.Count) : null,
             OomScoreAdj = spec.OutOfMemoryScore,
             TimeoutSeconds = spec.Timeout?.TotalSeconds,
             KillGraceSeconds = spec.KillGrace > TimeSpan.Zero ? spec.KillGrace.TotalSeconds : null,
-            Boot = outline.Boot is { } planned && boot is not null
+            Boot = outline.Boot is { } planned && wishes.Boot is { } boot
                 ? new PlanBoot([.. planned.Inits.Select(Text)], [.. planned.Arguments.Select(Text)], [.. planned.Environment.Select(Text)],
-                    boot.Timeout.TotalSeconds, boot.IsUnit, boot.RequiresUnits, boot.Stop switch { BootStop.Clean => "clean", BootStop.Fast => "fast", _ => "kill" }, boot.StopTimeout.TotalSeconds)
+                    boot.Timeout.TotalSeconds, boot.IsUnit, boot.RequiresUnits, boot.Stop switch { BootStop.Clean => "clean", BootStop.Fast => "fast", _ => "kill" }, boot.StopTimeout.TotalSeconds) { Console = Optional(boot.Console) }
                 : null,
             Program = outline.Program is null ? null : [.. outline.Program.Select(Text)],
         };
@@ -50,6 +53,8 @@ internal static class ContainerPlanJson
     private static ulong? Value(ulong limit) => limit == ResourceLimit.Unlimited ? null : limit;
 
     private static PlanText Text(string text) => new(text);
+
+    private static PlanText? Optional(string? text) => text is null ? null : new PlanText(text);
 }
 
 /// <param name="Engine">builtin or nspawn.</param>
@@ -60,10 +65,11 @@ internal static class ContainerPlanJson
 /// <param name="Cgroups">What is written into the files of the container's control groups.</param>
 /// <param name="ForwardedDescriptors">How many.</param>
 /// <param name="Terminal">The command gets one of its own.</param>
+/// <param name="DieWithParent">The container ends with the process that started the tool.</param>
 internal sealed record ContainerPlan(
     string Engine, PlanRoot Root, IReadOnlyList<PlanText> Command, IReadOnlyList<PlanText> Environment, PlanText Cwd, PlanUser User, string Umask,
     string Hostname, IReadOnlyList<string> Namespaces, IReadOnlyList<PlanMount> Mounts, IReadOnlyList<string> Capabilities, bool NoNewPrivileges,
-    PlanFilter Seccomp, IReadOnlyList<PlanResourceLimit> Rlimits, IReadOnlyList<PlanGroupFile> Cgroups, int ForwardedDescriptors, bool Terminal)
+    PlanFilter Seccomp, IReadOnlyList<PlanResourceLimit> Rlimits, IReadOnlyList<PlanGroupFile> Cgroups, int ForwardedDescriptors, bool Terminal, bool DieWithParent)
 {
     /// <summary>Which it was given; null: an id that is made up at the start.</summary>
     public string? Name { get; init; }
@@ -73,6 +79,7 @@ internal sealed record ContainerPlan(
 
     public PlanUserNamespace? UserNamespace { get; init; }
     public IReadOnlyList<PlanText>? Masks { get; init; }
+    public IReadOnlyList<PlanText>? ReadOnlyPaths { get; init; }
     public int? OomScoreAdj { get; init; }
     public double? TimeoutSeconds { get; init; }
     public double? KillGraceSeconds { get; init; }
@@ -103,13 +110,21 @@ internal sealed class PlanTextConverter : JsonConverter<PlanText>
 }
 
 /// <param name="Changes">memory, snapshot, keep or in_place.</param>
-internal sealed record PlanRoot(PlanText Path, string Changes, bool ReadOnly);
+internal sealed record PlanRoot(PlanText Path, string Changes, bool ReadOnly)
+{
+    /// <summary>Where the snapshot is made that stays; null: there is none.</summary>
+    public PlanText? Keep { get; init; }
+}
 
 /// <param name="Inits">The first that is there.</param>
 /// <param name="Unit">The command is a unit of systemd.</param>
 /// <param name="Stop">clean, fast or kill.</param>
 internal sealed record PlanBoot(
-    IReadOnlyList<PlanText> Inits, IReadOnlyList<PlanText> Arguments, IReadOnlyList<PlanText> Environment, double TimeoutSeconds, bool Unit, bool RequireUnits, string Stop, double StopTimeoutSeconds);
+    IReadOnlyList<PlanText> Inits, IReadOnlyList<PlanText> Arguments, IReadOnlyList<PlanText> Environment, double TimeoutSeconds, bool Unit, bool RequireUnits, string Stop, double StopTimeoutSeconds)
+{
+    /// <summary>Where everything goes that the system writes to its console; "-": to standard error. Null: its last lines are shown when something fails.</summary>
+    public PlanText? Console { get; init; }
+}
 
 internal sealed record PlanUser(uint Uid, uint Gid, IReadOnlyList<uint> Groups, PlanText Home);
 

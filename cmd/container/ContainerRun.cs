@@ -241,7 +241,8 @@ internal static class ContainerRun
             spec = spec with { Terminal = new ContainerTerminal(ContainerTerminal.DefaultSize, _ => { }) };
         string changes = request.Mode switch { RootMode.Memory => "memory", RootMode.Snapshot => "snapshot", RootMode.Keep => "keep", _ => "in_place" };
         ContainerOutline outline = request.Boot is { } boot ? engine.Outline(spec, new ContainerBoot { Init = boot.Init, Arguments = boot.InitArguments }) : engine.Outline(spec);
-        ContainerPlanJson.Write(spec, request.IsBuiltin ? Builtin : Nspawn, changes, outline, request.Boot is { } asked ? asked with { Stop = StopOf(request) } : null, io.Out);
+        PlanWishes wishes = new(request.IsBuiltin ? Builtin : Nspawn, changes, request.Keep, request.DiesWithParent, request.Boot is { } asked ? asked with { Stop = StopOf(request) } : null);
+        ContainerPlanJson.Write(spec, wishes, outline, io.Out);
         return ExitStatus.Success;
     }
 

@@ -12,7 +12,7 @@ internal static class OciBundle
 
 internal static class ContainerPlanJson
 {
-    public static void Write(ContainerSpec spec, string engine, string changes, ContainerOutline outline, BootRequest? boot, Stream output) =>
+    public static void Write(ContainerSpec spec, PlanWishes wishes, ContainerOutline outline, Stream output) =>
         throw new NotInThisModuleException("--plan");
 }
 
