@@ -80,9 +80,14 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         if (_overlay is { } overlay)
             steps.Close(overlay);
         foreach (string path in spec.Tmpfs)
-            steps.Close(steps.Mount(path, steps.NewFilesystem(path, "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), steps.OpenMountPoint(_root, path, isFolder: true)));
+            steps.MountTmpfs(_root, path);
         foreach ((ContainerBind bind, Register? source) in spec.Binds.Zip(sources))
-            steps.Close(source is { } outer ? steps.Mount(bind.Destination, outer, steps.OpenMountPoint(_root, bind.Destination, IsFolder(bind))) : MountInner(bind));
+        {
+            if (source is { } outer)
+                steps.MountBind(_root, bind, outer, IsFolder(bind));
+            else
+                steps.Close(MountInner(bind));
+        }
         new MaskSteps(steps, _root, dev).Add(spec);
         steps.Close(dev);
     }

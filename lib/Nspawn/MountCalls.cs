@@ -56,18 +56,33 @@ internal static class MountCalls
     }
 
     /// <summary>The descriptor of the mount goes on to mean that mount; the one of the mount point is closed.</summary>
-    public static Register Mount(this StepList steps, string path, Register filesystem, Register target)
+    public static Register Mount(this StepList steps, string path, Register filesystem, Register target, StepLabel? label = null)
     {
-        steps.Move(path, filesystem, target);
+        steps.Move(path, filesystem, target, label);
         steps.Close(target);
         return filesystem;
     }
 
     /// <summary>Both descriptors stay open.</summary>
-    public static void Move(this StepList steps, string path, Register filesystem, Register target)
+    public static void Move(this StepList steps, string path, Register filesystem, Register target, StepLabel? label = null)
     {
         steps.KnowMounted(path, filesystem);
-        steps.Do(new StepLabel("mount", path), move_mount, filesystem, steps.Plan.Text(""), target, steps.Plan.Text(""), MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+        steps.Do(label ?? new StepLabel("mount", path), move_mount, filesystem, steps.Plan.Text(""), target, steps.Plan.Text(""), MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+    }
+
+    /// <summary>An empty filesystem in memory, as somebody asked for; all descriptors of it are closed.</summary>
+    public static void MountTmpfs(this StepList steps, Register root, string path)
+    {
+        StepLabel label = new("mount tmpfs", path) { IsFolder = true };
+        Register filesystem = steps.NewFilesystem(path, "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755"));
+        steps.Close(steps.Mount(path, filesystem, steps.OpenMountPoint(root, path, isFolder: true), label));
+    }
+
+    /// <summary>What is bound; likewise.</summary>
+    public static void MountBind(this StepList steps, Register root, ContainerBind bind, Register source, bool isFolder)
+    {
+        StepLabel label = new($"bind {bind.Source}", bind.Destination) { IsFolder = isFolder };
+        steps.Close(steps.Mount(bind.Destination, source, steps.OpenMountPoint(root, bind.Destination, isFolder), label));
     }
 
     /// <summary>A mount point as the container will see it: links lead where they would lead inside. Missing folders are made on the way.</summary>

@@ -83,7 +83,7 @@ internal sealed class NspawnPlan
     {
         const int F_DUPFD_CLOEXEC = 1030;
         foreach (string path in spec.Tmpfs)
-            _setup.Close(_setup.Mount(path, _setup.NewFilesystem(path, "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), _setup.OpenMountPoint(root, path, isFolder: true)));
+            _setup.MountTmpfs(root, path);
         for (int i = 0; i < spec.Binds.Count; i++)
         {
             ContainerBind bind = spec.Binds[i];
@@ -96,7 +96,7 @@ internal sealed class NspawnPlan
             int attributes = (bind.ReadOnly ? MOUNT_ATTR_RDONLY : 0) | (bind.MayHoldDevices ? 0 : MOUNT_ATTR_NODEV);
             // Nothing that is mounted there later on the host comes in.
             _setup.ChangeAttributes(label, source, attributes, 0, MS_PRIVATE, recursive: true);
-            _setup.Close(_setup.Mount(bind.Destination, source, _setup.OpenMountPoint(root, bind.Destination, isFolder)));
+            _setup.MountBind(root, bind, source, isFolder);
         }
     }
 

@@ -29,7 +29,13 @@ internal readonly record struct StepLabel(string Call, string Path)
     /// <summary>What makes a group for limits, which plain users have to be given a place for.</summary>
     public const string MakeControlGroup = "make control group";
 
-    public ContainerException Explain(Errno errno) => new(new PosixException(Call, errno, Path).Message
+    /// <summary>What is mounted is a folder, or is none; null: that can be no reason.</summary>
+    public bool? IsFolder { get; init; }
+
+    // The kernel refuses a mount so only when one end is a folder and the other is not.
+    public ContainerException Explain(Errno errno) => IsFolder is { } isFolder && errno is Errno.EINVAL or Errno.ENOTDIR
+        ? new($"{Path}: {Call}: {(isFolder ? "a folder cannot be mounted over a file" : "a file cannot be mounted over a folder")}")
+        : new(new PosixException(Call, errno, Path).Message
         + (Call == MakeControlGroup && errno is Errno.EACCES or Errno.EPERM
             ? ": limits need root, or a group of your own, as with: systemd-run --user --scope -p Delegate=yes"
             : ""));

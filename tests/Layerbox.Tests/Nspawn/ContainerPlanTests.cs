@@ -10,7 +10,7 @@ public class ContainerPlanTests
     // The option with a value, and behind a bar what it needs besides.
     private static readonly string[] Told =
     [
-        "--user web", "--env A=1", "--workdir /usr", "--hostname h1", "--name n1", "--bind /usr:/in", "--tmpfs /mem", "--network host", "--no-new-privileges", "--seccomp none", "--suppress-sync",
+        "--user web", "--env A=1", "--workdir /usr", "--hostname h1", "--name n1", "--bind /usr:/in", "--tmpfs /mem", "--overlay /etc", "--network host", "--no-new-privileges", "--seccomp none", "--suppress-sync",
         "--in-place", "--snapshot", "--keep /kept", "--read-only", "--timeout 2m", "--die-with-parent", "--engine nspawn", "--tty", "--shell",
         "--capability CAP_BPF", "--drop-capability CAP_KILL", "--user-namespace 1000000:65536", "--mask /etc", "--device /dev/null", "--rlimit CORE=0", "--oom-score-adj 5", "--umask 077", "--forward-fd 9", "--kill-grace 1s",
         "--memory 1G", "--swap 0 | --memory 1G", "--pids 9", "--cpus 1", "--cpuset 0", "--io-weight 50", "--io-max DISK:wbps=1M",

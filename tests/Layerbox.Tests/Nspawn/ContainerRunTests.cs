@@ -80,6 +80,31 @@ public class ContainerRunTests
         Assert.Equal((status, "", errors), (result.Exit.Status, result.OutputText, result.ErrorText));
     }
 
+    [Theory]
+    [InlineData("builtin", "")]
+    [InlineData("nspawn", "")]
+    [InlineData("builtin", "--in-place")]
+    [InlineData("nspawn", "--in-place")]
+    [InlineData("builtin", "--read-only --boot --init /usr/bin/true")]
+    [InlineData("nspawn", "--read-only --boot --init /usr/bin/true")]
+    public void Says_which_bind_does_not_fit_where_it_shall_be(string engine, string options)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        string before = root.Listing();
+        foreach ((string[] mount, string reason) in ((string[], string)[])
+        [
+            (["--bind", "/etc/hostname:/etc:ro"], "/etc: bind /etc/hostname: a file cannot be mounted over a folder"),
+            (["--bind", "/usr:/etc/passwd"], "/etc/passwd: bind /usr: a folder cannot be mounted over a file"),
+            (["--device", "/dev/null", "--bind", "/etc/hostname:/dev/shm"], "/dev/shm: bind /etc/hostname: a file cannot be mounted over a folder"),
+            (["--tmpfs", "/etc/passwd"], "/etc/passwd: mount tmpfs: a folder cannot be mounted over a file"),
+        ])
+        {
+            ProcessResult result = Run([root.Path, "--engine", engine, .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), .. mount, "--", "id"]);
+            Assert.Equal((125, "", $"container-run: {reason}\n"), (result.Exit.Status, result.OutputText, result.ErrorText));
+        }
+        Assert.Equal(before, root.Listing());
+    }
+
     // With the host's network its names, too: as a file, and where the image has a link to what only a running system has.
     [Theory]
     [InlineData("builtin")]
