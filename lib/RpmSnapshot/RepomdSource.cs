@@ -38,7 +38,7 @@ internal sealed class RepomdSource(RepoRequest request, Downloads downloads, dec
         (_metalink, _accepted) = (null, null);
         List<RepoUrl> mirrors = Mirrors();
         if (mirrors.Count == 0)
-            throw new RepoFetchException(_notes.Count > 0 ? string.Join("; ", _notes) : "there is no mirror");
+            throw new RepoFetchException(_notes.Count > 0 ? TakeNotes() : "there is no mirror");
         downloads.Mirrors = mirrors;
         SmallFile file;
         try
@@ -47,11 +47,19 @@ internal sealed class RepomdSource(RepoRequest request, Downloads downloads, dec
         }
         catch (RepoFetchException e) when (_notes.Count > 0)
         {
-            throw new RepoFetchException($"{string.Join("; ", _notes)}; {e.Message}", e.IsPassing, e);
+            throw new RepoFetchException($"{TakeNotes()}; {e.Message}", e.IsPassing, e);
         }
         _notes.AddRange(file.PassedOver.Select(reason => $"passed over: {reason}"));
         downloads.Mirrors = [file.Mirror, .. mirrors.Where(mirror => mirror != file.Mirror)];
         return _accepted!;
+    }
+
+    /// <summary>The notes, for a failure that says them: they are not to be told twice.</summary>
+    private string TakeNotes()
+    {
+        string notes = string.Join("; ", _notes);
+        _notes.Clear();
+        return notes;
     }
 
     /// <summary>All mirrors: first those that the request names. A list that cannot be had does not matter when there are others.</summary>

@@ -57,7 +57,9 @@ public class RepoMirrorTests
         using ConfiguredRepos repos = new();
         repos.Add("good", "t0");
         repos.Write("list", list);
-        Assert.Contains($"mirror list {repos.Url}/list: {expected}", repos.Refusal("\"mirrorlist\": \"URL/list\""), StringComparison.Ordinal);
+        string refusal = repos.Refusal("\"mirrorlist\": \"URL/list\""), told = $"mirror list {repos.Url}/list: {expected}";
+        Assert.Contains(told, refusal, StringComparison.Ordinal);
+        Assert.Equal(refusal.IndexOf(told, StringComparison.Ordinal), refusal.LastIndexOf(told, StringComparison.Ordinal));
         // A base URL beside the list is enough.
         Assert.Contains(Notes(repos.Sync("\"baseurl\": [\"URL/good\"], \"mirrorlist\": \"URL/list\"")), note => note.Contains(expected, StringComparison.Ordinal));
         Assert.Contains(Notes(repos.Sync("\"baseurl\": [\"URL/good\"], \"mirrorlist\": \"URL/nowhere\"")), note => note.Contains("the server says 404", StringComparison.Ordinal));
