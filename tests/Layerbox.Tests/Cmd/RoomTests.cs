@@ -12,7 +12,7 @@ public class RoomTests
         foreach (string[] row in File.ReadLines(Repository.PathOf("docs", "rooms.md")).Where(l => l.StartsWith('|')).Skip(2).Select(l => l.Split('|')))
             table[row[1].Trim()] = Sorted(row[2].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
         IEnumerable<string> files = Directory.EnumerateFiles(Repository.PathOf("lib"), "*.csproj", SearchOption.AllDirectories)
-            .Append(Repository.PathOf("cmd", "cmd.csproj")).Append(Repository.PathOf("cmd", "engine", "engine.csproj"));
+            .Concat(Directory.EnumerateFiles(Repository.PathOf("cmd"), "*.csproj", SearchOption.AllDirectories));
         foreach (string file in files)
         {
             projects[Path.GetFileNameWithoutExtension(file)] = Sorted(XDocument.Load(file).Descendants("ProjectReference")
