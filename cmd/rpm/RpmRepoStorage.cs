@@ -61,8 +61,8 @@ internal static class RpmRepoStorage
     /// <summary>The option that names a storage.</summary>
     public static Option<string> Option(bool isRequired) => new("--storage")
     {
-        Description = isRequired ? "A directory, or command:PROGRAM: a program that is run with put, get, has, list or delete and a name (docs/rpm.md has one for S3)."
-            : "Bring the snapshot into this storage before it is one here: a directory, or command:PROGRAM (docs/rpm.md).",
+        Description = isRequired ? "A directory; s3://BUCKET/PREFIX, by the program layerbox-storage-s3; or command:PROGRAM, any that is run with put, get, has, list or delete and a name (docs/rpm.md)."
+            : "Bring the snapshot into this storage before it is one here: a directory, s3://BUCKET/PREFIX or command:PROGRAM (docs/rpm.md).",
         HelpName = "STORAGE",
         Required = isRequired,
     };

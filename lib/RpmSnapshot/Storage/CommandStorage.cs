@@ -9,13 +9,15 @@ namespace Layerbox.RpmSnapshot;
 /// <c>PROGRAM has NAME</c>, <c>PROGRAM list PREFIX</c> with a name a line on standard output, <c>PROGRAM delete NAME</c>. Exit status 0 is done or yes, 1 of
 /// get and has is "there is none", any other is trouble, of which the last line on standard error says what it is.
 /// </summary>
-internal sealed class CommandStorage(string program) : ObjectStorage
+/// <param name="program">A path, or a name to be found in PATH.</param>
+/// <param name="place">What it gets as an argument before the verb, if it is to get one.</param>
+internal sealed class CommandStorage(string program, string? place = null) : ObjectStorage
 {
     private const int No = 1;
     private const int MaxLine = 4096;
     private const int MaxSaid = 16 * 1024; // bytes of what is said that are looked at
 
-    public override string Shown => program;
+    public override string Shown => place ?? program;
 
     public override void Put(string name, string path)
     {
@@ -41,7 +43,7 @@ internal sealed class CommandStorage(string program) : ObjectStorage
                 {
                     line.Add(one);
                     if (line.Count > MaxLine)
-                        throw new InvalidDataException($"{program}: list: a name has more than {MaxLine} bytes");
+                        throw new InvalidDataException($"{Shown}: list: a name has more than {MaxLine} bytes");
                     continue;
                 }
                 string name = Encoding.UTF8.GetString([.. line]);
@@ -59,7 +61,7 @@ internal sealed class CommandStorage(string program) : ObjectStorage
         (SafeFileHandle Read, SafeFileHandle Write)? output = take is null ? null : Pipes.Make();
         try
         {
-            using ChildProcess child = ChildProcess.Start(new ProgramStart(program, verb, name) { Input = input ?? nothing, Output = output?.Write ?? nothing, Error = said });
+            using ChildProcess child = ChildProcess.Start(new ProgramStart(program, place is null ? [verb, name] : [place, verb, name]) { Input = input ?? nothing, Output = output?.Write ?? nothing, Error = said });
             output?.Write.Dispose();
             try
             {
@@ -74,7 +76,7 @@ internal sealed class CommandStorage(string program) : ObjectStorage
                 throw;
             }
             ProcessExit exit = child.Wait();
-            return exit.Succeeded || (mayBeNo && exit.Status == No ? false : throw new ProgramException($"{program} {verb} {name}", exit, LastLine(said)));
+            return exit.Succeeded || (mayBeNo && exit.Status == No ? false : throw new ProgramException($"{Shown} {verb} {name}", exit, LastLine(said)));
         }
         finally
         {

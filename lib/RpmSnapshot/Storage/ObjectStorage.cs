@@ -11,22 +11,30 @@ public delegate void BytesTaker(ReadOnlySpan<byte> bytes);
 /// </summary>
 public abstract class ObjectStorage
 {
-    private const string CommandPrefix = "command:";
+    private const string CommandPrefix = "command:", S3Prefix = "s3://";
+    private const string Forms = "a directory, s3://BUCKET/PREFIX or command:PROGRAM";
+
+    /// <summary>Speaks to S3 in our place: what it is made of would make each start of the one executable dearer.</summary>
+    private const string S3Program = "layerbox-storage-s3";
 
     /// <summary>What it is called in messages.</summary>
     public abstract string Shown { get; }
 
-    /// <summary>"command:PROGRAM", or a directory.</summary>
-    /// <exception cref="FormatException">It is neither.</exception>
+    /// <summary>A directory, "s3://BUCKET/PREFIX", or "command:PROGRAM".</summary>
+    /// <exception cref="FormatException">It is none of them.</exception>
+    /// <exception cref="IOException">The program that speaks to S3 is not there.</exception>
     public static ObjectStorage Parse(string text) =>
-        text.Length == 0 || text == CommandPrefix ? throw new FormatException("a storage is command:PROGRAM or a directory")
+        text is "" or CommandPrefix or S3Prefix ? throw new FormatException($"a storage is {Forms}")
         : text.StartsWith(CommandPrefix, StringComparison.Ordinal) ? new CommandStorage(text[CommandPrefix.Length..])
-        : text.Contains("://", StringComparison.Ordinal) ? throw new FormatException($"'{text}': a storage is command:PROGRAM or a directory; docs/rpm.md shows a program for S3 and other services")
+        : text.StartsWith(S3Prefix, StringComparison.Ordinal) ? new CommandStorage(FindS3Program(text), text)
+        : text.Contains("://", StringComparison.Ordinal) ? throw new FormatException($"'{text}': a storage is {Forms}")
         : new DirectoryStorage(text);
 
     /// <summary>The same storage, called so that it is found from any folder. A program without a slash in its name is looked for in PATH by whoever runs it.</summary>
     public static string Absolute(string text)
     {
+        if (text.StartsWith(S3Prefix, StringComparison.Ordinal))
+            return text;
         string prefix = text.StartsWith(CommandPrefix, StringComparison.Ordinal) ? CommandPrefix : "", path = text[prefix.Length..];
         return prefix.Length > 0 && !path.Contains('/', StringComparison.Ordinal) ? text : prefix + Path.GetFullPath(path);
     }
@@ -52,6 +60,15 @@ public abstract class ObjectStorage
     /// <summary>Takes a name away; that it is not there is no error.</summary>
     /// <exception cref="IOException">It could not.</exception>
     public abstract void Delete(string name);
+
+    private static string FindS3Program(string storage)
+    {
+        string? folder = Path.GetDirectoryName(Environment.ProcessPath), beside = Path.Join(folder, S3Program);
+        if (folder is not null && ProgramStart.WhyNotExecutable(beside) is null)
+            return beside;
+        return ProgramStart.TryFind(S3Program)
+            ?? throw new IOException($"{storage}: the program {S3Program} is neither beside this one{(folder is null ? "" : $" ({folder})")} nor in PATH; 'scripts/publish --storage-s3 DIR' of the sources makes it");
+    }
 
     /// <summary>Whether a text may be a name: what a storage lists comes from elsewhere.</summary>
     protected static bool IsName(string name) =>

@@ -99,8 +99,10 @@ public class ObjectStorageTests
     }
 
     [Theory]
-    [InlineData("s3://bucket", "a storage is command:PROGRAM or a directory; docs/rpm.md shows a program for S3")]
-    [InlineData("command:", "a storage is command:PROGRAM or a directory")]
+    [InlineData("gs://bucket", "'gs://bucket': a storage is a directory, s3://BUCKET/PREFIX or command:PROGRAM")]
+    [InlineData("s3://", "a storage is a directory, s3://BUCKET/PREFIX or command:PROGRAM")]
+    [InlineData("command:", "a storage is a directory, s3://BUCKET/PREFIX or command:PROGRAM")]
+    [InlineData("s3://bucket", "rpm-repo-snapshot: s3://bucket: the program layerbox-storage-s3 is neither beside this one (")]
     public void Other_storages_are_refused(string storage, string expected)
     {
         using StoreFixture store = new();
