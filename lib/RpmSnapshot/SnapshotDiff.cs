@@ -138,6 +138,7 @@ public static class SnapshotDiff
     private static Dictionary<(string Name, string Arch), Dictionary<Evr, SortedSet<string>>> ByName(SnapshotStore store, SnapshotRepo? repo)
     {
         Dictionary<(string Name, string Arch), Dictionary<Evr, SortedSet<string>>> packages = [];
+        HashSet<string> holes = [.. (repo?.Missing ?? []).Select(hole => hole.Checksum)];
         foreach (PrimaryPackage package in repo is null ? [] : SnapshotPackages.Read(store, repo))
         {
             (string Name, string Arch) key = (package.Nevra.Name, package.Nevra.Arch);
@@ -146,7 +147,9 @@ public static class SnapshotDiff
             if (!versions.TryGetValue(package.Nevra.Evr, out SortedSet<string>? bytes))
                 versions[package.Nevra.Evr] = bytes = new SortedSet<string>(StringComparer.Ordinal);
             // By object where it is known, so that another type of checksum is no other package.
-            bytes.Add(store.Locate(package.Checksum, null) is { } digest ? $"sha256:{digest}" : package.Checksum.ToString());
+            bytes.Add(store.Locate(package.Checksum, null) is { } digest ? $"sha256:{digest}"
+                : package.Checksum.Algorithm == RpmDigestAlgorithm.Sha256 || holes.Contains(package.Checksum.ToString()) ? package.Checksum.ToString()
+                : throw SnapshotPackages.Unknown(repo!, package));
         }
         return packages;
     }

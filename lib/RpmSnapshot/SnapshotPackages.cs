@@ -37,6 +37,10 @@ public static class SnapshotPackages
         return packages;
     }
 
+    /// <summary>A snapshot's package that the store does not have, or does not know to have.</summary>
+    internal static InvalidDataException Unknown(SnapshotRepo repo, PrimaryPackage package) =>
+        new($"{repo.Name}: {package.Nevra}: no object is {package.Checksum}{(package.Checksum.Algorithm == RpmDigestAlgorithm.Sha256 ? "" : " as far as is known: 'rebuild' finds out")}");
+
     internal static SnapshotFile PrimaryOf(SnapshotRepo repo) =>
         repo.Files.FirstOrDefault(file => file.Type == "primary") ?? throw new InvalidDataException($"{repo.Name}: its repomd.xml names no primary.xml");
 

@@ -95,7 +95,7 @@ public sealed record StoreVerification(IReadOnlyList<StoreFinding> Findings, lon
                             elsewhere.Add(digest);
                     }
                     else
-                        findings.Add(new StoreFinding("object_missing", $"snapshots/{id}.json", $"{repo.Name}: {package.Nevra}: no object is {package.Checksum}{(package.Checksum.Algorithm == RpmDigestAlgorithm.Sha256 ? "" : " as far as is known: 'rebuild' finds out")}"));
+                        findings.Add(new StoreFinding("object_missing", $"snapshots/{id}.json", SnapshotPackages.Unknown(repo, package).Message));
             }
         }
         catch (InvalidDataException e)

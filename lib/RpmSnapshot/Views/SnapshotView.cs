@@ -87,16 +87,15 @@ public sealed record SnapshotView(IReadOnlyList<LeftOutPackage> LeftOut, IReadOn
             RepomdSignature = null,
             Files = files,
             Packages = kept.Count,
-            PackageBytes = kept.Where(package => !holes.Contains(package.Checksum.ToString())).Sum(package => SizeOf(store, package)),
+            PackageBytes = kept.Where(package => !holes.Contains(package.Checksum.ToString())).Sum(package => SizeOf(store, repo, package)),
             Missing = [.. repo.Missing.Where(hole => !gone.Contains(hole.Checksum))],
         };
     }
 
-    // Also of what is not here yet: a view must not depend on that.
-    private static long SizeOf(SnapshotStore store, PrimaryPackage package)
+    // Also of what is not here yet, and of nothing that is lost: a view must not depend on that.
+    private static long SizeOf(SnapshotStore store, SnapshotRepo repo, PrimaryPackage package)
     {
-        if (store.Locate(package.Checksum, null) is not { } digest)
-            return 0;
+        string digest = store.Locate(package.Checksum, null) ?? throw SnapshotPackages.Unknown(repo, package);
         if (store.SizeOf(digest) is null && package.PackageSize is { } said)
             return said;
         store.Bring(digest);

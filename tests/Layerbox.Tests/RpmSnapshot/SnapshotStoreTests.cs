@@ -199,6 +199,29 @@ public class SnapshotStoreTests
         store.AssertClean();
     }
 
+    // A package that is taken for another one, or for none, would be a change that there is not, and a view of another id.
+    [Fact]
+    public void Without_its_aliases_nothing_wrong_is_said_of_packages()
+    {
+        using StoreFixture store = new();
+        store.Sync($"file://{RepoFixture.PathOf("t1")}", "--tag", "t1");
+        store.Sync($"file://{RepoFixture.PathOf("t2")}", "--tag", "t2");
+        string policy = Path.Combine(Path.GetDirectoryName(store.Path)!, "policy.json");
+        File.WriteAllText(policy, """{ "deny": ["apple"] }""");
+        string[][] commands = [["diff", "t1", "t2"], ["view", "t2", "--policy", policy, "--dry-run"]];
+        List<string> before = [.. commands.Select(command => store.Run(command[0], command[1..]).Out)];
+        File.Delete(Path.Combine(store.Path, "aliases"));
+        foreach (string[] command in commands)
+        {
+            Tools.Result result = store.Run(command[0], command[1..]);
+            Assert.Equal((command[0], 2), (command[0], result.Status));
+            Assert.EndsWith(" as far as is known: 'rebuild' finds out", result.FirstErrorLine, StringComparison.Ordinal);
+            Assert.DoesNotContain("mutated", result.Out, StringComparison.Ordinal);
+        }
+        store.Run("rebuild").AssertSucceeded();
+        Assert.Equal(before, commands.Select(command => store.Run(command[0], command[1..]).Out));
+    }
+
     [Fact]
     public void One_writes_at_a_time_and_readers_do_not_wait()
     {
