@@ -36,6 +36,7 @@ internal static class ContainerPlanJson
             Name = spec.Name,
             Masks = isNspawn && spec.Masks.Count > 0 ? [.. spec.Masks.Select(Text)] : null,
             ReadOnlyPaths = isNspawn && spec.ReadOnlyPaths.Count > 0 ? [.. spec.ReadOnlyPaths.Select(Text)] : null,
+            AmbientCapabilities = spec.User.Uid != 0 && spec.AmbientCapabilities.Count > 0 ? spec.AmbientCapabilities : null,
             UserNamespace = spec.UserRange is { } users ? new PlanUserNamespace(users.First, users.Count) : null,
             OomScoreAdj = spec.OutOfMemoryScore,
             TimeoutSeconds = spec.Timeout?.TotalSeconds,
@@ -76,6 +77,9 @@ internal sealed record ContainerPlan(
 
     /// <summary>What is process 1, where a system boots; the command is entered then when it is up.</summary>
     public PlanBoot? Boot { get; init; }
+
+    /// <summary>What the user may do although he is not root.</summary>
+    public IReadOnlyList<string>? AmbientCapabilities { get; init; }
 
     public PlanUserNamespace? UserNamespace { get; init; }
     public IReadOnlyList<PlanText>? Masks { get; init; }

@@ -83,14 +83,16 @@ internal sealed class OciBundle
             NoNewPrivileges = process.Find("noNewPrivileges")?.Flag ?? false,
             OutOfMemoryScore = (int?)process.Find("oomScoreAdj")?.Number,
             DroppedCapabilities = [ContainerCapabilities.All],
-            Capabilities = Capabilities(process.Find("capabilities"), found),
+            Capabilities = Capabilities(process.Find("capabilities"), found, out string[] ambient),
+            AmbientCapabilities = ambient,
             ResourceLimits = [.. process.Find("rlimits")?.Items.Select(Limit) ?? []],
         };
     }
 
-    // Root has the bounding set in all others too, and anybody else none: a program that is executed gets no other ones.
-    private static string[] Capabilities(OciMember? capabilities, ContainerUser user)
+    // Root has the bounding set in all others too, and anybody else the ambient one: a program that is executed gets no other ones.
+    private static string[] Capabilities(OciMember? capabilities, ContainerUser user, out string[] ambient)
     {
+        ambient = [];
         if (capabilities is null)
             return [];
         capabilities.Allow("bounding", "effective", "permitted", "inheritable", "ambient");
@@ -100,8 +102,15 @@ internal sealed class OciBundle
             if (user.Uid == 0 && capabilities.Find(set) is { } other && !Names(set).ToHashSet().SetEquals(bounding))
                 throw other.Refuse("root has exactly those of 'bounding'");
         }
-        if (user.Uid != 0 && Names("ambient").Length > 0)
-            throw capabilities.Need("ambient").Refuse("only root gets capabilities");
+        if (user.Uid == 0)
+            return bounding;
+        ambient = Names("ambient");
+        // capabilities(7): it can be ambient only if it is in the others.
+        foreach (string set in (string[])["bounding", "permitted", "inheritable"])
+        {
+            if (ambient.Except(Names(set)).FirstOrDefault() is { } missing)
+                throw capabilities.Need("ambient").Refuse($"{missing} is not in '{set}'");
+        }
         return bounding;
 
         string[] Names(string set) => [.. capabilities.Find(set)?.Items.Select(item => item.Text) ?? []];

@@ -84,6 +84,7 @@ public sealed class BuiltinEngine : ContainerEngine
                 Target = target,
                 Users = target.Users,
                 Capabilities = ContainerCapabilities.NamesOf(container.Capabilities),
+                AmbientCapabilities = spec.User.Uid == container.User.Uid ? ContainerCapabilities.NamesOf(container.AmbientCapabilities) : [],
                 NoNewPrivileges = container.NoNewPrivileges || spec.NoNewPrivileges,
                 SystemCallFilter = container.SystemCallFilter,
                 SuppressSync = container.SuppressSync,

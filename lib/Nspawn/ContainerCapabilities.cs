@@ -77,6 +77,21 @@ public static class ContainerCapabilities
         return bits;
     }
 
+    /// <summary>Those that the command has although its user is not root.</summary>
+    /// <param name="spec">What is to run.</param>
+    /// <param name="ofRoot">Those of root.</param>
+    /// <exception cref="ContainerException">Root does not have one of them.</exception>
+    internal static ulong AmbientBits(ContainerSpec spec, ulong ofRoot)
+    {
+        ulong bits = 0;
+        foreach (string name in spec.User.Uid == 0 ? [] : spec.AmbientCapabilities)
+        {
+            ulong bit = 1ul << NumberOf(name);
+            bits |= (bit & ofRoot) != 0 ? bit : throw new ContainerException($"{name}: root inside does not have it, so nobody else can");
+        }
+        return bits;
+    }
+
     /// <summary>Those that we could hand on of these.</summary>
     internal static ulong BitsOf(IEnumerable<string> names) => names.Aggregate(0ul, (bits, name) => bits | 1ul << NumberOf(name)) & Held();
 

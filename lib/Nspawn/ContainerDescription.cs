@@ -21,6 +21,9 @@ public sealed record ContainerDescription(
 
     public ContainerUser User { get; init; } = ContainerUser.Root;
 
+    /// <summary>What its <see cref="User"/> may do although he is not root, as bits.</summary>
+    public ulong AmbientCapabilities { get; init; }
+
     public string WorkingDirectory { get; init; } = "/";
 
     public bool NoNewPrivileges { get; init; }
@@ -45,7 +48,7 @@ public sealed record ContainerDescription(
         [
             Header, $"id={Id}", $"name={Name}", $"engine={Engine}", $"booted={(IsBooted ? 1 : 0)}", $"root={Root}",
             $"process1={Decimal((uint)Process1)}", $"start={Decimal(StartTime)}",
-            $"capabilities={Decimal(Capabilities)}", $"uid={Decimal(User.Uid)}",
+            $"capabilities={Decimal(Capabilities)}", $"ambient={Decimal(AmbientCapabilities)}", $"uid={Decimal(User.Uid)}",
             $"gid={Decimal(User.Gid)}", $"home={User.Home}", $"workdir={WorkingDirectory}",
             $"no-new-privileges={(NoNewPrivileges ? 1 : 0)}", $"filter={(SystemCallFilter ? 1 : 0)}", $"suppress-sync={(SuppressSync ? 1 : 0)}",
             .. User.Groups.Select(group => $"group={Decimal(group)}"),
@@ -71,6 +74,7 @@ public sealed record ContainerDescription(
             Command = [.. values["argument"]],
             Environment = [.. values["env"]],
             User = new ContainerUser((uint)Number("uid"), (uint)Number("gid"), [.. values["group"].Select(group => uint.Parse(group, CultureInfo.InvariantCulture))], One("home")),
+            AmbientCapabilities = Number("ambient"),
             WorkingDirectory = One("workdir"),
             NoNewPrivileges = Number("no-new-privileges") == 1,
             SystemCallFilter = Number("filter") == 1,

@@ -108,6 +108,12 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     /// <summary>Capabilities that root inside does not have; <see cref="ContainerCapabilities.All"/> means all but those of <see cref="Capabilities"/>.</summary>
     public IReadOnlyList<string> DroppedCapabilities { get; init; } = [];
 
+    /// <summary>
+    /// Capabilities of root inside that the command has although its user is not root, and so do the programs that it executes (capabilities(7), "ambient"). To
+    /// root they say nothing, who has all of them.
+    /// </summary>
+    public IReadOnlyList<string> AmbientCapabilities { get; init; } = [];
+
     /// <summary>What a process may use (setrlimit(2)). Open files are always limited, see <see cref="ResourceLimit.Names"/>.</summary>
     public IReadOnlyList<ResourceLimit> ResourceLimits { get; init; } = [];
 
@@ -262,7 +268,7 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
             if (variable.IndexOf('=', StringComparison.Ordinal) <= 0)
                 throw new ContainerException($"'{variable}': an environment variable has the form NAME=value");
         }
-        foreach (string capability in (string[])[.. Capabilities, .. DroppedCapabilities])
+        foreach (string capability in (string[])[.. Capabilities, .. DroppedCapabilities, .. AmbientCapabilities])
         {
             if (capability != ContainerCapabilities.All && ContainerCapabilities.NumberOf(capability) < 0)
                 throw new ContainerException($"'{capability}': no such capability; they are called CAP_MKNOD and so on, see capabilities(7)");

@@ -99,15 +99,24 @@ internal sealed class EnterSteps(ContainerSpec spec, PlanWriter plan, StepList s
     {
         // struct __user_cap_header_struct and two of __user_cap_data_struct { u32 effective, permitted, inheritable; } (linux/capability.h)
         const uint _LINUX_CAPABILITY_VERSION_3 = 0x20080522;
-        ulong left = user.Uid == 0 ? keep : 0;
+        const int PR_SET_KEEPCAPS = 8, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_RAISE = 2;
+        ulong ambient = ContainerCapabilities.AmbientBits(spec, keep), left = user.Uid == 0 ? keep : ambient;
         (uint low, uint high) = ((uint)left, (uint)(left >> 32));
         StepLabel label = new("become user", $"uid {user.Uid.ToString(CultureInfo.InvariantCulture)}");
         uint[] groups = [.. user.Groups];
         if (spec.Users is not { MaySetGroups: false })
             steps.Do(label, setgroups, groups.Length, plan.Bytes(MemoryMarshal.AsBytes<uint>(groups)));
         steps.Do(label, setresgid, user.Gid, user.Gid, user.Gid);
+        // Until the command is executed.
+        if (ambient != 0)
+            steps.Do(label, prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
         steps.Do(label, setresuid, user.Uid, user.Uid, user.Uid);
         steps.Do(new StepLabel("capset", "capabilities"), capset, plan.Bytes(MemoryMarshal.AsBytes<uint>([_LINUX_CAPABILITY_VERSION_3, 0])),
-            plan.Bytes(MemoryMarshal.AsBytes<uint>([low, low, 0, high, high, 0])));
+            plan.Bytes(MemoryMarshal.AsBytes<uint>([low, low, (uint)ambient, high, high, (uint)(ambient >> 32)])));
+        for (int i = 0; i < ContainerCapabilities.Names.Count; i++)
+        {
+            if ((ambient >> i & 1) != 0)
+                steps.Do(new StepLabel("raise", ContainerCapabilities.Names[i]), prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0);
+        }
     }
 }

@@ -199,6 +199,7 @@ internal abstract class PipedContainer(ContainerSpec spec) : RunningContainer
             Command = spec.Command,
             Environment = commands.Environment ?? ContainerSpec.DefaultEnvironment(commands.User),
             User = commands.User,
+            AmbientCapabilities = ContainerCapabilities.AmbientBits(commands, identity.Capabilities),
             WorkingDirectory = commands.WorkingDirectory,
             NoNewPrivileges = spec.NoNewPrivileges,
             SystemCallFilter = spec.SystemCallFilter,

@@ -22,7 +22,7 @@ public class OciBundleTests
           "process": {
             "args": ["id"], "cwd": "/srv", "env": ["A=1", "B="], "terminal": false, "noNewPrivileges": true, "oomScoreAdj": 100,
             "user": {"uid": 33, "gid": 34, "additionalGids": [4, 5], "umask": 23},
-            "capabilities": {"bounding": ["CAP_KILL", "CAP_CHOWN"], "effective": [], "ambient": []},
+            "capabilities": {"bounding": ["CAP_KILL", "CAP_CHOWN"], "effective": [], "permitted": ["CAP_KILL"], "inheritable": ["CAP_KILL"], "ambient": ["CAP_KILL"]},
             "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 18446744073709551615}]
           },
           "root": {"path": "/abs/root", "readonly": true},
@@ -56,6 +56,7 @@ public class OciBundleTests
         Assert.Equal((33u, 34u, 23u, 100), (spec.User.Uid, spec.User.Gid, spec.Umask, spec.OutOfMemoryScore));
         Assert.Equal([4u, 5u], spec.User.Groups);
         Assert.Equal(["CAP_CHOWN", "CAP_KILL"], ContainerCapabilities.Of(spec));
+        Assert.Equal(["CAP_KILL"], spec.AmbientCapabilities);
         Assert.Equal([new ResourceLimit("NOFILE", 10, ResourceLimit.Unlimited)], spec.ResourceLimits);
         Assert.Equal([new ContainerBind(folder / "data", "/data", ReadOnly: true), new ContainerBind("/host/one", "/one", ReadOnly: false) { IsRecursive = false }], spec.Binds);
         Assert.Equal(["/mem", "/proc/kcore", "/proc/sys", "/dev/null"], [.. spec.Tmpfs, .. spec.Masks, .. spec.ReadOnlyPaths, .. spec.Devices]);
@@ -85,6 +86,7 @@ public class OciBundleTests
     [InlineData("process.args", "[1]", "process.args[0]: expected a string, found number")]
     [InlineData("process.cwd", "null", "process.cwd: is missing")]
     [InlineData("process.capabilities", "{\"bounding\": [\"CAP_KILL\"], \"effective\": []}", "process.capabilities.effective: root has exactly those of 'bounding'")]
+    [InlineData("process", "{\"args\": [\"id\"], \"cwd\": \"/\", \"user\": {\"uid\": 33, \"gid\": 34}, \"capabilities\": {\"bounding\": [\"CAP_KILL\"], \"permitted\": [\"CAP_KILL\"], \"ambient\": [\"CAP_KILL\"]}}", "process.capabilities.ambient: CAP_KILL is not in 'inheritable'")]
     [InlineData("process.rlimits", "[{\"type\": \"RLIMIT_X\", \"soft\": 1, \"hard\": 1}]", "process.rlimits[0].type: there is no limit 'RLIMIT_X'")]
     [InlineData("root.path", "7", "root.path: expected a string, found number")]
     [InlineData("mounts", "[{\"destination\": \"/x\", \"type\": \"nfs\"}]", "mounts[0]: a filesystem 'nfs' cannot be mounted at /x")]

@@ -32,6 +32,47 @@ public class ContainerBundleTests
         return bundle;
     }
 
+    // What a plain user gets, and goes on to get when he executes something else.
+    [Theory]
+    [InlineData("builtin", false)]
+    [InlineData("builtin", true)]
+    [InlineData("nspawn", false)]
+    public void Gives_a_user_the_capabilities_that_crun_gives(string engine, bool noNewPrivileges)
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip(engine == "builtin" ? new BuiltinEngine() : new NspawnEngine());
+        string bundle = Bundle(root, "grep -E '^(Uid|CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs)' /proc/self/status; sh -c 'exec chmod 0600 /etc/passwd 2>/dev/null || echo refused'");
+        string path = Path.Combine(bundle, "config.json");
+        JsonNode config = JsonNode.Parse(System.IO.File.ReadAllText(path))!;
+        config["process"]!["user"] = new JsonObject { ["uid"] = 33, ["gid"] = 34 };
+        config["process"]!["noNewPrivileges"] = noNewPrivileges;
+        config["process"]!["capabilities"] = JsonNode.Parse("""
+            {"bounding": ["CAP_FOWNER", "CAP_NET_BIND_SERVICE", "CAP_KILL"], "effective": ["CAP_KILL", "CAP_FOWNER"], "permitted": ["CAP_KILL", "CAP_FOWNER"], "inheritable": ["CAP_FOWNER"], "ambient": ["CAP_FOWNER"]}
+            """);
+        config["root"]!["readonly"] = false;
+        System.IO.File.WriteAllText(path, config.ToJsonString());
+        (ContainerResult result, string output, string errors) = root.Run(OciBundle.Read(bundle, out _) with { Ephemeral = true });
+        Assert.Equal((0, ""), (result.Status, errors));
+        Assert.DoesNotContain("refused", output);
+        ProcessResult crun = ChildProcess.Run(new ProgramStart("unshare", "-m", "sh", "-c", "umount /sys/fs/cgroup/unified 2>/dev/null; exec crun run -b \"$1\" \"test-$$\"", "sh", bundle));
+        Assert.SkipWhen(crun.ErrorText.Contains("cgroup", StringComparison.Ordinal), $"crun does not work here: {crun.ErrorText}");
+        Assert.Equal((crun.OutputText, crun.Exit.Status), (output, result.Status));
+    }
+
+    [Fact]
+    public void What_is_entered_has_what_the_user_has()
+    {
+        using ContainerRoot root = ContainerRoot.OrSkip();
+        ContainerSpec spec = root.Shell("sleep 1000") with { User = new ContainerUser(33, 34, [], "/"), AmbientCapabilities = ["CAP_KILL"], Name = $"ambient-{Guid.NewGuid():N}" };
+        using RunningContainer running = new BuiltinEngine().Start(spec);
+        Thread waiter = new(() => running.Wait());
+        waiter.Start();
+        Patience.Until(() => ContainerRegistry.List().Any(container => container.Name == spec.Name), "the container");
+        Assert.Equal("CapEff:\t0000000000000020\n", Published.Run("container-enter", spec.Name!, "--", "grep", "CapEff", "/proc/self/status").ThrowIfFailed().OutputText);
+        Assert.Equal("CapEff:\t0000000000000000\n", Published.Run("container-enter", spec.Name!, "--user", "4:4", "--", "grep", "CapEff", "/proc/self/status").ThrowIfFailed().OutputText);
+        running.Send(Signal.SIGKILL);
+        waiter.Join();
+    }
+
     [Theory]
     [InlineData("builtin")]
     [InlineData("nspawn")]
