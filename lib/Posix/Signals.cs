@@ -6,6 +6,8 @@ public static unsafe class Signals
     // sizeof(struct sigaction) of glibc on 64-bit machines; all zero is SIG_DFL with an empty mask.
     private const int SigactionSize = 152;
 
+    private const nint SIG_IGN = 1;
+
     /// <summary>
     /// Ends this process by the signal's default action, so that whoever waits sees a death by that signal: a shell stops its
     /// loop on SIGINT, and "pipefail" knows SIGPIPE. Returns only when the default action does not end the process.
@@ -33,7 +35,6 @@ public static unsafe class Signals
     /// <summary>Lets a signal do nothing, in this process and in the programs that it becomes or starts.</summary>
     public static void Ignore(Signal signal)
     {
-        const nint SIG_IGN = 1;
         byte* ignored = stackalloc byte[SigactionSize];
         new Span<byte>(ignored, SigactionSize).Clear();
         *(nint*)ignored = SIG_IGN;
@@ -42,7 +43,6 @@ public static unsafe class Signals
 
     internal static bool IsIgnored(Signal signal)
     {
-        const nint SIG_IGN = 1;
         // The handler is the first member.
         byte* action = stackalloc byte[SigactionSize];
         PosixException.Check(Libc.sigaction((int)signal, null, action), "sigaction");
