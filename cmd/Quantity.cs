@@ -21,8 +21,10 @@ internal static class Quantity
     {
         const long Longest = 100L * 365 * 24 * 3600;
         int unit = text.Length == 0 ? 0 : text[^1] switch { 's' => 1, 'm' => 60, 'h' => 3600, 'd' => 24 * 3600, _ => 0 };
-        return long.TryParse(unit == 0 ? text : text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out long count) && count <= Longest / Math.Max(unit, 1)
-            ? TimeSpan.FromSeconds(count * Math.Max(unit, 1))
+        return long.TryParse(unit == 0 ? text : text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out long count)
+            ? count <= Longest / Math.Max(unit, 1)
+                ? TimeSpan.FromSeconds(count * Math.Max(unit, 1))
+                : throw new UsageException($"{option}: '{text}' is longer than a hundred years")
             : throw new UsageException($"{option}: expected a duration such as 90s, 10m, 12h or 7d, found '{text}'");
     }
 }

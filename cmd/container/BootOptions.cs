@@ -68,10 +68,10 @@ internal sealed class BootOptions
         }
         return new BootRequest
         {
-            Init = args.GetValue(_init),
+            Init = args.GetFilled(_init),
             InitArguments = args.GetValue(_initArgument) ?? [],
             Timeout = Quantity.Duration(args.GetRequiredValue(_bootTimeout), "--boot-timeout"),
-            Console = args.GetValue(_console),
+            Console = args.GetFilled(_console),
             IsUnit = args.GetValue(_unit),
             RequiresUnits = args.GetValue(_requireUnits),
             Stop = args.GetValue(_stop) switch { Clean => BootStop.Clean, Fast => BootStop.Fast, Kill => BootStop.Kill, _ => null },

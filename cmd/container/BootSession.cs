@@ -81,7 +81,7 @@ internal sealed class BootSession(BootedContainer system, BootRequest boot, IRea
             if (system.HasEnded(TimeSpan.Zero))
                 io.Err.WriteLine($"{ContainerRun.Name}: the system ended while the command ran");
             else if (unit is not null && !result.TimedOut)
-                return unit.Judge(result, Ask);
+                return unit.Judge(result, Ask, reason => io.Err.WriteLine(PathText.Printable($"{ContainerRun.Name}: {reason}")));
             return result;
         }
     }

@@ -42,6 +42,8 @@ internal static class ContainerEnter
 
     private static int Run(string name, string[] command, Options options, Streams io)
     {
+        if (name.Length == 0)
+            throw new UsageException("CONTAINER is empty");
         if (command.Length == 0 && !options.Terminal.HasTerminal && !options.Terminal.IsShell)
             throw new UsageException("no command given: name one, or say --shell");
         ContainerDescription container = ContainerRegistry.Find(name);
@@ -72,13 +74,13 @@ internal static class ContainerEnter
         IReadOnlyList<string> environment = EnvironmentText.Merge(container.Environment, options.Terminal.Environment());
         if (options.User is { } name)
         {
-            user = ContainerUser.Find(root, name);
+            user = ContainerUser.Find(root, name, container.Name);
             environment = EnvironmentText.Merge(environment, [$"HOME={user.Home}"]);
         }
         if (command.Length == 0)
         {
             // The description has numbers alone.
-            ContainerUser known = ContainerUser.Find(root, user.Uid.ToString(CultureInfo.InvariantCulture));
+            ContainerUser known = ContainerUser.Find(root, user.Uid.ToString(CultureInfo.InvariantCulture), container.Name);
             user = user with { Name = known.Name, Shell = known.Shell };
             command = [ShellCommand.Of(root, user)];
             environment = EnvironmentText.Merge(environment, ShellCommand.Environment(container.Name, command[0], user));

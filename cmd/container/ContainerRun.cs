@@ -97,20 +97,20 @@ internal static class ContainerRun
                     NoNewPrivileges = args.GetValue(noNewPrivileges),
                     SystemCallFilter = args.GetValue(seccomp) == Default,
                     SuppressSync = args.GetValue(suppressSync),
-                    Mode = ModeOf(args.GetValue(inPlace), args.GetValue(snapshot), args.GetValue(keep) is not null),
-                    Keep = args.GetValue(keep),
+                    Mode = ModeOf(args.GetValue(inPlace), args.GetValue(snapshot), args.GetFilled(keep) is not null),
+                    Keep = args.GetFilled(keep),
                     ReadOnly = args.GetValue(readOnly),
                     Timeout = args.GetValue(timeout) is { } time ? Quantity.Duration(time, "--timeout") : null,
                     DiesWithParent = args.GetValue(dieWithParent),
                     IsBuiltin = args.GetValue(engine) == Builtin,
-                    Volume = args.GetValue(volume),
+                    Volume = args.GetFilled(volume),
                     HostMounts = args.GetValue(hostMounts) ?? [],
                     Limit = limits.Read(args),
                     Terminal = terminal.Read(args, args.GetValue(command) ?? [], io),
                     Bundle = BundleOf(args, bundle, [bundle, name, inPlace, seccomp, suppressSync, timeout, dieWithParent, engine, pidFile, jsonStatus, plan, .. limits.OfBundle]),
                     IsPlan = args.GetValue(plan),
-                    PidFile = args.GetValue(pidFile),
-                    JsonStatus = args.GetValue(jsonStatus),
+                    PidFile = args.GetFilled(pidFile),
+                    JsonStatus = args.GetFilled(jsonStatus),
                     Boot = boot.Of(args),
                 },
                 io))
@@ -122,7 +122,7 @@ internal static class ContainerRun
     // Beside a bundle only what does not describe the container.
     private static string? BundleOf(ParseResult args, Option<string?> bundle, IReadOnlyList<Option> allowed)
     {
-        if (args.GetValue(bundle) is { } folder)
+        if (args.GetFilled(bundle) is { } folder)
         {
             OptionResult? other = args.CommandResult.Children.OfType<OptionResult>().FirstOrDefault(result => !result.Implicit && !result.Option.Hidden && !allowed.Contains(result.Option));
             return other is null ? folder : throw new UsageException($"--bundle: {other.Option.Name} is for config.json to say");
@@ -204,6 +204,8 @@ internal static class ContainerRun
         if (!Module.IsWhole)
             throw new NotInThisModuleException("--boot");
         BootRequest boot = request.Boot!;
+        if (spec.Command is ["", ..])
+            throw new ContainerException("no command to run");
         // Who is not root is told that first.
         if (boot.Init is null && ProcessOwner.EffectiveUid == 0 && !ContainerBoot.HasInit(spec))
             throw new ContainerException($"{spec.Root}: nothing to boot: there is none of {string.Join(", ", ContainerBoot.Inits)}: install systemd, or name another init with --init");
@@ -337,7 +339,12 @@ internal static class ContainerRun
         // After a "--" the parser takes the first word of the command for it.
         public IReadOnlyList<string> BundleCommand => GivenHandle is null ? Command : [GivenHandle, .. Command];
 
-        public string Handle => GivenHandle ?? throw new UsageException("no HANDLE given");
+        public string Handle => GivenHandle switch
+        {
+            null => throw new UsageException("no HANDLE given"),
+            "" => throw new UsageException("HANDLE is empty"),
+            { } handle => handle,
+        };
 
         public string? PidFile { get; init; }
         public string? JsonStatus { get; init; }

@@ -14,9 +14,11 @@ internal sealed class UnitCommand
     private const int Exited = 1, ChdirFailed = 200, ExecFailed = 203;
 
     private readonly string _name = $"layerbox-{Guid.NewGuid():N}.service";
+    private string _program = "", _folder = "";
 
     public ContainerSpec Wrap(ContainerSpec spec, IReadOnlyList<string> command)
     {
+        (_program, _folder) = (command[0], spec.WorkingDirectory);
         List<string> arguments =
         [
             "systemd-run", "--quiet", "--pipe", "--wait", "--service-type=oneshot", $"--unit={_name}", $"--working-directory={spec.WorkingDirectory}",
@@ -29,21 +31,26 @@ internal sealed class UnitCommand
             arguments.Add("--property=NoNewPrivileges=yes");
         // What the command is given stays as it is: systemd would put variables in.
         arguments.AddRange(["--property=TimeoutStartSec=infinity", "--", command[0], .. command.Skip(1).Select(argument => argument.Replace("$", "$$", StringComparison.Ordinal))]);
-        return spec with { Command = arguments, User = ContainerUser.Root, WorkingDirectory = "/", Environment = ContainerSpec.DefaultEnvironment(ContainerUser.Root) };
+        // It stays in the folder, so that one that is not there is told as for any command.
+        return spec with { Command = arguments, User = ContainerUser.Root, Environment = ContainerSpec.DefaultEnvironment(ContainerUser.Root) };
     }
 
     /// <summary>How the command ended, by what systemd says of the unit.</summary>
     /// <param name="result">How systemd-run ended.</param>
     /// <param name="ask">Runs a program in the system and gives what it writes.</param>
-    public ContainerResult Judge(ContainerResult result, Func<IReadOnlyList<string>, string> ask)
+    /// <param name="say">Is told why there was no command, unless systemd-run has said so.</param>
+    public ContainerResult Judge(ContainerResult result, Func<IReadOnlyList<string>, string> ask, Action<string> say)
     {
         if (result.NotStarted is not null || result.Exit.Status is 0)
             return result;
         Dictionary<string, string> properties = ask(["systemctl", "show", "--property=ExecMainCode,ExecMainStatus", _name])
             .Split('\n').Select(line => line.Split('=', 2)).Where(parts => parts.Length == 2).ToDictionary(parts => parts[0], parts => parts[1]);
         int Number(string name) => int.TryParse(properties.GetValueOrDefault(name), NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : 0;
-        int status = Number("ExecMainStatus");
-        return Number("ExecMainCode") switch
+        int status = Number("ExecMainStatus"), code = Number("ExecMainCode");
+        // systemd does not tell the two apart.
+        if (code == Exited && status is ExecFailed or ChdirFailed)
+            say($"{(status == ExecFailed ? $"{_program}: run" : $"{_folder}: chdir")}: systemd could not do so, or the command's own exit status was {Decimal((uint)status)}");
+        return code switch
         {
             // Never run: systemd-run said why.
             0 => new ContainerResult(ProcessExit.Exited(ContainerResult.NotFoundStatus)),

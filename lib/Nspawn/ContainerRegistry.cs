@@ -68,7 +68,7 @@ public static class ContainerRegistry
                 case [var one]:
                     return one;
                 case { Length: > 1 } several:
-                    throw new ContainerException($"{text}: {several.Length} containers: {string.Join(", ", several.Select(container => container.Id))}");
+                    throw new ContainerException($"{text}: {several.Length} containers: name one by its id: {string.Join(", ", several.Select(container => container.Id))}");
             }
         }
         throw new ContainerException($"{text}: no such container runs: container-list shows those that do");

@@ -24,19 +24,23 @@ public sealed record ContainerUser(uint Uid, uint Gid, IReadOnlyList<uint> Group
     /// Looks up "USER" or "USER:GROUP", each a name or a number, in the image's own etc/passwd and etc/group (passwd(5), group(5)). A
     /// number that they do not list has group 0, no other groups and the home "/"; root is known without them.
     /// </summary>
+    /// <param name="root">The root of the image.</param>
+    /// <param name="userAndGroup">Names or numbers, with a colon between them.</param>
+    /// <param name="shown">What messages call the image; null: its root.</param>
     /// <exception cref="ContainerException">The image has no such user or group.</exception>
-    public static ContainerUser Find(string root, string userAndGroup)
+    public static ContainerUser Find(string root, string userAndGroup, string? shown = null)
     {
+        shown ??= root;
         using SafeFileHandle directory = Directories.Open(root);
         string[] parts = userAndGroup.Split(':', 2);
         (string user, string? group) = (parts[0], parts.Length == 2 ? parts[1] : null);
-        List<string[]> passwd = Lines(root, directory, "etc/passwd", fields: 7), groups = Lines(root, directory, "etc/group", fields: 4);
-        ContainerUser found = FindUser(root, user, passwd);
+        List<string[]> passwd = Lines(shown, directory, "etc/passwd", fields: 7), groups = Lines(shown, directory, "etc/group", fields: 4);
+        ContainerUser found = FindUser(shown, user, passwd);
         string? name = passwd.FirstOrDefault(f => Number(f[2]) == found.Uid)?[0];
         if (group is not null)
         {
             uint gid = groups.Where(f => f[0] == group).Select(f => Number(f[2])).FirstOrDefault(number => number is not null) ?? Number(group)
-                ?? throw new ContainerException($"{root}: etc/group: no group '{group}'");
+                ?? throw new ContainerException($"{shown}: etc/group: no group '{group}'");
             found = found with { Gid = gid };
         }
         return found with
@@ -46,7 +50,7 @@ public sealed record ContainerUser(uint Uid, uint Gid, IReadOnlyList<uint> Group
         };
     }
 
-    private static ContainerUser FindUser(string root, string user, List<string[]> passwd)
+    private static ContainerUser FindUser(string shown, string user, List<string[]> passwd)
     {
         uint? wanted = Number(user);
         foreach (string[] fields in passwd)
@@ -58,7 +62,7 @@ public sealed record ContainerUser(uint Uid, uint Gid, IReadOnlyList<uint> Group
             return Root;
         return wanted is { } number
             ? new ContainerUser(number, 0, [], "/")
-            : throw new ContainerException($"{root}: etc/passwd: no user '{user}'");
+            : throw new ContainerException($"{shown}: etc/passwd: no user '{user}'");
     }
 
     private static uint? Number(string text) =>

@@ -150,6 +150,16 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
         Assert.True(result.Exit.Status is 125 or 137);
     }
 
+    [Theory]
+    [InlineData(125, "/nope: chdir: No such file or directory", "--workdir", "/nope", "--", "id")]
+    [InlineData(126, "/etc/passwd: run: systemd could not do so, or the command's own exit status was 203", "--", "/etc/passwd")]
+    [InlineData(125, "/root: chdir: systemd could not do so, or the command's own exit status was 200", "--user", "nobody", "--workdir", "/root", "--", "id")]
+    public void A_unit_that_was_no_command_is_told(int status, string reason, params string[] arguments)
+    {
+        ProcessResult result = Boot(["--unit", .. arguments]);
+        Assert.Equal((status, "", $"container-run: {reason}\n"), (result.Exit.Status, result.OutputText, result.ErrorText));
+    }
+
     [Fact]
     public void A_failed_unit_is_seen()
     {

@@ -56,6 +56,7 @@ public class ContainerEnterTests
         Assert.Equal((124, "container-enter: killed: its time is up\n"), Ended(Enter(running, "--timeout", "1s", "--", "sleep", "60")));
         Assert.Equal((125, "container-enter: /nope: chdir: No such file or directory\n"), Ended(Enter(running, "--workdir", "/nope", "--", "id")));
         Assert.Equal((125, "container-enter: none: no such container runs: container-list shows those that do\n"), Ended(Published.Run("container-enter", "none", "--", "id")));
+        Assert.Equal((125, $"container-enter: {running.Name}: etc/passwd: no user 'nope'\n"), Ended(Enter(running, "--user", "nope", "--", "id")));
         Assert.Equal("1\n2\n", Enter(running, "--env", "B=1\n2", "--", "sh", "-c", "echo \"$B\"").OutputText);
 
         using RunningTool entered = RunningTool.Run([Published.OrSkip(), "container-enter", running.Name, "--", "sh", "-c", "trap 'exit 42' TERM; echo ready; while :; do sleep 0.05; done"], running.Name);

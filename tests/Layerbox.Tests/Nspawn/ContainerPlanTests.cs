@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Layerbox.Cmd;
 using Layerbox.Posix;
 

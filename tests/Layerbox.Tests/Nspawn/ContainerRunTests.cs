@@ -55,6 +55,11 @@ public class ContainerRunTests
     [InlineData(125, "container-run: no command given, and the layer's config has none: name one, or say --shell\nTry 'container-run --help' for more information.\n")]
     [InlineData(125, "container-run: unknown option '--netwrok'\nTry 'container-run --help' for more information.\n", "--netwrok", "none", "--", "id")]
     [InlineData(125, "container-run: option '--bind': expected SRC:DST, which :ro, :try, :norec and :idmap may follow, found '/x'\nTry 'container-run --help' for more information.\n", "--bind", "/x", "--", "id")]
+    [InlineData(125, "container-run: option '--pid-file' is empty\nTry 'container-run --help' for more information.\n", "--pid-file", "", "--", "id")]
+    [InlineData(125, "container-run: option '--json-status' is empty\nTry 'container-run --help' for more information.\n", "--json-status", "", "--", "id")]
+    [InlineData(125, "container-run: option '--keep' is empty\nTry 'container-run --help' for more information.\n", "--keep", "", "--", "id")]
+    [InlineData(125, "container-run: option '--init' is empty\nTry 'container-run --help' for more information.\n", "--boot", "--init", "", "--", "id")]
+    [InlineData(125, "container-run: no command to run\n", "--boot", "--init", "/usr/bin/sleep", "--unit", "--", "")]
     [InlineData(125, "container-run: 'X': an environment variable has the form NAME=value\n", "--env", "X", "--", "id")]
     [InlineData(125, "container-run: --in-place, --snapshot and --keep: one of the three\nTry 'container-run --help' for more information.\n", "--in-place", "--snapshot", "--", "id")]
     [InlineData(125, "container-run: 'CAP_NOPE': no such capability; they are called CAP_MKNOD and so on, see capabilities(7)\n", "--capability", "CAP_NOPE", "--", "id")]
@@ -103,6 +108,21 @@ public class ContainerRunTests
             Assert.Equal((125, "", $"container-run: {reason}\n"), (result.Exit.Status, result.OutputText, result.ErrorText));
         }
         Assert.Equal(before, root.Listing());
+    }
+
+    [Fact]
+    public void Says_what_is_empty()
+    {
+        foreach ((string tool, string reason, string[] arguments) in ((string, string, string[])[])
+        [
+            ("container-run", "HANDLE is empty", ["", "--", "id"]),
+            ("container-run", "option '--bundle' is empty", ["--bundle", ""]),
+            ("container-enter", "CONTAINER is empty", ["", "--", "id"]),
+        ])
+        {
+            ProcessResult result = Published.Run([tool, .. arguments]);
+            Assert.Equal((125, "", $"{tool}: {reason}\nTry '{tool} --help' for more information.\n"), (result.Exit.Status, result.OutputText, result.ErrorText));
+        }
     }
 
     // With the host's network its names, too: as a file, and where the image has a link to what only a running system has.
