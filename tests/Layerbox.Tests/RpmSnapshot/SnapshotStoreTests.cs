@@ -208,7 +208,8 @@ public class SnapshotStoreTests
         store.Sync($"file://{RepoFixture.PathOf("t2")}", "--tag", "t2");
         string policy = Path.Combine(Path.GetDirectoryName(store.Path)!, "policy.json");
         File.WriteAllText(policy, """{ "deny": ["apple"] }""");
-        string[][] commands = [["diff", "t1", "t2"], ["view", "t2", "--policy", policy, "--dry-run"]];
+        string[][] commands = [["diff", "t1", "t2"], ["view", "t2", "--policy", policy]];
+        store.Run("view", "t2", "--policy", policy).AssertSucceeded(); // so that it is not new
         List<string> before = [.. commands.Select(command => store.Run(command[0], command[1..]).Out)];
         File.Delete(Path.Combine(store.Path, "aliases"));
         foreach (string[] command in commands)
