@@ -167,8 +167,8 @@ public sealed partial class SnapshotStore : IDisposable
     /// <exception cref="InvalidDataException">What came is something else.</exception>
     internal string Bring(string digest)
     {
-        if (SizeOf(digest) is null || OnDemand.IsUnproven(digest))
-            OnDemand.Bring(digest);
+        if ((SizeOf(digest) is null || OnDemand.IsUnproven(digest)) && !OnDemand.Bring(digest) && OnDemand.IsAny)
+            throw new PosixException("open", Errno.ENOENT, PathOf(digest), OnDemand.WhyNot(digest));
         return PathOf(digest);
     }
 

@@ -100,7 +100,8 @@ internal sealed class DirectoryStorage(string path) : ObjectStorage
         string from = PathOf(name);
         using Microsoft.Win32.SafeHandles.SafeFileHandle? source = Files.TryOpen(from, OpenFlags.ReadOnly | OpenFlags.NoFollow);
         if (source is null)
-            return false;
+            // A folder that is not mounted has not got less.
+            return Files.Exists(path) ? false : throw new PosixException("open", Errno.ENOENT, path, "the storage is not there");
         byte[] buffer = new byte[1 << 18];
         while (Files.Read(source, buffer, from) is var count and > 0)
             take(buffer.AsSpan(0, count));

@@ -83,6 +83,25 @@ public class ObjectStorageTests
         }
     }
 
+    // Such as one on a disk that is not mounted.
+    [Fact]
+    public void A_directory_that_is_gone_is_told()
+    {
+        using StorageFixture kept = new();
+        using StoreFixture store = new(), other = new();
+        string id = store.Sync($"file://{RepoFixture.PathOf("t0")}", "--storage", kept.Kept).GetProperty("snapshot").GetString()!;
+        other.Run("fetch", id, "--storage", kept.Kept, "--on-demand", "--tag", "x").AssertSucceeded();
+        Directory.Move(kept.Kept, $"{kept.Kept}.away");
+        foreach (string[] command in (string[][])[["export", "x", "--into", $"{kept.Kept}.export"], ["fetch", id, "--storage", kept.Kept]])
+        {
+            Tools.Result result = other.Run(command[0], command[1..]);
+            Assert.Equal((2, $"rpm-repo-snapshot: {kept.Kept}: open: the storage is not there\n"), (result.Status, result.Err));
+        }
+        Directory.Move($"{kept.Kept}.away", kept.Kept);
+        other.Run("fetch", id, "--storage", kept.Kept).AssertSucceeded();
+        other.AssertClean();
+    }
+
     [Fact]
     public void A_program_that_fails_makes_no_snapshot()
     {
