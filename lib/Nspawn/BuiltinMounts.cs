@@ -76,9 +76,9 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         Register dev = Dev(proc, nodes);
         steps.Close(steps.Mount("/run", steps.NewFilesystem("/run", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "755")), OpenOwn("/run")));
         steps.Close(steps.Mount("/tmp", steps.NewFilesystem("/tmp", "tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ("mode", "1777")), OpenOwn("/tmp")));
-        OverlaySteps.Show(steps, _overlay ?? _root, _root, spec.Overlays);
-        if (_overlay is { } overlay)
-            steps.Close(overlay);
+        if (spec.Overlays.Count > 0)
+            OverlaySteps.Show(steps, OverlaySteps.Parts(steps, _overlay ?? OverlaySteps.Alone(steps, _root, spec.Root), _scratch, spec.Overlays), _root);
+        steps.Close(_scratch);
         foreach (string path in spec.Tmpfs)
             steps.MountTmpfs(_root, path);
         foreach ((ContainerBind bind, Register? source) in spec.Binds.Zip(sources))
@@ -178,7 +178,6 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         steps.Do(label, move_mount, root, plan.Text(""), _scratch, plan.Text(Lower), MOVE_MOUNT_F_EMPTY_PATH);
         steps.Do(label, fchdir, root);
         _overlay = OverlaySteps.New(steps, spec.Root, Scratch, MOUNT_ATTR_NODEV, spec.Users);
-        OverlaySteps.Attach(steps, _overlay.Value, spec.Root, Scratch);
     }
 
     private void MakeScratch()
@@ -279,7 +278,6 @@ internal sealed class BuiltinMounts(ContainerSpec spec, PlanWriter plan, StepLis
         foreach (string name in MaskedFiles)
             Mask($"/proc/{name}", proc, name, dev, "null");
         steps.Close(proc);
-        steps.Close(_scratch);
         return dev;
 
         Register Submount(string name, Register filesystem)

@@ -41,9 +41,9 @@ internal sealed class NspawnPlan
         _setup.Close(dev);
         new EnterSteps(spec, writer, _enter).Add(terminal);
         Bytes = writer.Finish(0, _setup, _enter, PlannedCommand.Of(spec));
-
-        Register Open(string path) => _setup.Get(new StepLabel("open", path), openat, AT_FDCWD, writer.Text(path), PathOnly | (int)OpenFlags.Directory);
     }
+
+    private Register Open(string path) => _setup.Get(new StepLabel("open", path), openat, AT_FDCWD, _setup.Plan.Text(path), PathOnly | (int)OpenFlags.Directory);
 
     // nspawn leaves device nodes to the control group of devices, and with --keep-unit that is ours, which allows all.
     private void CloseDevices(Register root)
@@ -60,22 +60,19 @@ internal sealed class NspawnPlan
     // In memory that is mounted over a folder of nspawn's own for the time of it.
     private void AddOverlays(ContainerSpec spec, Register root)
     {
-        if (spec.Ephemeral)
-        {
-            OverlaySteps.Show(_setup, root, root, spec.Overlays);
-            return;
-        }
         const string Memory = "/tmp";
         const int MS_NOSUID = 2, MS_NODEV = 4, MNT_DETACH = 2;
         PlanWriter plan = _setup.Plan;
         StepLabel label = new("overlay", spec.Root);
         _setup.Do(label, mount, plan.Text("tmpfs"), plan.Text(Memory), plan.Text("tmpfs"), MS_NOSUID | MS_NODEV, plan.Text("mode=0700"));
+        Register memory = Open(Memory);
         _setup.Do(label, fchdir, root);
-        Register overlay = OverlaySteps.New(_setup, spec.Root, Memory, MOUNT_ATTR_NODEV);
-        OverlaySteps.Attach(_setup, overlay, spec.Root, Memory);
-        OverlaySteps.Show(_setup, overlay, root, spec.Overlays);
-        _setup.Close(overlay);
+        Register overlay = spec.Ephemeral ? OverlaySteps.Alone(_setup, root, spec.Root) : OverlaySteps.New(_setup, spec.Root, Memory, MOUNT_ATTR_NODEV);
+        IReadOnlyList<(string, Register)> parts = OverlaySteps.Parts(_setup, overlay, memory, spec.Overlays);
+        _setup.Close(memory);
+        // Before anything is mounted over it.
         _setup.Do(label, umount2, plan.Text(Memory), MNT_DETACH);
+        OverlaySteps.Show(_setup, parts, root);
     }
 
     // From in here, where no link and no exchange of folders leads out. The guard has opened what is bound: see ContainerGuard.

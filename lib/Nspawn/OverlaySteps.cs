@@ -42,25 +42,23 @@ internal static class OverlaySteps
         return steps.NewFilesystem(path, "overlay", attributes, ("lowerdir", "."), ("upperdir", upper), ("workdir", work), kind);
     }
 
-    /// <summary>Mounts an overlay in the filesystem in memory, where its parts can be copied: the kernel copies nothing that is mounted nowhere.</summary>
-    public static void Attach(StepList steps, Register overlay, string path, string memory)
-    {
-        StepLabel label = new("overlay", path);
-        StepArgument changes = steps.Plan.Text($"{memory}/changes");
-        steps.Do(label, mkdirat, AT_FDCWD, changes, FolderMode);
-        steps.Do(label, move_mount, overlay, steps.Plan.Text(""), AT_FDCWD, changes, MOVE_MOUNT_F_EMPTY_PATH);
-    }
+    /// <summary>A root that is an overlay already, without what is mounted in it.</summary>
+    public static Register Alone(StepList steps, Register root, string path) =>
+        steps.Get(new StepLabel("overlay", path), open_tree, root, steps.Plan.Text(""), OPEN_TREE_CLONE | AT_EMPTY_PATH | CloseOnExec);
 
-    /// <summary>
-    /// Shows parts of an overlay of the root at their places in the root. So what is shown has all the attributes that it has in the root, and a link in the image leads to
-    /// the same place in both.
-    /// </summary>
+    /// <summary>Parts of an overlay, mounted nowhere yet; the overlay is closed.</summary>
     /// <param name="steps">What it is added to.</param>
-    /// <param name="overlay">The overlay, mounted somewhere; where the root is one itself, the root.</param>
-    /// <param name="root">The root of the container.</param>
+    /// <param name="overlay">An overlay of the root, with nothing mounted in it, and mounted nowhere.</param>
+    /// <param name="memory">A folder of the filesystem in memory, which may be unmounted afterwards.</param>
     /// <param name="paths">Absolute paths inside; made when they do not exist.</param>
-    public static void Show(StepList steps, Register overlay, Register root, IEnumerable<string> paths)
+    public static IReadOnlyList<(string Path, Register Part)> Parts(StepList steps, Register overlay, Register memory, IReadOnlyList<string> paths)
     {
+        const string Changes = "changes";
+        List<(string, Register)> parts = [];
+        // The kernel copies no part of what is mounted nowhere.
+        StepLabel attach = new("overlay", paths[0]);
+        steps.Do(attach, mkdirat, memory, steps.Plan.Text(Changes), FolderMode);
+        steps.Do(attach, move_mount, overlay, steps.Plan.Text(""), memory, steps.Plan.Text(Changes), MOVE_MOUNT_F_EMPTY_PATH);
         foreach (string path in paths)
         {
             StepLabel label = new("overlay", path);
@@ -70,7 +68,18 @@ internal static class OverlaySteps
             // The root may be read-only.
             steps.ChangeAttributes(label, part, 0, MOUNT_ATTR_RDONLY, MS_PRIVATE, recursive: false);
             steps.Know(part, "overlay", path, 0);
-            steps.Close(steps.Mount(path, part, steps.OpenMountPoint(root, path, isFolder: true)));
+            parts.Add((path, part));
         }
+        steps.Close(overlay);
+        return parts;
+    }
+
+    /// <summary>
+    /// Shows them at their places in the root. So what is shown has all the attributes that it has in the root, and a link in the image leads to the same place in both.
+    /// </summary>
+    public static void Show(StepList steps, IReadOnlyList<(string Path, Register Part)> parts, Register root)
+    {
+        foreach ((string path, Register part) in parts)
+            steps.Close(steps.Mount(path, part, steps.OpenMountPoint(root, path, isFolder: true)));
     }
 }

@@ -182,18 +182,19 @@ public abstract class ContainerEngineTests(ContainerEngine engine)
         string data = System.IO.Path.Combine(root.Path, "data");
         System.IO.Directory.CreateDirectory(System.IO.Path.Combine(data, "sub", "deep"));
         System.IO.File.WriteAllText(System.IO.Path.Combine(data, "sub", "file"), "old\n");
-        Programs.Shell($"cd {root.Path}; chmod 2750 data/sub; chown 5:6 data/sub; setfattr -n user.note -v here data/sub; ln -s data/sub link; touch -d @1000000000 data/sub/file; touch data/outside");
+        Programs.Shell($"cd {root.Path}; chmod 2750 data/sub; chown 5:6 data/sub; setfattr -n user.note -v here data/sub; ln -s data/sub link; touch -d @1000000000 data/sub/file; touch data/outside; mkdir -p tmp; touch tmp/of-image");
         ContainerSpec spec = root.Shell(
-            "stat -c '%a %u %g' /data/sub; stat -c %Y /data/sub/file; cat /data/sub/file; echo new > /data/sub/file; echo more > /data/sub/deep/made; touch /made/here; echo x:x:7: >> /etc/group; cat /link/file; ls /made /data/sub/deep; grep -c x:x /etc/group; chmod 644 /data/outside") with
+            "stat -c '%a %u %g' /data/sub; stat -c %Y /data/sub/file; cat /data/sub/file; echo new > /data/sub/file; echo more > /data/sub/deep/made; touch /made/here; echo x:x:7: >> /etc/group; cat /link/file; ls /made /data/sub/deep; grep -c x:x /etc/group; echo $(ls /tmp /proc); chmod 644 /data/outside") with
         {
             Ephemeral = isEphemeral,
             ReadOnly = isReadOnly,
-            Overlays = ["/link", "/made", "/etc/group"],
+            // Nothing that is mounted there is seen, be it by the container itself.
+            Overlays = ["/link", "/made", "/made", "/data/sub/deep", "/etc/group", "/tmp", "/proc"],
             Tmpfs = ["/data/sub/mem"],
         };
         string before = root.Listing();
         (ContainerResult result, string output, string errors) = root.Run(spec);
-        Assert.Equal("2750 5 6\n1000000000\nold\nnew\n/data/sub/deep:\nmade\n\n/made:\nhere\n1\n", output);
+        Assert.Equal("2750 5 6\n1000000000\nold\nnew\n/data/sub/deep:\nmade\n\n/made:\nhere\n1\n/proc: /tmp: of-image\n", output);
         Assert.Equal(isReadOnly, errors.Contains("/data/outside': Read-only file system", StringComparison.Ordinal));
         Assert.Equal(isReadOnly, result.Status != 0);
         Assert.Equal(before, root.Listing());
