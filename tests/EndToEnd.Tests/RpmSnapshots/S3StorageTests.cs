@@ -136,7 +136,7 @@ public partial class S3StorageTests
             echo other | s3 put a 2>&1 || echo $?
             head -c 20000000 /dev/zero | s3 put b 2>&1 || echo $?
             mkfifo in; "$S" put c < in 2>&1 & put=$!; exec 7> in; head -c 20000000 /dev/zero >&7
-            until grep -q /c.partNumber <(tr ' ' . < asked); do sleep 0.05; done; kill $put; wait $put || echo $?
+            until grep -q /c.partNumber <(tr ' ' . < asked); do kill -0 $put; sleep 0.05; done; kill $put; wait $put || echo $?
             cat asked
             """);
         Assert.Equal("""
