@@ -43,7 +43,8 @@ internal static class ContainerPlanJson
             KillGraceSeconds = spec.KillGrace > TimeSpan.Zero ? spec.KillGrace.TotalSeconds : null,
             Boot = outline.Boot is { } planned && wishes.Boot is { } boot
                 ? new PlanBoot([.. planned.Inits.Select(Text)], [.. planned.Arguments.Select(Text)], [.. planned.Environment.Select(Text)],
-                    boot.Timeout.TotalSeconds, boot.IsUnit, boot.RequiresUnits, boot.Stop switch { BootStop.Clean => "clean", BootStop.Fast => "fast", _ => "kill" }, boot.StopTimeout.TotalSeconds) { Console = Optional(boot.Console) }
+                    boot.Timeout.TotalSeconds, boot.IsUnit, boot.RequiresUnits, boot.Stop switch { BootStop.Clean => "clean", BootStop.Fast => "fast", _ => "kill" }, boot.StopTimeout.TotalSeconds)
+                { Console = Optional(boot.Console) }
                 : null,
             Program = outline.Program is null ? null : [.. outline.Program.Select(Text)],
         };

@@ -55,7 +55,8 @@ internal class Channel(SafeFileHandle socket, TimeSpan patience) : IDisposable
         Errno.ECONNREFUSED => "connection refused",
         Errno.ECONNRESET or Errno.EPIPE => "the server broke the connection",
         _ => $"connection failed: {PosixException.Reason(errno)}",
-    }, isPassing: true, inner) { IsBreak = errno is Errno.ECONNRESET or Errno.EPIPE };
+    }, isPassing: true, inner)
+    { IsBreak = errno is Errno.ECONNRESET or Errno.EPIPE };
 
     protected static string Stalled(TimeSpan patience) =>
         string.Create(CultureInfo.InvariantCulture, $"nothing came for {patience.TotalSeconds:0.###} seconds");

@@ -142,7 +142,8 @@ public class ServerClientsTests
         using TempFolder folder = new();
         store.Sync($"file://{RepoFixture.PathOf("t0")}", "--tag", "now");
         using Process process = Process.Start(new ProcessStartInfo(
-            Path.Combine(AppContext.BaseDirectory, "layerbox"), ["rpm-repo-serve", "--store", store.Path, "now", "--unix", folder / "socket", "--url-file", folder / "urls", "--log"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            Path.Combine(AppContext.BaseDirectory, "layerbox"), ["rpm-repo-serve", "--store", store.Path, "now", "--unix", folder / "socket", "--url-file", folder / "urls", "--log"])
+        { RedirectStandardOutput = true, RedirectStandardError = true })!;
         try
         {
             string line = process.StandardOutput.ReadLine()!;

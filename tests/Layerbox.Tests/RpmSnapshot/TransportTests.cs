@@ -52,7 +52,8 @@ public class TransportTests
         byte[] big = File.ReadAllBytes(Path.Combine(TransportFixture.BigRepo, TransportFixture.BigPackage));
         using TransportFixture fixture = new();
         using FaultyServer server = new(request => request.Path.EndsWith(".rpm", StringComparison.Ordinal) && request.Before == 0
-            ? FaultyServer.Answer($"200 OK\r\nETag: \"one\"\r\nContent-Length: {big.Length}", big[..700_000]) : null) { Root = TransportFixture.BigRepo, ETag = "\"one\"" };
+            ? FaultyServer.Answer($"200 OK\r\nETag: \"one\"\r\nContent-Length: {big.Length}", big[..700_000]) : null)
+        { Root = TransportFixture.BigRepo, ETag = "\"one\"" };
         RepoResult result = fixture.Sync(s_plain, server.Url);
         Assert.Equal(700_000, Package(server).From);
         Assert.Equal("\"one\"", Package(server).Header("If-Range"));
@@ -80,7 +81,8 @@ public class TransportTests
                 "other part" => FaultyServer.Answer($"206 Part\r\nContent-Range: bytes 5-{big.Length - 1}/{big.Length}\r\nContent-Length: {big.Length - 5}", big[5..]),
                 "416" => FaultyServer.Answer($"416 No\r\nContent-Length: 0\r\nContent-Range: bytes */{big.Length}", []),
                 _ => null,
-            }) { Root = TransportFixture.BigRepo, ETag = how == "changed" ? "\"two\"" : "\"one\"" };
+            })
+        { Root = TransportFixture.BigRepo, ETag = how == "changed" ? "\"two\"" : "\"one\"" };
         fixture.Sync(s_plain, server.Url);
         Assert.InRange(server.Asked.Count(request => request.Path.EndsWith(".rpm", StringComparison.Ordinal)), 2, 3);
     }
@@ -112,7 +114,8 @@ public class TransportTests
         byte[] big = File.ReadAllBytes(Path.Combine(TransportFixture.BigRepo, TransportFixture.BigPackage));
         using TransportFixture fixture = new();
         using FaultyServer server = new(request => request.Path.EndsWith(".rpm", StringComparison.Ordinal) && request.Before == 0
-            ? FaultyServer.Answer($"200 OK\r\nETag: \"one\"\r\nContent-Length: {big.Length}", big[..Came]) : null) { Root = TransportFixture.BigRepo, ETag = "\"one\"", Stalls = true };
+            ? FaultyServer.Answer($"200 OK\r\nETag: \"one\"\r\nContent-Length: {big.Length}", big[..Came]) : null)
+        { Root = TransportFixture.BigRepo, ETag = "\"one\"", Stalls = true };
         using (Process sync = Process.Start(new ProcessStartInfo(executable, ["rpm-repo-snapshot", "sync", "--store", fixture.Store.Path, "--repo", $"x={server.Url}"]))!)
         {
             string tmp = Path.Combine(fixture.Store.Path, "tmp");
