@@ -75,12 +75,32 @@ public sealed class SnapshotExport
         bool isThere = Files.Exists(into);
         if (isThere && List(into, "").ToList() is { Count: > 0 } there)
             return IsSame(files, into, there) ? false : throw new IOException($"{into}: is not empty, and holds something else than what would be written");
+        if (isThere && IsMountPoint(into))
+            throw new IOException($"{into}: is a mount point, which no other directory can take the place of: name a folder in it");
         using OutputDirectory output = OutputDirectory.Create(into, replace: isThere);
+        if (isThere)
+            TakeAfter(Files.Status(into, followLinks: true), output.TemporaryPath);
         foreach (string folder in files.Keys.Select(path => Path.GetDirectoryName(path)!).Distinct())
             Directories.MakeAll(Path.Join(output.TemporaryPath, folder));
         Concurrently.ForEach(files, file => Put(file.Value, Path.Join(output.TemporaryPath, file.Key)), _cancellation);
         output.Commit();
         return true;
+    }
+
+    private static bool IsMountPoint(string path)
+    {
+        FileStatus inside = Files.Status(path, followLinks: true), above = Files.Status(Path.Join(path, ".."));
+        return (inside.DevMajor, inside.DevMinor) != (above.DevMajor, above.DevMinor);
+    }
+
+    /// <summary>An empty directory was made for somebody: what takes its place is for the same ones.</summary>
+    private static void TakeAfter(FileStatus before, string path)
+    {
+        using SafeFileHandle directory = Directories.Open(path);
+        FileStatus now = Files.Status(directory);
+        if ((now.Uid, now.Gid) != (before.Uid, before.Gid))
+            Files.SetOwner(directory, before.Uid, before.Gid, path);
+        Files.SetMode(directory, before.Mode, path);
     }
 
     private void Put(RepoFile file, string path)

@@ -27,6 +27,29 @@ public class SnapshotExportTests
     }
 
     [Fact]
+    public void An_empty_directory_keeps_its_owner_and_mode()
+    {
+        using StoreFixture store = new();
+        using TempFolder folder = new();
+        store.Sync($"file://{RepoFixture.PathOf("t0")}", "--tag", "now");
+        string owner = Environment.IsPrivilegedProcess ? "1000:1001" : Programs.Shell("echo $(id -u):$(id -g)").Trim();
+        Programs.Shell($"mkdir -m 2750 {folder / "x"} && chown {owner} {folder / "x"} && chmod 2750 {folder / "x"}");
+        Export(store, "now", folder / "x");
+        Assert.Equal($"{owner} 2750", Programs.Shell($"stat -c '%u:%g %a' {folder / "x"}").Trim());
+    }
+
+    [Fact]
+    public void A_mount_point_is_refused_before_anything_is_written()
+    {
+        using TempVolume volume = TempVolume.OrSkip();
+        using StoreFixture store = new();
+        store.Sync($"file://{RepoFixture.PathOf("t0")}", "--tag", "now");
+        Tools.Result result = store.Run("export", "now", "--into", volume.Path);
+        Assert.Equal((2, $"rpm-repo-snapshot: {volume.Path}: is a mount point, which no other directory can take the place of: name a folder in it\n"), (result.Status, result.Err));
+        Export(store, "now", volume / "x");
+    }
+
+    [Fact]
     public void Nothing_is_exported_when_an_object_is_damaged()
     {
         using StoreFixture store = new();
