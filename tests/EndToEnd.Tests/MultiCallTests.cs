@@ -63,7 +63,8 @@ public class MultiCallTests
     public void Is_one_static_file()
     {
         Executable.PublishedOrSkip();
-        Assert.Equal([Executable.Path], Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(Executable.Path)!));
+        // The program for S3 is another one, which CI publishes too.
+        Assert.Equal([Executable.Path], Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(Executable.Path)!).Where(path => Path.GetFileName(path) != "layerbox-storage-s3"));
         Assert.Equal("0\n", Executable.Shell("readelf --wide --segments \"$L\" | grep --count INTERP").Out);
     }
 
