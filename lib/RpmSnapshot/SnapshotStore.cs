@@ -78,7 +78,7 @@ public sealed partial class SnapshotStore : IDisposable
         if (create)
         {
             // What a writer finds in tmp and cannot use it removes: that must be a store's tmp. The second look is for one who makes it just now.
-            if (!IsStore(path) && Files.Exists(path) && !IsEmpty(path) && !IsStore(path))
+            if (!IsStore(path) && Files.Exists(path) && !IsEmpty(path) && !WasStore(path) && !IsStore(path))
                 throw new IOException($"{path}: is no store of snapshots, and not empty: name an empty folder, or one that is not there yet");
             // The objects' last: they make it a store, and whoever makes it may be killed.
             foreach (string folder in s_folders)
@@ -104,6 +104,12 @@ public sealed partial class SnapshotStore : IDisposable
     }
 
     private static bool IsStore(string path) => Files.TryStatus(Directories.Current, PathText.ToBytes(System.IO.Path.Join(path, "objects/sha256")), followLinks: true) is { IsDirectory: true };
+
+    /// <summary>Whether all but the objects of a store is here: a disk that was cut off before these were written may have lost them, and then its snapshots, too.</summary>
+    private static bool WasStore(string path) =>
+        StatusBelow(path, "snapshots") is { IsDirectory: true } && StatusBelow(path, "refs/tags") is { IsDirectory: true } && StatusBelow(path, "lock") is { IsRegular: true, Size: 0 };
+
+    private static FileStatus? StatusBelow(string path, string name) => Files.TryStatus(Directories.Current, PathText.ToBytes(System.IO.Path.Join(path, name)));
 
     /// <summary>Whether nothing is in a directory but what a filesystem puts into its root, and the empty folders of a store whose making was cut short.</summary>
     private static bool IsEmpty(string path)
