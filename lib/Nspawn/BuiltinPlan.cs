@@ -72,8 +72,7 @@ internal sealed class BuiltinPlan
     private void AddControlGroups()
     {
         CgroupSteps groups = new(_writer, _setup, _outer);
-        if (!_spec.Limits.IsNone)
-            groups.Add(CgroupSettings.Of(_spec.Limits, CgroupDelegation.WithoutStandingAside(CgroupLayout.Own())), CgroupTree.NewName());
+        groups.Add(_spec.Limits);
         OutOfMemory = groups.OutOfMemory;
         _writer.CgroupTrees = [.. groups.Folders.Values];
         if (_spec.Boot is null)

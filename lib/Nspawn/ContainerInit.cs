@@ -38,16 +38,52 @@ internal static unsafe class ContainerInit
         // Who counts from outside has another number for us.
         using (SafeFileHandle self = new((nint)KernelCalls.Call(KernelCalls.pidfd_open, CurrentProcess.Id), ownsHandle: true))
             new InitReport(InitReport.Kind.Made, 0).Send(reports, self);
-        // Nothing else has been started yet, so no other thread can be in the midst of anything.
+        // Before there is a command, whose processes may use up all that a limit allows.
+        ChildProcess? passedTo = null;
+        using SafeFileHandle go = StartThread(() => PassSignals(control, passedTo!), reports);
         ChildProcess command = ChildProcess.Adopt(ContainerChild.StartCommand(plan.Plan, &context), "command");
         // The streams are the command's alone: a pipe has to end when the command closes it.
         foreach (int stream in (int[])[ContainerDescriptors.Input, ContainerDescriptors.Output, ContainerDescriptors.Error, .. forwarded])
             Descriptor(stream).Dispose();
-        new Thread(() => PassSignals(control, command)) { IsBackground = true }.Start();
+        passedTo = command;
+        go.Dispose();
         InitReport.Of(command.WaitAsInit()).Send(reports);
         // Not unwound: the other thread still reads.
         CurrentProcess.ExitNow(0);
         return 0;
+    }
+
+    // A thread that waits until what is returned is closed: in a call of the kernel, so that no collection of garbage can begin while the command is cloned
+    // (docs/decisions.md, "Who may clone").
+    private static SafeFileHandle StartThread(Action work, SafeFileHandle reports)
+    {
+        (SafeFileHandle gate, SafeFileHandle go) = Pipes.Make();
+        (SafeFileHandle ready, SafeFileHandle isThere) = Pipes.Make();
+        try
+        {
+            new Thread(() =>
+            {
+                Wait(isThere, gate);
+                work();
+            })
+            { IsBackground = true }.Start();
+        }
+        catch (OutOfMemoryException)
+        {
+            // So .NET says that there may be no more threads.
+            new InitReport(InitReport.Kind.ForkFailed, (int)Errno.EAGAIN).Send(reports);
+            CurrentProcess.ExitNow(1);
+        }
+        Files.Read(ready, stackalloc byte[1]);
+        return go;
+    }
+
+    // Without an allocation, by which a collection could begin.
+    private static void Wait(SafeFileHandle isThere, SafeFileHandle gate)
+    {
+        Span<byte> word = stackalloc byte[1];
+        Files.Write(isThere, word);
+        Files.Read(gate, word);
     }
 
     // As execve(2) wants them; never given back.

@@ -117,7 +117,7 @@ public sealed record ContainerSpec(string Root, IReadOnlyList<string> Command)
     /// <summary>What a process may use (setrlimit(2)). Open files are always limited, see <see cref="ResourceLimit.Names"/>.</summary>
     public IReadOnlyList<ResourceLimit> ResourceLimits { get; init; } = [];
 
-    /// <summary>What all processes of the container together may use. Only the built-in engine can limit it.</summary>
+    /// <summary>What all processes of the container together may use. With systemd-nspawn its own processes are among them.</summary>
     public ContainerLimits Limits { get; init; } = ContainerLimits.None;
 
     /// <summary>How gladly the kernel kills the command when memory runs out, from -1000 to 1000 (proc(5), oom_score_adj); null: as us.</summary>

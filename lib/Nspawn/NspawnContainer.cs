@@ -82,6 +82,8 @@ internal sealed class NspawnContainer : PipedContainer
         base.Hear(report, descriptor);
     }
 
+    protected override bool WasOutOfMemory() => !Spec.Limits.IsNone && _launch!.WasOutOfMemory();
+
     protected override void Clean() => _tree?.Clean();
 
     protected override void Dispose(bool disposing)
@@ -103,6 +105,8 @@ internal sealed class NspawnContainer : PipedContainer
             case { } failed:
                 return CannotStart((Errno)failed.Value);
             default:
+                if (_launch!.Outcome() is { What: InitReport.Kind.StepFailed } unlimited)
+                    return _launch.Label(unlimited.Step).Explain(unlimited.StepErrno);
                 return new ContainerException(NspawnVersion.Complaint(_nspawn) ?? $"{Spec.Root}: systemd-nspawn: {WhyNotMade()}");
         }
     }
@@ -145,7 +149,7 @@ internal sealed class NspawnContainer : PipedContainer
         bool isOwn = Spec.Terminal is not null;
         // Nothing keeps the places of the executable and of what is bound, which the guard opens.
         _launch = new NspawnLaunch(executable, arguments, nothing, complaints,
-            [Spec.Input ?? (isOwn ? nothing : input), Spec.Output ?? (isOwn ? nothing : output), Spec.Error ?? (isOwn ? nothing : error), reports, control, nothing, .. Spec.ForwardedDescriptors, .. Spec.Binds.Select(_ => nothing)]);
+            [Spec.Input ?? (isOwn ? nothing : input), Spec.Output ?? (isOwn ? nothing : output), Spec.Error ?? (isOwn ? nothing : error), reports, control, nothing, .. Spec.ForwardedDescriptors, .. Spec.Binds.Select(_ => nothing)], Spec.Limits);
         return _launch.Process;
     }
 

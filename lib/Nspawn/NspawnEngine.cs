@@ -12,6 +12,9 @@ public sealed class NspawnEngine : ContainerEngine
 {
     internal const string Name = "nspawn";
 
+    // nspawn, the process 1 that guards it, that of the container with a thread, and the command (tried).
+    private const int LeastProcesses = 5;
+
     /// <summary>Names the executable where the running one cannot be used inside of images, as under "dotnet run" and in tests.</summary>
     public const string ExecutableVariable = "LAYERBOX_BIN";
 
@@ -63,8 +66,8 @@ public sealed class NspawnEngine : ContainerEngine
 
     private static void RefuseWhatIsBuiltIn(ContainerSpec spec)
     {
-        if (!spec.Limits.IsNone)
-            throw new ContainerException("limits of memory, processes, processors and disks are kept by the built-in engine only");
+        if (spec.Limits.Processes < LeastProcesses)
+            throw new ContainerException($"a limit of {spec.Limits.Processes} processes is too small for systemd-nspawn, which with process 1 of the container takes {LeastProcesses - 1} itself");
         if (spec.UserRange is not null)
             throw new ContainerException("users of the container's own are mapped by the built-in engine only");
         if (spec.Binds.FirstOrDefault(bind => bind.IsInner) is { } inner)

@@ -93,12 +93,15 @@ internal sealed class NspawnBootContainer : PipedContainer
         FindLeader();
     }
 
+    protected override bool WasOutOfMemory() => _plan.OutOfMemory.HasKilled();
+
     protected override void Clean() => _tree?.Clean();
 
     protected override void Dispose(bool disposing)
     {
         base.Dispose(disposing);
         _tree?.Dispose();
+        _plan.OutOfMemory.Dispose();
         lock (_lock)
             _leader?.Dispose();
     }
@@ -114,6 +117,7 @@ internal sealed class NspawnBootContainer : PipedContainer
     {
         lock (_lock)
             _hasLeader = true;
+        _plan.OutOfMemory.Start();
         FindLeader();
     }
 

@@ -26,10 +26,15 @@ internal sealed class NspawnBootPlan
     /// <param name="nspawn">The program.</param>
     /// <param name="root">The folder of the system, absolute.</param>
     /// <exception cref="PosixException">The source of a bind does not exist.</exception>
+    /// <exception cref="ContainerException">It cannot be limited so here.</exception>
     public NspawnBootPlan(ContainerSpec spec, string nspawn, string root)
     {
         (_setup, _enter) = (new StepList(_writer), new StepList(_writer));
-        _writer.CgroupTrees = CgroupTree.Plan(CgroupTree.NewName(), _writer, _setup, isRoot: false);
+        CgroupSteps groups = new(_writer, _setup);
+        groups.Add(spec.Limits, isRoot: false);
+        OutOfMemory = groups.OutOfMemory;
+        // Those are below the others, and go first.
+        _writer.CgroupTrees = [.. CgroupTree.Plan(CgroupTree.NewName(), _writer, _setup, isRoot: false, groups.Folders), .. groups.Folders.Values];
         _setup.Do(new StepLabel("make private", "/"), mount, 0, _writer.Text("/"), 0, MS_REC | MS_SLAVE, 0);
         if (spec.Ephemeral)
             _setup.Do(new StepLabel("open", root), chdir, _writer.Text(root));
@@ -47,6 +52,9 @@ internal sealed class NspawnBootPlan
         Bytes = _writer.Finish(CLONE_CLEAR_SIGHAND | CLONE_NEWNS | CLONE_NEWPID, _setup, _enter, new PlannedCommand([nspawn], arguments, environment, count));
         _inner = new NspawnPlan(spec, _setup.Steps.Count + _enter.Steps.Count);
     }
+
+    /// <inheritdoc cref="CgroupSteps.OutOfMemory"/>
+    public OutOfMemoryWatch OutOfMemory { get; }
 
     /// <summary>The plan as it goes to the launcher.</summary>
     public byte[] Bytes { get; }

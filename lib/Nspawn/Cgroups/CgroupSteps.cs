@@ -20,12 +20,15 @@ internal sealed class CgroupSteps(PlanWriter plan, StepList setup, StepList? out
     /// <summary>The groups that were made, by where their hierarchies are mounted.</summary>
     public Dictionary<string, string> Folders { get; } = new(StringComparer.Ordinal);
 
-    /// <param name="groups">What is to be limited.</param>
-    /// <param name="name">Of the new groups; no other container may have it.</param>
-    /// <exception cref="ContainerException">One of our groups cannot be divided.</exception>
-    public void Add(IReadOnlyList<CgroupGroup> groups, string name)
+    /// <param name="limits">What is to be limited.</param>
+    /// <param name="isRoot">From then on the groups are the root of all that process 1 sees of groups.</param>
+    /// <exception cref="ContainerException">One of our groups cannot be divided, or has no such limit.</exception>
+    public void Add(ContainerLimits limits, bool isRoot = true)
     {
-        foreach (CgroupGroup group in groups)
+        if (limits.IsNone)
+            return;
+        string name = CgroupTree.NewName();
+        foreach (CgroupGroup group in CgroupSettings.Of(limits, CgroupDelegation.WithoutStandingAside(CgroupLayout.Own())))
         {
             CgroupHierarchy hierarchy = group.Hierarchy;
             string above = hierarchy.Version == 1 ? hierarchy.Folder : CgroupDelegation.Prepare(hierarchy, [.. group.Settings.Select(setting => setting.Controller).Distinct()]);
@@ -43,7 +46,8 @@ internal sealed class CgroupSteps(PlanWriter plan, StepList setup, StepList? out
             StepArgument who = outer is null ? plan.Text("0") : plan.Process1;
             Write($"{folder}/cgroup.procs", "join control group", who, outer is null ? 1 : OuterSteps.NumberLength);
         }
-        setup.Do(new StepLabel("unshare", "control groups"), unshare, CLONE_NEWCGROUP);
+        if (isRoot)
+            setup.Do(new StepLabel("unshare", "control groups"), unshare, CLONE_NEWCGROUP);
     }
 
     private StepList Makers => outer ?? setup;

@@ -128,6 +128,8 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
     [InlineData("killed: out of memory", 137, "exec probe eat 200", "--unit")]
     [InlineData("out of memory: something inside was killed", 3, "probe eat 200; exit 3")]
     [InlineData("out of memory: something inside was killed", 3, "systemd-run --quiet --wait probe eat 200; exit 3")]
+    [InlineData("killed: out of memory", 137, "exec probe eat 200", "--engine", "nspawn")]
+    [InlineData("out of memory: something inside was killed", 3, "systemd-run --quiet --wait probe eat 200; exit 3", "--engine", "nspawn")]
     public void A_command_that_is_killed_for_want_of_memory_is_said_to_be(string reason, int status, string script, params string[] options)
     {
         ContainerCgroupTests.SkipWithout("memory");
@@ -140,11 +142,13 @@ public class ContainerBootTests(BootRoot shared) : IClassFixture<BootRoot>
         Assert.Equal((4, ""), (enough.Exit.Status, enough.ErrorText));
     }
 
-    [Fact]
-    public void A_system_that_has_not_the_memory_to_boot_says_so()
+    [Theory]
+    [InlineData("builtin")]
+    [InlineData("nspawn")]
+    public void A_system_that_has_not_the_memory_to_boot_says_so(string engine)
     {
         ContainerCgroupTests.SkipWithout("memory");
-        ProcessResult result = Boot("--memory", "2M", "--swap", "0", "--", "id");
+        ProcessResult result = Boot("--engine", engine, "--memory", "2M", "--swap", "0", "--", "id");
         Assert.Contains("out of memory", result.ErrorText);
         Assert.EndsWith("(limit 2M)\n", result.ErrorText);
         Assert.True(result.Exit.Status is 125 or 137);
