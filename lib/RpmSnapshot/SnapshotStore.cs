@@ -37,10 +37,13 @@ public sealed partial class SnapshotStore : IDisposable
     private readonly HashSet<string> _open = [];
     private long _parts;
 
+    // When the aliases were read: a new table is another file.
+    private (ulong Inode, long Seconds, uint Nanoseconds) _aliasesRead;
+
     private SnapshotStore(string path, SafeFileHandle? held)
     {
         (Path, _lock) = (path, held);
-        Aliases = AliasTable.Read(Below("aliases"));
+        ReadAliases();
         Versions = VersionTable.Read(Below("versions"));
         Index = new StoreIndex(Below("index.sqlite"), isWritable: held is not null);
         OnDemand = new ObjectsOnDemand(this);
@@ -49,7 +52,7 @@ public sealed partial class SnapshotStore : IDisposable
     public string Path { get; }
 
     /// <summary>Objects by digests other than sha256.</summary>
-    public AliasTable Aliases { get; private set; }
+    public AliasTable Aliases { get; private set; } = AliasTable.Empty();
 
     /// <summary>What servers call the files that we have.</summary>
     internal VersionTable Versions { get; }
@@ -143,9 +146,30 @@ public sealed partial class SnapshotStore : IDisposable
     /// <param name="size">Bytes it must have, where that is known.</param>
     public string? Find(RpmChecksum checksum, long? size = null)
     {
-        string? digest = checksum.Algorithm == RpmDigestAlgorithm.Sha256 ? checksum.Digits : Aliases.Find(checksum);
+        string? digest = checksum.Algorithm == RpmDigestAlgorithm.Sha256 ? checksum.Digits : FindAlias(checksum);
         return digest is not null && SizeOf(digest) is { } found && (size is null || found == size) ? digest : null;
     }
+
+    private string? FindAlias(RpmChecksum checksum)
+    {
+        if (Aliases.Find(checksum) is { } known)
+            return known;
+        // Who writes has all. For others a snapshot may be there that has come, with its aliases, since these were read.
+        if (_lock is not null || AliasesNow() == _aliasesRead)
+            return null;
+        ReadAliases();
+        return Aliases.Find(checksum);
+    }
+
+    private void ReadAliases()
+    {
+        // First: what is changed meanwhile is read again.
+        _aliasesRead = AliasesNow();
+        Aliases = AliasTable.Read(Below("aliases"));
+    }
+
+    private (ulong Inode, long Seconds, uint Nanoseconds) AliasesNow() =>
+        Files.TryStatus(Directories.Current, PathText.ToBytes(Below("aliases"))) is { } status ? (status.Inode, status.ModificationSeconds, status.ModificationNanoseconds) : default;
 
     /// <summary>The object that has a checksum, here or where it can be had from; null when there is none.</summary>
     /// <param name="checksum">Of any algorithm.</param>

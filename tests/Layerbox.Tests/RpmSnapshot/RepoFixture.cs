@@ -71,8 +71,8 @@ internal sealed class StoreFixture(bool isInMemory = false) : IDisposable
     {
         Tools.Result result = Run("verify");
         Assert.Equal("", result.Err);
-        Assert.Equal(0, result.Status);
         Assert.DoesNotContain("\"code\"", result.Out, StringComparison.Ordinal);
+        Assert.Equal(0, result.Status);
     }
 
     /// <summary>A sync that fails leaves a store without a snapshot that is whole, and what failed is told.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Layerbox.RpmSnapshot;
 
 namespace Layerbox.Tests.RpmSnapshot;
 
@@ -51,6 +52,16 @@ public class SyncTroubleTests
             Tools.Run("rpm-repo-snapshot", command, "--store", disk.Path + "/store").AssertSucceeded();
         disk.Remount("rw");
         Tools.Run(sync).AssertSucceeded();
+    }
+
+    [Fact]
+    public void A_reader_knows_the_other_checksums_of_what_came_after_it()
+    {
+        using StoreFixture store = new();
+        store.Sync($"file://{RepoFixture.PathOf("t1")}");
+        using SnapshotStore early = SnapshotStore.Open(store.Path);
+        store.Sync($"file://{RepoFixture.PathOf("t2")}");
+        Assert.Empty(StoreVerification.Of(early).Findings);
     }
 
     [Fact]
