@@ -23,7 +23,7 @@ internal static class OverlaySteps
     {
         PlanWriter plan = steps.Plan;
         StepLabel label = new("overlay", path);
-        string upper = $"{memory}/upper", work = $"{memory}/work";
+        string upper = $"{memory}/upper", work = $"{memory}/scratch";
         FileStatus folder = Files.Status(path, followLinks: true);
         // The folder inside has the attributes of the upper one.
         steps.Do(label, mkdirat, AT_FDCWD, plan.Text(upper), folder.Mode);
