@@ -27,12 +27,13 @@ public sealed partial record RepoUrl
     /// <summary>As RFC 3986 has it: above the root is the root.</summary>
     private RepoUrl Above(string path)
     {
-        string folder = Path.TrimEnd('/');
+        (string folder, string query) = Split();
+        folder = folder.TrimEnd('/');
         while (path.StartsWith("../", StringComparison.Ordinal))
         {
             path = path[3..];
             folder = folder[..Math.Max(folder.LastIndexOf('/'), 0)];
         }
-        return (this with { Path = folder + "/" }).Below(path);
+        return (this with { Path = folder + "/" + query }).Below(path);
     }
 }

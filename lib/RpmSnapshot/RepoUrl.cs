@@ -46,8 +46,12 @@ public sealed partial record RepoUrl(string? Host, int Port, string Path, bool I
 
     public bool IsDirectory => Host is null;
 
-    /// <summary>A file below this URL, by its path as repository metadata has it.</summary>
-    public RepoUrl Below(string path) => this with { Path = (Path.EndsWith('/') ? Path : Path + "/") + (IsDirectory ? Uri.UnescapeDataString(path) : Escape(path)) };
+    /// <summary>A file below this URL, by its path as repository metadata has it. A query, such as a token that a server wants, stays at the end, as librepo keeps it.</summary>
+    public RepoUrl Below(string path)
+    {
+        (string folder, string query) = Split();
+        return this with { Path = (folder.EndsWith('/') ? folder : folder + "/") + (IsDirectory ? Uri.UnescapeDataString(path) : Escape(path)) + query };
+    }
 
     /// <summary>What a redirect leads to.</summary>
     /// <exception cref="FormatException">It is not of http, or leads from https to http.</exception>
@@ -59,7 +63,7 @@ public sealed partial record RepoUrl(string? Host, int Port, string Path, bool I
             location = (IsTls ? "https:" : "http:") + location;
         int colon = location.AsSpan().IndexOfAny(':', '/');
         if (colon <= 0 || location[colon] != ':')
-            return Parse(Origin + (location.StartsWith('/') ? location : Path[..(Path.Split('?')[0].LastIndexOf('/') + 1)] + location));
+            return Parse(Origin + (location.StartsWith('/') ? location : Path[..(Split().Folder.LastIndexOf('/') + 1)] + location));
         RepoUrl url = Parse(location);
         return url.IsDirectory ? throw new FormatException($"'{location}' is not of http")
             : IsTls && !url.IsTls ? throw new FormatException($"'{location}' is not of https, as the first URL is")
@@ -79,6 +83,9 @@ public sealed partial record RepoUrl(string? Host, int Port, string Path, bool I
     internal string HostName => Host!.Trim('[', ']');
 
     public override string ToString() => IsDirectory ? $"file://{Path}" : $"{Origin}{Path}";
+
+    /// <summary>The path without its query, and that with its question mark; a directory has none.</summary>
+    private (string Folder, string Query) Split() => !IsDirectory && Path.IndexOf('?', StringComparison.Ordinal) is var mark and >= 0 ? (Path[..mark], Path[mark..]) : (Path, "");
 
     /// <summary>A text that should be a URL, for a message: without the user and the password that may be in it.</summary>
     private static string Shown(string text)

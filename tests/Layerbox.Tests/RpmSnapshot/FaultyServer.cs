@@ -167,7 +167,7 @@ internal sealed class FaultyServer : IDisposable
     private byte[] TheFile(Request request)
     {
         string path = request.Path.StartsWith("http", StringComparison.Ordinal) ? new Uri(request.Path).AbsolutePath : request.Path; // as proxies are asked
-        byte[] file = System.IO.File.ReadAllBytes(Path.Combine(Root, Uri.UnescapeDataString(path).TrimStart('/')));
+        byte[] file = System.IO.File.ReadAllBytes(Path.Combine(Root, Uri.UnescapeDataString(path.Split('?')[0]).TrimStart('/')));
         string tag = ETag is null ? "" : $"\r\nETag: {ETag}";
         if (ETag is not null && request.Header("If-None-Match") == ETag)
             return Answer($"304 Not Modified{tag}", []);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Layerbox.Rpm;
 using Layerbox.RpmSnapshot;
 
 namespace Layerbox.Tests.RpmSnapshot;
@@ -42,6 +43,16 @@ public class RepoMirrorTests
     [InlineData("http://h/\u00e4/b?\u20ac", "http://h/%C3%A4/b?%E2%82%AC")]
     [InlineData("http://h/%C3%A4", "http://h/%C3%A4")]
     public void Requests_are_of_ASCII_alone(string url, string expected) => Assert.Equal(expected, RepoUrl.Parse(url).ToString());
+
+    [Fact]
+    public void A_query_is_no_part_of_the_folder()
+    {
+        RepoUrl url = RepoUrl.Parse("http://h/a/b?t=x/y");
+        Assert.Equal("http://h/a/b/c.rpm?t=x/y", url.Below("c.rpm").ToString());
+        Assert.Equal("http://h/a/c.rpm?t=x/y", url.Locate(RepoLocation.Parse("../c.rpm")).ToString());
+        Assert.Equal("http://h/a/c", url.Redirect("c").ToString());
+        Assert.Equal("file:///a?b/c", RepoUrl.Parse("file:///a?b").Below("c").ToString());
+    }
 
     [Fact]
     public void Bytes_of_a_redirect_stay_what_they_are() => Assert.Equal("http://h/%C3%A4", RepoUrl.Parse("http://h/x").Redirect("/\u00c3\u00a4").ToString());

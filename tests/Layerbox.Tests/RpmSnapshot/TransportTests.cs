@@ -208,6 +208,18 @@ public class TransportTests
         Assert.Equal(TimeSpan.FromSeconds(0.5), Transport.Pause(0, TimeSpan.FromDays(-1)));
     }
 
+    // As librepo does it: "https://cdn/repo?token" names no folder "repo?token".
+    [Theory]
+    [InlineData("t0?token=a/b")]
+    [InlineData("t0/?token=a/b")]
+    public void A_query_of_a_base_url_stands_behind_each_path(string repo)
+    {
+        using TransportFixture fixture = new();
+        using FaultyServer server = new((_, _) => null);
+        Assert.Equal(10, fixture.Sync(s_plain, $"{server.Url}/{repo}").Fetched);
+        Assert.All(server.Asked, request => Assert.Matches("^/t0/[^?]+[?]token=a/b$", request.Path));
+    }
+
     [Fact]
     public void Connections_to_a_server_are_limited()
     {
