@@ -19,7 +19,7 @@ internal static class RpmRepoStorage
             CancellationToken cancellation = io.Cancellation;
             using SnapshotStore store = SnapshotStore.Open(at.Path);
             string id = store.Resolve(args.GetRequiredValue(snapshot));
-            using SafeFileHandle kept = store.Serve(id); // from gc
+            using SnapshotHold kept = store.Serve(id); // from gc
             Snapshot pushed = store.Load(id);
             StorageTransfer transfer;
             using (Progress shown = Progress.Start(io, args.GetValue(progress)))

@@ -49,11 +49,11 @@ public sealed class RepoServer : IDisposable
 {
     private readonly ServerLoop _loop;
     private readonly Thread _thread;
-    private readonly List<SafeFileHandle> _held;
+    private readonly List<SnapshotHold> _held;
     private bool _isWhole;
     private bool _isStopped;
 
-    private RepoServer(ServerLoop loop, string address, IReadOnlyList<ServedSnapshot> snapshots, List<SafeFileHandle> held)
+    private RepoServer(ServerLoop loop, string address, IReadOnlyList<ServedSnapshot> snapshots, List<SnapshotHold> held)
     {
         (_loop, Address, Snapshots, _held) = (loop, address, snapshots, held);
         _thread = new Thread(() => _isWhole = _loop.Run()) { IsBackground = true, Name = "serve" };
@@ -76,7 +76,7 @@ public sealed class RepoServer : IDisposable
         RepoServerOptions chosen = options ?? new RepoServerOptions();
         string address = StreamSockets.AddressOf(listener);
         byte[] listing = Listing(snapshots);
-        List<SafeFileHandle> held = [.. snapshots.Select(served => store.Serve(served.Snapshot.Id))];
+        List<SnapshotHold> held = [.. snapshots.Select(served => store.Serve(served.Snapshot.Id))];
         ServerLoop loop = new(listener, chosen, (wake, resume) => new ServerAnswers(store, snapshots, listing, chosen, wake, resume));
         return new RepoServer(loop, address.Contains(':', StringComparison.Ordinal) && !address.StartsWith('/') ? $"http://{address}" : $"unix:{address}", snapshots, held);
     }
@@ -95,11 +95,7 @@ public sealed class RepoServer : IDisposable
         _loop.Stop((long)grace.TotalMilliseconds);
         _thread.Join();
         _loop.Dispose();
-        foreach (SafeFileHandle file in _held)
-        {
-            Files.Unlock(file);
-            file.Dispose();
-        }
+        _held.ForEach(held => held.Dispose());
         return _isWhole;
     }
 

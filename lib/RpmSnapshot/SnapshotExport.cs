@@ -41,7 +41,7 @@ public sealed class SnapshotExport
     public static (IReadOnlyList<ExportedRepo> Repos, bool IsNew) Write(
         SnapshotStore store, Snapshot snapshot, string? only, string into, bool hardLinks = false, Action<long>? progress = null, CancellationToken cancellation = default)
     {
-        using SafeFileHandle served = store.Serve(snapshot.Id);
+        using SnapshotHold served = store.Serve(snapshot.Id);
         List<(SnapshotRepo Repo, string Folder)> repos = [.. snapshot.Repos.Where(repo => only is null || repo.Name == only).Select(repo => (repo, only is null ? repo.Name + "/" : ""))];
         if (repos.Count == 0)
             throw new IOException($"the snapshot has no repository '{only}'");

@@ -35,12 +35,12 @@ public sealed partial class SnapshotStore
         Files.Remove(PinPath(id));
     }
 
-    /// <summary>Locks a snapshot's file, until the handle is disposed; null when somebody serves it.</summary>
-    internal SafeFileHandle? TryHold(string id)
+    /// <summary>Locks a snapshot's file, until the hold is disposed; null when somebody serves it.</summary>
+    internal SnapshotHold? TryHold(string id)
     {
         SafeFileHandle file = Files.Open(SnapshotPath(id), OpenFlags.ReadOnly | OpenFlags.NoFollow);
         if (Files.Lock(file, exclusive: true, wait: false, SnapshotPath(id)))
-            return file;
+            return new SnapshotHold(file);
         file.Dispose();
         return null;
     }

@@ -41,7 +41,7 @@ public sealed class StoreCollection : IDisposable
     private readonly CollectionPolicy _policy;
 
     /// <summary>Files of snapshots that are to go, locked, so that nobody begins to serve one meanwhile.</summary>
-    private readonly List<SafeFileHandle> _held = [];
+    private readonly List<SnapshotHold> _held = [];
 
     /// <summary>The primary.xml files of what is kept.</summary>
     private readonly HashSet<string> _lists = [];

@@ -1,12 +1,11 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
-using Layerbox.Posix;
 using Layerbox.RpmSnapshot;
-using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Tests.RpmSnapshot;
 
 /// <summary>gc keeps what a rule keeps, with all that it needs, and removes the rest.</summary>
-public class StoreCollectionTests
+public partial class StoreCollectionTests
 {
     [Fact]
     public void By_default_the_tagged_and_the_newest_are_kept()
@@ -108,9 +107,9 @@ public class StoreCollectionTests
     public void What_is_served_is_kept()
     {
         using StoreFixture store = Three(out string[] ids);
-        using (SafeFileHandle served = Files.Open($"{store.Path}/snapshots/{ids[0]}.json", OpenFlags.ReadOnly))
+        using (SnapshotStore opened = SnapshotStore.Open(store.Path))
+        using (opened.Serve(ids[0]))
         {
-            Assert.True(Files.Lock(served, exclusive: false, wait: false));
             Assert.Contains("\"reason\":\"it is served\"", store.Run("gc", "--dry-run").Out, StringComparison.Ordinal);
             store.Run("gc").AssertSucceeded();
             Assert.Equal([ids[0], ids[2]], store.Lines("list").Select(Id));
@@ -118,6 +117,39 @@ public class StoreCollectionTests
         store.Run("gc").AssertSucceeded();
         Assert.Equal([ids[2]], store.Lines("list").Select(Id));
     }
+
+    // As a program has that another thread is just starting, until it is executed.
+    [Fact]
+    public void A_copy_of_a_descriptor_keeps_no_lock()
+    {
+        using StoreFixture store = Three(out string[] ids);
+        using SnapshotStore opened = SnapshotStore.Open(store.Path);
+        string file = $"{store.Path}/snapshots/{ids[0]}.json";
+        List<int> copies = [];
+        try
+        {
+            using (opened.Serve(ids[0]))
+                Copy();
+            using (StoreCollection collection = StoreCollection.Of(opened, new CollectionPolicy(DateTimeOffset.UtcNow)))
+            {
+                Assert.False(collection.Snapshots[0].IsKept);
+                Copy();
+            }
+            Programs.Run("flock", "--exclusive", "--nonblock", file, "true");
+        }
+        finally
+        {
+            copies.ForEach(copy => close(copy));
+        }
+
+        void Copy() => copies.Add(dup(Directory.GetFiles("/proc/self/fd").Where(fd => new FileInfo(fd).LinkTarget == file).Select(fd => int.Parse(Path.GetFileName(fd), null)).Except(copies).Single()));
+    }
+
+    [LibraryImport("libc")]
+    private static partial int dup(int fd);
+
+    [LibraryImport("libc")]
+    private static partial int close(int fd);
 
     [Fact]
     public void Each_set_of_repositories_has_a_newest()
