@@ -56,25 +56,31 @@ public class PowerCutTests
         }
         finally
         {
-            Executable.Must("umount disk", folder);
+            Mounting.Unmount(Path.Combine(folder, "disk"), Path.Combine(folder, "image"));
         }
         for (int cut = 0; cut < Cuts; cut++)
             AssertWhole(folder, cut);
     }
 
-    // btrfs knows filesystems by their identity, which all copies share.
+    // btrfs knows filesystems by their identity, which all copies share: one that is still there would be mounted in the place of the next.
     private static void AssertWhole(string folder, int cut)
     {
-        Executable.Must($"""
-            set -e
-            btrfs device scan --forget
-            mount -o loop image-{cut} cut; trap 'umount cut' EXIT
-            "$L" rpm-repo-snapshot verify --store cut/store
-            "$L" rpm-repo-snapshot show last --store cut/store > /dev/null
-            "$L" rpm-repo-snapshot sync --store cut/store --repo x=file://$PWD/1 --tag after --quiet
-            "$L" rpm-repo-snapshot gc --store cut/store --keep-tag after --grace 0s > /dev/null
-            "$L" rpm-repo-snapshot verify --store cut/store
-            "$L" rpm-repo-snapshot export after --store cut/store --into out-{cut} > /dev/null; diff -r out-{cut}/x 1
-            """, folder);
+        Executable.Must($"btrfs device scan --forget && mount -o loop image-{cut} cut", folder);
+        try
+        {
+            Executable.Must($"""
+                set -e
+                "$L" rpm-repo-snapshot verify --store cut/store
+                "$L" rpm-repo-snapshot show last --store cut/store > /dev/null
+                "$L" rpm-repo-snapshot sync --store cut/store --repo x=file://$PWD/1 --tag after --quiet
+                "$L" rpm-repo-snapshot gc --store cut/store --keep-tag after --grace 0s > /dev/null
+                "$L" rpm-repo-snapshot verify --store cut/store
+                "$L" rpm-repo-snapshot export after --store cut/store --into out-{cut} > /dev/null; diff -r out-{cut}/x 1
+                """, folder);
+        }
+        finally
+        {
+            Mounting.Unmount(Path.Combine(folder, "cut"), Path.Combine(folder, $"image-{cut}"));
+        }
     }
 }

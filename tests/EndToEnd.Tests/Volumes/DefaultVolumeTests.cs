@@ -72,7 +72,7 @@ public sealed class DefaultVolumeTests : IDisposable
         }
         Assert.Equal(before, Fingerprint());
         Assert.False(IsMounted());
-        Assert.Empty(LoopDevices());
+        Patience.Until(() => LoopDevices().Length == 0, "the loop device to go");
     }
 
     [Fact]
@@ -122,16 +122,11 @@ public sealed class DefaultVolumeTests : IDisposable
     private (int Status, string Out, string Err) Run(string script) =>
         Executable.Shell("unset LAYERBOX_VOLUME; export HOME=$PWD XDG_CACHE_HOME=$PWD/cache\n" + script, _home.Path);
 
-    // Containers of other tests may keep the filesystem for the moment that they live.
-    private void Unmount()
-    {
-        Programs.Run("umount", MountPoint);
-        Patience.Until(() => LoopDevices().Length == 0, "the loop device to go");
-    }
+    private void Unmount() => Mounting.Unmount(MountPoint, Image);
 
     private bool IsMounted() => File.ReadLines("/proc/self/mountinfo").Any(line => line.Split(' ')[4] == MountPoint);
 
-    private string[] LoopDevices() => Programs.Run("losetup", "--associated", Image, "--noheadings", "--output", "NAME").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    private string[] LoopDevices() => Mounting.Devices(Image);
 
     // Size, time, and the pieces where superblocks are: reading 100 GB of holes would take its time.
     private string Fingerprint() =>

@@ -155,8 +155,7 @@ public sealed class GcTests(SharedVolume shared) : StoreTest(shared), IClassFixt
         using Process maker = Process.Start("flock", ["--shared", Volume.Path + "/tmp/t-1", "--command", "sleep 1000"]);
         try
         {
-            for (int attempt = 0; Programs.Try("flock", "--nonblock", Volume.Path + "/tmp/t-1", "true").Status == 0; attempt++)
-                Assert.True(attempt < 200, "flock does not start");
+            Patience.Until(() => Programs.Try("flock", "--nonblock", Volume.Path + "/tmp/t-1", "true").Status != 0, "flock to start");
             Assert.Equal(["kept tmp/t-1: a process works in it"], Lines(Collect("--grace", "0", "--verbose")));
         }
         finally
@@ -164,8 +163,7 @@ public sealed class GcTests(SharedVolume shared) : StoreTest(shared), IClassFixt
             maker.Kill(entireProcessTree: true);
             maker.WaitForExit();
         }
-        for (int attempt = 0; Programs.Try("flock", "--nonblock", Volume.Path + "/tmp/t-1", "true").Status != 0; attempt++)
-            Assert.True(attempt < 200, "flock does not end");
+        Patience.Until(() => Programs.Try("flock", "--nonblock", Volume.Path + "/tmp/t-1", "true").Status == 0, "flock to end");
         Assert.Equal(["removed tmp/t-1: its maker is gone"], Lines(Collect("--grace", "0", "--verbose")));
     }
 
@@ -205,7 +203,7 @@ public sealed class GcTests(SharedVolume shared) : StoreTest(shared), IClassFixt
         }
         finally
         {
-            TempImage.Unmount(Volume.Path + "/tmp/b/volume");
+            Mounting.Unmount(Volume.Path + "/tmp/b/volume");
         }
         Assert.Equal(["removed tmp/b: its maker is gone"], Lines(Collect("--grace", "0").AssertSucceeded()));
     }

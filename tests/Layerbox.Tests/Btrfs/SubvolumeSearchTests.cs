@@ -32,7 +32,7 @@ public sealed class SubvolumeSearchTests
         }
         finally
         {
-            Programs.Run("umount", mount.Path);
+            Mounting.Unmount(mount.Path);
         }
     }
 

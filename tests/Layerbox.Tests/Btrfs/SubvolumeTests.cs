@@ -100,7 +100,7 @@ public sealed class SubvolumeTests(SharedVolume volume) : IClassFixture<SharedVo
         }
         finally
         {
-            Programs.Run("umount", folder + "/a/c");
+            Mounting.Unmount(folder + "/a/c");
         }
     }
 

@@ -22,37 +22,19 @@ internal sealed class TempImage : IDisposable
     public static string operator /(TempImage image, string name) => System.IO.Path.Combine(image.Path, name);
 
     /// <summary>The loop devices that the image is attached to, as losetup has them.</summary>
-    public string[] Devices => Programs.Run("losetup", "--noheadings", "--output", "NAME", "--associated", ImagePath).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    public string[] Devices => Mounting.Devices(ImagePath);
 
     /// <summary>What a reboot does to it, but for the time it takes the kernel to let go of the loop device.</summary>
-    public void Unmount()
-    {
-        Unmount(MountPoint);
-        for (int attempt = 0; Devices.Length > 0; attempt++)
-        {
-            Assert.True(attempt < 100, "the loop device stays attached");
-            Thread.Sleep(20);
-        }
-    }
+    public void Unmount() => Mounting.Unmount(MountPoint, ImagePath);
 
     /// <summary>The published tool as a process of its own, with nothing of our environment that says where a volume is.</summary>
     public static (int Status, string Out, string Err) Run(string directory, string[] variables, params string[] args) =>
         Programs.Try("env", ["-C", directory, "-u", "LAYERBOX_VOLUME", .. variables, System.IO.Path.Combine(AppContext.BaseDirectory, "layerbox"), .. args]);
 
-    // Programs that other tests start have copies of all our files between fork and exec: for that long a mount is busy.
-    public static void Unmount(string point)
-    {
-        for (int attempt = 0; Programs.Try("umount", point) is { Status: not 0 } failed; attempt++)
-        {
-            Assert.True(attempt < 100, failed.Err);
-            Thread.Sleep(20);
-        }
-    }
-
     public void Dispose()
     {
         foreach (Mount mount in Mounts.List().Where(m => m.Point.StartsWith(Path + "/", StringComparison.Ordinal)).Reverse())
-            Unmount(mount.Point);
+            Mounting.Unmount(mount.Point);
         _folder.Dispose();
     }
 }

@@ -74,7 +74,7 @@ public class VolumeTests(SharedVolume shared) : IClassFixture<SharedVolume>
         }
         finally
         {
-            TempImage.Unmount(image.MountPoint);
+            Mounting.Unmount(image.MountPoint);
             Programs.Run("losetup", "--detach", device);
         }
     }
@@ -98,7 +98,7 @@ public class VolumeTests(SharedVolume shared) : IClassFixture<SharedVolume>
                 e.Message);
         }
         Assert.Equal(before, Digest(image.ImagePath));
-        Assert.Empty(image.Devices);
+        Patience.Until(() => image.Devices.Length == 0, "the loop device to go");
     }
 
     [Fact]

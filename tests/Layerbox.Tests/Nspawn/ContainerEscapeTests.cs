@@ -171,7 +171,7 @@ public class ContainerEscapeTests
         }
         finally
         {
-            Programs.Run("umount", System.IO.Path.Combine(source, "nested"));
+            Mounting.Unmount(System.IO.Path.Combine(source, "nested"));
         }
     }
 

@@ -92,7 +92,7 @@ public abstract class ContainerLimitTests(ContainerEngine engine)
         }
         finally
         {
-            Programs.Run("umount", System.IO.Path.Combine(outside, "sub"));
+            Mounting.Unmount(System.IO.Path.Combine(outside, "sub"));
         }
     }
 

@@ -140,7 +140,7 @@ public sealed partial class SafetyTests : IDisposable
         }
         finally
         {
-            Programs.Shell($"umount {Inside}/d/sub");
+            Mounting.Unmount($"{Inside}/d/sub");
         }
     }
 
@@ -158,7 +158,7 @@ public sealed partial class SafetyTests : IDisposable
             }
             finally
             {
-                Programs.Shell($"umount {at}");
+                Mounting.Unmount(at);
             }
         }
     }

@@ -51,7 +51,7 @@ public class DiskTroubleTests
         {
             Sync(store, repo).AssertSucceeded();
             // btrfs has checksums: bytes that were changed below it cannot be read any more.
-            Programs.Shell($"umount {folder / "disk"}");
+            Mounting.Unmount(folder / "disk", image);
             byte[] package = File.ReadAllBytes(folder / "r/p7.rpm"), other = File.ReadAllBytes(folder / "r/p8.rpm");
             Spoil(image, package.AsSpan(4096, 512));
             Spoil(image, other.AsSpan(8192, 512));
@@ -117,9 +117,10 @@ public class DiskTroubleTests
             string line = Assert.Single(failed.Err.Split('\n', StringSplitOptions.RemoveEmptyEntries));
             Assert.Matches("^rpm-repo-snapshot: .*/store.*: (Input/output error|No space left on device|Read-only file system)$", line);
 
-            // As after the disk was seen to. A container that starts elsewhere has all mounts for a moment, and with them the filesystem that takes nothing more.
-            string isHeld = $"losetup --associated {folder / "memory/image"} | grep -q .";
-            Programs.Shell($"rm {folder / "memory/filler"}; umount {folder / "disk"}; for i in $(seq 300); do {isHeld} || break; sleep 0.1; done; case '{make}' in *ext4*) e2fsck -fy {folder / "memory/image"} > /dev/null || [ $? -lt 4 ];; esac; {mount}");
+            // As after the disk was seen to.
+            File.Delete(folder / "memory/filler");
+            Mounting.Unmount(folder / "disk", folder / "memory/image");
+            Programs.Shell($"case '{make}' in *ext4*) e2fsck -fy {folder / "memory/image"} > /dev/null || [ $? -lt 4 ];; esac; {mount}");
             if (Directory.Exists(Path.Combine(store, "objects/sha256")))
             {
                 Run(store, "verify", "--progress", "none").AssertSucceeded();
@@ -157,12 +158,12 @@ public class DiskTroubleTests
         using TempFolder folder = new();
         string id = origin.Sync($"file://{RepoFixture.PathOf("t0")}", "--storage", folder / "storage").GetProperty("snapshot").GetString()!, store = volume / "store";
         Run(store, "fetch", id, "--storage", folder / "storage", "--on-demand", "--tag", "x").AssertSucceeded();
-        Programs.Run("mount", "-o", "remount,ro", volume.Path);
+        Mounting.Remount(volume.Path, "ro");
         foreach (string command in (string[])["list", "verify"])
             Run(store, command).AssertSucceeded();
         AssertTold(Run(store, "export", "x", "--into", folder / "out", "--progress", "none"), "Read-only file system");
         Assert.False(Directory.Exists(folder / "out"));
-        Programs.Run("mount", "-o", "remount,rw", volume.Path);
+        Mounting.Remount(volume.Path, "rw");
         Run(store, "export", "x", "--into", folder / "out", "--progress", "none").AssertSucceeded();
         JsonElement verified = JsonDocument.Parse(Run(store, "verify").AssertSucceeded().Out).RootElement;
         Assert.False(verified.TryGetProperty("on_demand", out _));

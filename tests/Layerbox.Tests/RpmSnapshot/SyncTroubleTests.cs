@@ -109,8 +109,8 @@ public class SyncTroubleTests
 
         public string Path { get; }
 
-        public void Remount(string how) => Programs.Run("mount", "-o", $"remount,{how}", Path);
+        public void Remount(string how) => Mounting.Remount(Path, how);
 
-        public void Dispose() => Programs.Run("umount", Path);
+        public void Dispose() => Mounting.Unmount(Path);
     }
 }
