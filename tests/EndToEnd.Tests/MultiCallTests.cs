@@ -53,7 +53,7 @@ public class MultiCallTests
         Executable.PublishedOrSkip();
         Privileged.OrSkip();
         using TempFolder folder = new();
-        File.Copy(Executable.Path, folder / "layerbox");
+        Programs.Run("cp", Executable.Path, folder / "layerbox");
         (int status, string output, string errors) = Executable.Shell("chroot . /layerbox --version && chroot . /layerbox $'\\xff'", folder.Path);
         Assert.StartsWith("layerbox ", output, StringComparison.Ordinal);
         Assert.Equal((2, "layerbox: an argument is not UTF-8, and its bytes cannot be read: /proc is not mounted\n"), (status, errors));

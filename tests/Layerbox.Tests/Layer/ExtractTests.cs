@@ -50,7 +50,7 @@ public sealed class ExtractTests : IDisposable
             else if (inode.Kind == FileKind.Symlink)
                 File.CreateSymbolicLink(at, System.Text.Encoding.UTF8.GetString(inode.Target));
             else
-                File.Copy(path.ToString(), at);
+                Programs.Run("cp", path.ToString(), at); // not by us: what is open here for writing cannot be executed for a moment
         }
         File.Copy(_folder / "script", _folder / "root/script");
         Assert.Equal("it works\n", Programs.Run("chroot", _folder / "root", "/bin/sh", "-c", "echo it works"));

@@ -13,8 +13,7 @@ internal static class ContainerProbe
     /// <summary>Puts it into the root as usr/bin/probe.</summary>
     public static ContainerRoot WithProbe(this ContainerRoot root, string mode = "0755")
     {
-        System.IO.File.WriteAllBytes(root / "usr/bin/probe", Program.Value);
-        Programs.Run("chmod", mode, root / "usr/bin/probe");
+        ProgramFile.Write(root / "usr/bin/probe", Program.Value, mode);
         return root;
     }
 }

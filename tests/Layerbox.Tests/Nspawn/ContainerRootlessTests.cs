@@ -38,7 +38,7 @@ public class ContainerRootlessTests
         ContainerRoot root = ContainerRoot.OrSkip();
         // The way to the root may be closed to others.
         Programs.Run("chmod", "0755", root.Outside(""));
-        System.IO.File.Copy(Published.OrSkip(), root.Outside("layerbox"));
+        Programs.Run("cp", Published.OrSkip(), root.Outside("layerbox"));
         if (isOwned)
             Programs.Run("chown", "-R", $"{User}:{User}", root.Path);
         return root;

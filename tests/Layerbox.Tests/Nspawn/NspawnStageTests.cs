@@ -27,8 +27,7 @@ public class NspawnStageTests(BootRoot shared) : IClassFixture<BootRoot>
 
         public Fake(string script)
         {
-            System.IO.File.WriteAllText(Program, $"#!/bin/bash\nexport {Mark}=1 REAL={ProgramStart.TryFind("systemd-nspawn")}\n{(script == Old ? "" : "[[ $1 != --version ]] || exec \"$REAL\" --version")}\n{script}\n");
-            Programs.Run("chmod", "0755", Program);
+            ProgramFile.Write(Program, $"#!/bin/bash\nexport {Mark}=1 REAL={ProgramStart.TryFind("systemd-nspawn")}\n{(script == Old ? "" : "[[ $1 != --version ]] || exec \"$REAL\" --version")}\n{script}\n");
         }
 
         public string Mark { get; } = $"MARK{Guid.NewGuid():N}";

@@ -49,8 +49,8 @@ public class ObjectStorageTests
         string t0 = store.Sync($"file://{RepoFixture.PathOf("t0")}", "--tag", "t0").GetProperty("snapshot").GetString()!;
         store.Sync($"file://{RepoFixture.PathOf("t1")}", "--tag", "t1");
         string folder = Path.GetDirectoryName(kept.Kept)!;
-        File.WriteAllText($"{folder}/slow", "#!/bin/sh\ncd \"$(dirname \"$0\")\"\n[ $1 != list ] || { echo > begun; read -r x < go; }\n");
-        Programs.Shell($"cd {folder} && chmod +x slow && mkfifo begun go");
+        ProgramFile.Write($"{folder}/slow", "#!/bin/sh\ncd \"$(dirname \"$0\")\"\n[ $1 != list ] || { echo > begun; read -r x < go; }\n");
+        Programs.Shell($"cd {folder} && mkfifo begun go");
         Thread push = new(() => store.Run("push", "t0", "--storage", $"command:{folder}/slow")) { IsBackground = true };
         push.Start();
         Programs.Shell($"read -r x < {folder}/begun");

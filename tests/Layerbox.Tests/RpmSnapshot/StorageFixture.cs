@@ -22,8 +22,7 @@ internal sealed class StorageFixture : IDisposable
     public StorageFixture()
     {
         Directory.CreateDirectory(_folder / "kept");
-        File.WriteAllText(_folder / "program", Program);
-        Programs.Run("chmod", "+x", _folder / "program");
+        ProgramFile.Write(_folder / "program", Program);
     }
 
     /// <summary>As an option.</summary>
