@@ -153,9 +153,8 @@ public class HostileRepoTests
     {
         using TempFolder folder = new();
         RawRepo.WritePrimary(folder / "r", Gzip(start, i => repeated.Replace("{0}", i.ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal), 1_000_000), name: "primary.xml.gz");
-        long before = GC.GetTotalAllocatedBytes();
         AssertRefused(folder, expected);
-        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 400L << 20);
+        Assert.Contains(expected, InLittleMemory(folder), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -192,15 +191,21 @@ public class HostileRepoTests
         // Texts below the limits, and so many of them that nothing of theirs may be kept: unknown elements of half a megabyte, 200 MB in all.
         string text = new('t', 500_000);
         RawRepo.WritePrimary(folder / "r", Gzip("<metadata>", _ => $"<weird>{text}</weird>", 400), name: "primary.xml.gz");
+        Assert.Contains("not well-formed", InLittleMemory(folder), StringComparison.Ordinal); // it has no end
+    }
+
+    /// <summary>What a sync says that fails, in a process of its own: in ours others allocate meanwhile.</summary>
+    private static string InLittleMemory(TempFolder folder)
+    {
         using StoreFixture store = new();
         ProcessStartInfo start = new(Path.Combine(AppContext.BaseDirectory, "layerbox"), ["rpm-repo-snapshot", "sync", "--store", store.Path, "--repo", $"x=file://{folder.Path}/r", "--quiet"]) { RedirectStandardError = true };
         start.Environment["DOTNET_GCHeapHardLimit"] = "0x4000000"; // 64 MB
         using Process process = Process.Start(start)!;
         string errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
-        Assert.Contains("not well-formed", errors, StringComparison.Ordinal); // it has no end
-        Assert.Equal(1, process.ExitCode);
+        Assert.True(process.ExitCode == 1, $"exit status {process.ExitCode}: {errors}");
         store.AssertClean();
+        return errors;
     }
 
     private static byte[] Gzip(string start, Func<int, string> repeated, int count)
