@@ -111,7 +111,19 @@ internal sealed class TerminalSession : IDisposable
 
     /// <summary>Waits until the program has to wait itself, to write what nobody reads.</summary>
     public void AwaitFull() => Patience.Until(
-        () => System.IO.Directory.EnumerateDirectories($"/proc/{Process.Id}/task").Any(thread => System.IO.File.ReadAllText($"{thread}/syscall").StartsWith("1 0x1 ", StringComparison.Ordinal)), "a full terminal");
+        () => System.IO.Directory.EnumerateDirectories($"/proc/{Process.Id}/task").Any(IsWriting), "a full terminal");
+
+    private static bool IsWriting(string thread)
+    {
+        try
+        {
+            return System.IO.File.ReadAllText($"{thread}/syscall").StartsWith("1 0x1 ", StringComparison.Ordinal);
+        }
+        catch (System.IO.IOException)
+        {
+            return false; // it has ended
+        }
+    }
 
     /// <summary>Waits for the end of the program and for all that it wrote; returns its status as a shell gives it.</summary>
     public int End()

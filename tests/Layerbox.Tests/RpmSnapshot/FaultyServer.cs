@@ -101,7 +101,7 @@ internal sealed class FaultyServer : IDisposable
                 return;
             client.Dispose();
         }
-        catch (Exception e) when (e is IOException or AuthenticationException or ObjectDisposedException or InvalidOperationException or SocketException)
+        catch (Exception e) when (e is IOException or AuthenticationException or ObjectDisposedException or InvalidOperationException or SocketException or ArgumentException)
         {
             client.Dispose();
         }

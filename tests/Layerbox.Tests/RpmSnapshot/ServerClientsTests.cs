@@ -72,7 +72,7 @@ public class ServerClientsTests
         Assert.Equal(408, half.Read().Status);
         Assert.True(half.IsAtEnd());
         // What he does not take stays in buffers; then nothing more comes.
-        Assert.True(SpinWait.SpinUntil(() => served.Log.Any(request => request is { Target: "/big/x/big", Bytes: < BigFixture.Size }), 60_000));
+        Assert.True(SpinWait.SpinUntil(() => served.Log.Any(request => request is { Method: "GET", Target: "/big/x/big", Bytes: < BigFixture.Size }), 60_000));
         long count = 0;
         try
         {
@@ -116,7 +116,8 @@ public class ServerClientsTests
         Task<bool> stopped = Task.Run(() => served.Server.Stop(TimeSpan.FromMinutes(2)), TestContext.Current.CancellationToken);
         Assert.True(idle.IsAtEnd());
         Assert.False(stopped.IsCompleted);
-        Assert.Equal(SocketError.ConnectionRefused, Assert.Throws<SocketException>(() => served.Connect().Dispose()).SocketErrorCode);
+        // At once but for a program that another thread is just starting, which has a copy of all our sockets for a moment.
+        Patience.Until(() => Record.Exception(() => served.Connect().Dispose()) is SocketException { SocketErrorCode: SocketError.ConnectionRefused }, "the server to take nobody any more");
         long rest = 0;
         byte[] buffer = new byte[1 << 20];
         while (running.Stream.Read(buffer) is var n and > 0)
@@ -231,8 +232,6 @@ public class ServerClientsTests
             using Client client = Connect();
             client.Ask("/big/x/big", method: "HEAD");
             client.Read(isHead: true);
-            lock (_log)
-                _log.Clear();
         }
 
         public RepoServer Server { get; }
