@@ -12,7 +12,7 @@ public class InterruptionTests
         using Interruption interruption = Interruption.BySignals();
         CancellationToken token = interruption.Token;
         Programs.Run("kill", "-HUP", Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
-        Assert.True(token.WaitHandle.WaitOne(TimeSpan.FromSeconds(20)));
+        Assert.True(token.WaitHandle.WaitOne(Patience.Limit));
         Assert.Equal(Signal.SIGHUP, interruption.Signal);
         FdStream.StandardInput.Cancellation = default;
     }

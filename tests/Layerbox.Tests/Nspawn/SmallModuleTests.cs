@@ -180,15 +180,11 @@ public class SmallModuleTests
     {
         using ContainerRoot root = ContainerRoot.OrSkip();
         string name = $"small-{Environment.ProcessId}";
-        using ChildProcess running = ChildProcess.Start(new ProgramStart("env", "LAYERBOX_MODULE=small", Published.OrSkip(), "container-run", root.Path, "--name", name, "--env", "A=1", "--", "sleep", "60"));
+        using ChildProcess running = ChildProcess.Start(new ProgramStart("env", "LAYERBOX_MODULE=small", Published.OrSkip(), "container-run", root.Path, "--name", name, "--env", "A=1", "--", "sleep", "1000"));
         try
         {
             (int? Status, string Out, string Err) entered = default;
-            for (int attempt = 0; attempt < 100 && entered.Status != 3; attempt++)
-            {
-                Thread.Sleep(50);
-                entered = Run("small", [], "container-enter", name, "--env", "B=2", "--", "sh", "-c", "echo $A $B; exit 3");
-            }
+            Patience.Until(() => (entered = Run("small", [], "container-enter", name, "--env", "B=2", "--", "sh", "-c", "echo $A $B; exit 3")).Status == 3, "the container");
             Assert.Equal((3, "1 2\n", ""), entered);
             Assert.Equal(Run("whole", [], "container-enter", name, "env"), Run("small", [], "container-enter", name, "env"));
             Assert.Equal(Run("whole", [], "container-enter", $"{name}-not", "env"), Run("small", [], "container-enter", $"{name}-not", "env"));

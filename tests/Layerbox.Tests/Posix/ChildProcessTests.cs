@@ -56,7 +56,7 @@ public class ChildProcessTests
     [Fact]
     public void Does_not_wait_for_a_background_process_that_keeps_the_pipes()
     {
-        ProcessResult result = Shell("sleep 5 & echo $!");
+        ProcessResult result = Shell("sleep 100 & echo $!");
         Assert.Equal(0, result.Exit.Status);
         Programs.Run("kill", result.OutputText.Trim());
     }

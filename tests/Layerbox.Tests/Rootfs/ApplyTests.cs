@@ -138,6 +138,7 @@ public class ApplyTests
         using TempFolder folder = new();
         RootfsWriter.Apply(folder.Path, RootfsReader.Read(folder.Path), Samples.Corners());
         string before = ChangeTimes(folder);
+        Thread.Sleep(20); // the clock of times of change ticks every few milliseconds
         Tree from = RootfsReader.Read(folder.Path);
         Tree to = from.Copy();
         to.At("usr/bin/setgid").Content = new MemoryContent("y"u8.ToArray());

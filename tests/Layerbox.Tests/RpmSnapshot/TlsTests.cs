@@ -108,7 +108,7 @@ public class TlsTests
     [Fact]
     public void What_is_no_TLS_is_told()
     {
-        using TransportFixture fixture = new() { Transport = new Transport { Patience = TimeSpan.FromSeconds(5), Retries = 0 } };
+        using TransportFixture fixture = new() { Transport = new Transport { Patience = TimeSpan.FromSeconds(20), Retries = 0 } };
         using FaultyServer plain = new((_, _) => null), tls = new((_, _) => null) { Certificate = TestCertificates.Good };
         fixture.AssertFails(new ConnectionSettings(), $"https{plain.Url[4..]}/t0", "TLS: wrong version number");
         fixture.AssertFails(new ConnectionSettings(), $"http{tls.Url[5..]}/t0", "the server ");

@@ -11,8 +11,8 @@ public class TransportTests
     private static readonly ConnectionSettings s_plain = new();
 
     [Theory]
-    [InlineData("", "stall", "nothing came for 3 seconds")]
-    [InlineData("half", "stall", "nothing came for 3 seconds")]
+    [InlineData("", "stall", "nothing came for 6 seconds")]
+    [InlineData("half", "stall", "nothing came for 6 seconds")]
     [InlineData("half", "reset", "the server broke the connection")]
     [InlineData("half", "close", "the connection ended after ")]
     [InlineData("", "close", "the server closed the connection")]
@@ -31,7 +31,7 @@ public class TransportTests
         bool isBad = true;
         using TransportFixture fixture = new();
         if (end == "stall")
-            fixture.Transport = new Transport { Patience = TimeSpan.FromSeconds(3), Retries = 0 };
+            fixture.Transport = new Transport { Patience = TimeSpan.FromSeconds(6), Retries = 0 };
         using FaultyServer server = new(request => !isBad || !request.Path.EndsWith(Apple, StringComparison.Ordinal) ? null
             : answer == "half" ? FaultyServer.Whole(FaultyServer.File(request.Path))[..^3000] : System.Text.Encoding.ASCII.GetBytes(answer))
         {
