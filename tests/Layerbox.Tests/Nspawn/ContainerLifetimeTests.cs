@@ -152,9 +152,11 @@ public abstract class ContainerLifetimeTests(ContainerEngine engine, string name
             using ChildProcess parent = ChildProcess.Start(new ProgramStart("bash", ["-c", "mkfifo \"$0/go\" 2>/dev/null; \"$@\" <> \"$0/go\" & echo $! > \"$0/tool\"; wait", root.Outside(""), tool, .. run, .. options, "--", "sh", "-c", script]));
             // The shell may come to writing its line after the container has begun.
             Patience.Until(() => System.IO.File.Exists(root.Outside("pid")) && new System.IO.FileInfo(root.Outside("tool")) is { Exists: true, Length: > 0 }, "the container");
+            // Read before it is killed: what dies with it takes its file away.
+            string[] numbers = [System.IO.File.ReadAllText(root.Outside("tool")).Trim(), System.IO.File.ReadAllText(root.Outside("pid")).Trim()];
             parent.Kill(Signal.SIGKILL);
             parent.Wait();
-            return [System.IO.File.ReadAllText(root.Outside("tool")).Trim(), System.IO.File.ReadAllText(root.Outside("pid")).Trim()];
+            return numbers;
         }
 
         string[] orphan = Start([], "read word; exit 7");
