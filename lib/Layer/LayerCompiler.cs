@@ -53,7 +53,7 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
             Timestamp epoch = spec.SourceDateEpoch ?? options.SourceDateEpoch ?? default;
             BuiltLayer? parent = spec.Parent is null ? null : Open(spec.Parent);
             DigestInputs(spec);
-            RpmTransaction? rpms = Transaction(spec, epoch);
+            RpmTransaction? rpms = Transaction(spec, parent, epoch);
             string recipe = Recipe(spec, parent, epoch, rpms);
             if (!options.NoCache && LayerSeal.FindCached(volume, spec.Name, recipe) is { } cached)
                 return new CompileResult(cached, WasCached: true);
@@ -184,7 +184,7 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
     }
 
     /// <summary>What happens to packages; null when the layer says nothing of them.</summary>
-    private RpmTransaction? Transaction(LayerSpec spec, Timestamp epoch)
+    private RpmTransaction? Transaction(LayerSpec spec, BuiltLayer? parent, Timestamp epoch)
     {
         IReadOnlyList<RpmItem> items = FeaturePhase.Rpms(spec.Items);
         if (items.Count == 0)
@@ -199,6 +199,7 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
             Files = [.. items.OfType<RpmsInstallItem>().Select(item => item.File).OfType<BlobInput>()],
             Remove = [.. items.OfType<RpmsRemoveItem>().SelectMany(item => item.Names.Select(name => (name, item.MustExist)))],
             Locks = [.. items.OfType<RpmsInstallItem>().Select(item => item.LockFile).OfType<BlobInput>().Select(file => (file.Name, RpmLock.Read(file)))],
+            Known = parent?.Packages ?? [],
             Progress = options.Progress,
         };
     }

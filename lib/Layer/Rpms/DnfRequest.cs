@@ -28,6 +28,9 @@ internal sealed record DnfRequest
     public IReadOnlyList<(string Name, bool MustExist)> Remove { get; init; } = [];
     public IReadOnlyList<DnfLocked> Lock { get; init; } = [];
 
+    /// <summary>Whether there is a lock file, which may well be empty.</summary>
+    public bool IsLocked { get; init; }
+
     /// <summary>Full names of packages that are not to be there any more.</summary>
     public IReadOnlyList<string> LockRemoved { get; init; } = [];
 
@@ -67,6 +70,7 @@ internal sealed record DnfRequest
             json.WriteBoolean("must_exist", entry.MustExist);
         });
         Objects(json, "lock", Lock, entry => Members(json, ("nevra", entry.Nevra), ("repo", entry.Repo), ("location", entry.Location), ("reason", entry.Reason)));
+        json.WriteBoolean("is_locked", IsLocked);
         List(json, "lock_removed", LockRemoved, json.WriteStringValue);
         Objects(json, "keys", Keys, key =>
         {

@@ -39,6 +39,9 @@ internal sealed class RpmTransaction
     public required Timestamp Epoch { get; init; }
     public Action<string, long, long?>? Progress { get; init; }
 
+    /// <summary>What is installed already, as far as anybody knows.</summary>
+    public IReadOnlyList<RpmRecord> Known { get; init; } = [];
+
     /// <summary>What stands for the digest of a package that comes: "sha256:…".</summary>
     /// <exception cref="DnfException">The store does not have it.</exception>
     public string DigestOf(RpmStep step)
@@ -118,6 +121,7 @@ internal sealed class RpmTransaction
         Files = [.. Files.Select((file, i) => new DnfFile(file.Name, $"/packages/{i}.rpm"))],
         Remove = Remove,
         Lock = [.. _locked.Values.OrderBy(package => package.Nevra, StringComparer.Ordinal).Select(package => new DnfLocked(package.Nevra, package.Repo, package.Location, package.Reason))],
+        IsLocked = Locks.Count > 0,
         LockRemoved = [.. Locks.SelectMany(file => file.Lock.Removed)],
         Keys =
         [
@@ -134,6 +138,10 @@ internal sealed class RpmTransaction
         foreach (RpmStep step in steps)
             if (step.Comes && _locked.TryGetValue(step.Nevra, out LockedRpm? locked) && DigestOf(step) is var digest && digest != locked.Digest)
                 throw new DnfException($"{step.Nevra}: the lock file says {locked.Digest}, but in the snapshot it is {digest}");
+        HashSet<string> changed = [.. steps.Select(step => step.Nevra)];
+        foreach (RpmRecord rpm in Known)
+            if (!changed.Contains(rpm.Nevra) && _locked.TryGetValue(rpm.Nevra, out LockedRpm? locked) && rpm.Digest is { } digest && digest != locked.Digest)
+                throw new DnfException($"{rpm.Nevra}: the lock file says {locked.Digest}, but in the parent it is {digest}");
     }
 
     // Copies, so that what is installed is what was digested.

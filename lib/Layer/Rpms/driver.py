@@ -126,6 +126,10 @@ def header_nevra(header):
     return "%s-%s%s-%s.%s" % (header[rpm.RPMTAG_NAME], epoch, header[rpm.RPMTAG_VERSION], header[rpm.RPMTAG_RELEASE], header[rpm.RPMTAG_ARCH] or "noarch")
 
 
+def header_digest(header):
+    return header[rpm.RPMTAG_SHA256HEADER] or header[rpm.RPMTAG_SHA1HEADER]
+
+
 def configure(request):
     conf = dnf.conf.Conf()
     conf.config_file_path = "/dev/null"
@@ -158,6 +162,17 @@ def matches(base, spec):
     return dnf.subject.Subject(spec).get_best_query(base.sack, with_src=False)
 
 
+def is_other(package, request):
+    """Whether what is installed under the full name of a package file was built another time."""
+    ts = rpm.TransactionSet(request["root"])
+    ts.setVSFlags(rpm._RPMVSF_NOSIGNATURES | rpm._RPMVSF_NODIGESTS)
+    with open(package.localPkg()) as file:
+        wanted = ts.hdrFromFdno(file.fileno())
+    there = [header_digest(header) for header in ts.dbMatch("name", package.name) if header_nevra(header) == header_nevra(wanted)]
+    ts.closeDB()
+    return bool(there) and header_digest(wanted) not in there
+
+
 def mark(base, request):
     """Says what is wanted to the solver; gives for each package that is named here who names it."""
     local = {}
@@ -182,6 +197,8 @@ def mark(base, request):
         same = base.sack.query().installed().filterm(name=package.name, arch=[package.arch, "noarch"])
         if not same.filter(evr=package.evr):
             base.package_install(package)
+        elif is_other(package, request):
+            raise Refused("%s: %s is installed already, with other content" % (name, nevra(package)))
     unknown = []
     for entry in request["install"]:
         named = dnf.subject.Subject(entry["spec"]).get_best_query(base.sack, with_src=False, with_provides=False, with_filenames=False)
@@ -269,7 +286,7 @@ def check_wanted(base, request, removed, local, told, problems):
         if nevra(package) not in after:
             problems.append("%s: %s would not be installed" % (name, nevra(package)))
     locked = {entry["nevra"] for entry in request["lock"]}
-    if locked:
+    if request["is_locked"]:
         mine = {nevra(p) for p in local.values()}
         problems += ["%s would be installed, which is not in the lock file" % other for other in sorted(coming - locked - mine)]
         problems += ["%s of the lock file would not be installed" % other for other in sorted(locked - after)]

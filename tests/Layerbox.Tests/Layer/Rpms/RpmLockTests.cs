@@ -1,4 +1,5 @@
 using Layerbox.Layer;
+using Layerbox.Tests.Rpm;
 
 namespace Layerbox.Tests.Layer.Rpms;
 
@@ -94,6 +95,51 @@ public sealed class RpmLockTests(MadeRpms made) : IClassFixture<MadeRpms>
         made.Compile("newer", """{ "item": "rpms_install", "names": ["tool"] }""", """ "parent": "own.layer", """ + MadeRpms.Source("two"), "--volume", made.Volume).AssertSucceeded();
         made.Compile("older", """{ "item": "rpms_install", "source": "own.rpm" }""", """ "parent": "newer.layer", """ + MadeRpms.Source("two"), "--volume", made.Volume).AssertSucceeded();
         Assert.Contains("\"tool-1-1.noarch\"", Tools.Run("layer-show", made.Handle("older"), "--format", "packages", "--volume", made.Volume).Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_the_parent_has_is_compared_with_what_is_pinned()
+    {
+        Published.OrSkip();
+        // The same full names, once as in the snapshot and once of other content.
+        foreach (string folder in (string[])["first", "second"])
+            BuiltRpms.Build(File(folder), "twice", $"""
+                Name: twice
+                Version: 1
+                Release: 1
+                Summary: of the {folder} build
+                License: MIT
+                BuildArch: noarch
+                %description
+                none
+                %files
+                """);
+        Programs.Run("createrepo_c", "--quiet", File("first"));
+        Tools.Run("rpm-repo-snapshot", "sync", "--store", made.Store, "--repo", $"made=file://{File("first")}", "--tag", "first").AssertSucceeded();
+        Resolve("--snapshot", "first", "twice", "--output", File("twice.lock.json")).AssertSucceeded();
+        const string first = """{ "item": "rpms_install", "source": "first/twice-1-1.noarch.rpm" }""", second = """{ "item": "rpms_install", "source": "second/twice-1-1.noarch.rpm" }""",
+            locked = """{ "item": "rpms_install", "lock": "twice.lock.json" }""", onSecond = """ "parent": "has-second.layer", """;
+        Compile("has-first", locked, "first").AssertSucceeded();
+        Compile("has-second", second).AssertSucceeded();
+        foreach (string item in (string[])[first, locked])
+            made.Compile("as-it-was", item, """ "parent": "has-first.layer", """ + MadeRpms.Source("first"), "--volume", made.Volume).AssertSucceeded();
+
+        Assert.EndsWith(": first/twice-1-1.noarch.rpm: twice-1-1.noarch is installed already, with other content",
+            made.Compile("other", first, onSecond + MadeRpms.Source("first"), "--volume", made.Volume).FirstErrorLine, StringComparison.Ordinal);
+        Assert.Matches(": twice-1-1.noarch: the lock file says sha256:[0-9a-f]{64}, but in the parent it is sha256:[0-9a-f]{64}$",
+            made.Compile("other", locked, onSecond + MadeRpms.Source("first"), "--volume", made.Volume).FirstErrorLine);
+    }
+
+    [Fact]
+    public void A_lock_file_of_nothing_lets_nothing_in()
+    {
+        Published.OrSkip();
+        Compile("has", """{ "item": "rpms_install", "names": ["engine"] }""").AssertSucceeded();
+        Resolve("--snapshot", "one", "--parent", made.Handle("has"), "--volume", made.Volume, "engine", "--output", File("nothing.lock.json")).AssertSucceeded();
+        const string nothing = """{ "item": "rpms_install", "lock": "nothing.lock.json" }""", parent = """ "parent": "has.layer", """;
+        made.Compile("still", nothing, parent + MadeRpms.Source("one"), "--volume", made.Volume).AssertSucceeded();
+        Assert.EndsWith(": tool-2-1.noarch would be installed, which is not in the lock file",
+            made.Compile("more", nothing + """, { "item": "rpms_install", "names": ["tool"] }""", parent + MadeRpms.Source("one"), "--volume", made.Volume).FirstErrorLine, StringComparison.Ordinal);
     }
 
     [Fact]
