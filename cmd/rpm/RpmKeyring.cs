@@ -24,8 +24,8 @@ internal sealed class RpmKeyring : IDisposable
         {
             foreach (string file in keyFiles)
             {
-                Files.Open(file, OpenFlags.ReadOnly).Dispose();
-                ProcessResult result = RunRpmKeys("--import", Path.GetFullPath(file));
+                using FdStream stream = new(Files.Open(file, OpenFlags.ReadOnly), file, canWrite: false);
+                ProcessResult result = RunRpmKeys("--import", Kept(file, stream));
                 if (!result.Exit.Succeeded)
                     throw new InvalidDataException($"{file}: {Program} does not take it for a public key: {LastLine(result)}");
             }
@@ -40,19 +40,24 @@ internal sealed class RpmKeyring : IDisposable
     /// <summary>Verifies a package, signatures included.</summary>
     public RpmVerification Verify(string file, Stream stream, Action<long> progress)
     {
-        string path = file;
-        if (file == InputFile.StandardInput)
-        {
-            path = Path.Combine(_folder.TemporaryPath, "package");
-            using OutputFile copy = OutputFile.Create(path);
-            stream.CopyTo(copy.Stream);
-            copy.Commit();
-        }
+        string path = Kept(file, stream);
         using FdStream again = new(Files.Open(path, OpenFlags.ReadOnly), path, canWrite: false);
         RpmVerification verification = RpmVerification.Of(again, progress);
-        ProcessResult result = RunRpmKeys("--define", "_pkgverify_level all", "--checksig", "--verbose", Path.GetFullPath(path));
+        ProcessResult result = RunRpmKeys("--define", "_pkgverify_level all", "--checksig", "--verbose", path);
         RpmFinding[] found = result.Exit.Succeeded ? [] : [new RpmFinding(RpmFindingCodes.Signature, $"{Program}: {Complaint(result)}")];
         return verification with { Checked = [.. verification.Checked, RpmFindingCodes.Signature], Findings = [.. verification.Findings, .. found] };
+    }
+
+    // Where rpmkeys can read it too, which what comes from a pipe cannot be twice.
+    private string Kept(string file, Stream stream)
+    {
+        if (file != InputFile.StandardInput && Files.Status(file, followLinks: true).IsRegular)
+            return Path.GetFullPath(file);
+        string path = Path.Combine(_folder.TemporaryPath, "piped");
+        using OutputFile copy = OutputFile.Create(path);
+        stream.CopyTo(copy.Stream);
+        copy.Commit();
+        return path;
     }
 
     private ProcessResult RunRpmKeys(params string[] arguments) => ChildProcess.Run(new ProgramStart(Program, ["--dbpath", _folder.TemporaryPath, .. arguments])

@@ -150,6 +150,12 @@ public class BadRpmTests
         Assert.Equal("signature", line.GetProperty("checked").EnumerateArray().Last().GetString());
         Tools.Run("rpm-verify", "--keys", good, "--keys", other, folder / "signed.rpm").AssertSucceeded();
         Tools.RunWithInput(File.ReadAllBytes(folder / "signed.rpm"), "rpm-verify", "--keys", good, "-").AssertSucceeded();
+        foreach (string args in (string[])[$"--keys {good} $f", $"--keys $f {folder / "signed.rpm"}"])
+            Programs.Shell($"""
+                f={folder / "pipe"}; mkfifo $f; trap 'rm $f' EXIT
+                timeout 20 cat {(args.EndsWith("$f", StringComparison.Ordinal) ? folder / "signed.rpm" : good)} > $f &
+                timeout 20 {Published.OrSkip()} rpm-verify --format text {args}
+                """);
         foreach (var (key, package) in new[] { (other, folder / "signed.rpm"), (good, BuiltRpms.PathOf(BuiltRpms.Full)) })
         {
             Tools.Result result = Tools.Run("rpm-verify", "--format", "text", "--keys", key, package);
