@@ -10,7 +10,7 @@ namespace Layerbox.RpmSnapshot;
 /// <param name="Files">How many files it has.</param>
 /// <param name="Bytes">Their bytes.</param>
 /// <param name="Missing">Packages that the snapshot lacks, and so it does.</param>
-/// <param name="IsRewritten">Whether its metadata is not the repository's own: <see cref="RepoFiles.IsRewritten"/>.</param>
+/// <param name="IsRewritten">Whether its metadata is not what its maker signed: <see cref="RepoFiles.RewrittenFor"/>.</param>
 public sealed record ExportedRepo(string Name, string Path, long Files, long Bytes, long Missing, bool IsRewritten);
 
 /// <summary>Writes a snapshot as plain repositories, which any server and dnf itself can use: the same files as the original, each compared with its digest.</summary>
@@ -60,7 +60,8 @@ public sealed class SnapshotExport
                 foreach (RepoFile file in all.All.Where(file => file.Missing is null))
                     if (files.TryAdd(folder + Uri.UnescapeDataString(file.Path), file))
                         bytes += file.Size ?? store.SizeOf(file.Checksum.Digits) ?? 0;
-                exported.Add(new ExportedRepo(repo.Name, only is null ? Path.Join(into, repo.Name) : into, files.Count - before, bytes, all.All.Count(file => file.Missing is not null), all.IsRewritten));
+                exported.Add(new ExportedRepo(repo.Name, only is null ? Path.Join(into, repo.Name) : into, files.Count - before, bytes, all.All.Count(file => file.Missing is not null),
+                    RepoFiles.RewrittenFor(store, snapshot, repo).Count > 0));
             }
             return (exported, export.Put(files, into));
         }

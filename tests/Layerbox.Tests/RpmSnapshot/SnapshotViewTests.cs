@@ -86,6 +86,8 @@ public partial class SnapshotViewTests
         Assert.Equal(["x -", "y outside", "z -"], Shown("many"));
         Assert.Equal(["x view", "y view outside", "z -"], Shown("view"));
         Assert.Equal(["x -", "y outside", "z -"], Shown("all"));
+        using TempFolder folder = new();
+        Assert.Equal([true, true, false], store.Lines("export", "view", "--into", folder / "view")[0].GetProperty("repos").EnumerateArray().Select(repo => repo.GetProperty("rewritten").GetBoolean()));
         // Without the origin, too; and what the list cannot know it does not make up.
         store.Run("untag", "many").AssertSucceeded();
         store.Run("untag", "all").AssertSucceeded();
