@@ -7,11 +7,11 @@ namespace Layerbox.Layer.Rpms;
 
 /// <summary>
 /// What dnf makes of the metadata of repositories, kept in the store under the snapshot's id, which says all that it depends on but dnf itself. For 60,000 packages
-/// it takes half a minute to make. Each run has a copy of its own; whatever is wrong with what is kept, dnf makes it anew.
+/// it takes half a minute to make. Each run has a copy of its own. dnf would believe what is damaged, or fail: it is compared with digests, and made anew.
 /// </summary>
 internal sealed class MetadataCache
 {
-    private const string Repodata = "repodata";
+    private const string Repodata = "repodata", DigestsName = "digests";
     private static readonly string[] Kept = [".solv", ".solvx"];
 
     private readonly string? _folder;
@@ -34,12 +34,18 @@ internal sealed class MetadataCache
         try
         {
             Copy(_folder, folder);
-            return true;
+            string digests = Path.Combine(_folder, DigestsName);
+            if (Files.Exists(digests) && WholeFile.Read(digests).AsSpan().SequenceEqual(DigestsOf(folder)))
+                return true;
+            Directories.RemoveAll(_folder);
         }
         catch (PosixException)
         {
-            return false; // somebody clears it away at this moment; what is there is checked by dnf
+            // It can be neither read nor removed, or somebody clears it away at this moment.
         }
+        Directories.RemoveAll(folder);
+        Directories.MakeAll(folder);
+        return false;
     }
 
     /// <summary>Keeps what dnf has made in a folder. Where the store cannot be written nothing is kept.</summary>
@@ -52,6 +58,7 @@ internal sealed class MetadataCache
         {
             Directories.MakeAll(fresh);
             Copy(folder, fresh);
+            WholeFile.Write(Path.Combine(fresh, DigestsName), DigestsOf(fresh));
             Files.Rename(fresh, _folder, replace: false);
         }
         catch (PosixException)
@@ -59,6 +66,17 @@ internal sealed class MetadataCache
             if (Files.Exists(fresh))
                 Directories.RemoveAll(fresh);
         }
+    }
+
+    private static byte[] DigestsOf(string folder)
+    {
+        StringBuilder digests = new();
+        foreach (string path in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        {
+            using FdStream file = new(Files.Open(path, OpenFlags.ReadOnly), path, canWrite: false);
+            digests.Append(Convert.ToHexStringLower(SHA256.HashData(file))).Append("  ").Append(Path.GetRelativePath(folder, path)).Append('\n');
+        }
+        return Encoding.UTF8.GetBytes(digests.ToString());
     }
 
     // DIGITS.solv, NAME.solvx and NAME-DIGITS/repodata/*; no packages.

@@ -142,6 +142,23 @@ public sealed class RpmLockTests(MadeRpms made) : IClassFixture<MadeRpms>
             made.Compile("more", nothing + """, { "item": "rpms_install", "names": ["tool"] }""", parent + MadeRpms.Source("one"), "--volume", made.Volume).FirstErrorLine, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("truncate -s 100 *.solv")]
+    [InlineData("for f in *.solv; do printf damaged | dd of=$f bs=1 seek=900 conv=notrunc status=none; done")]
+    [InlineData("rm */repodata/repomd.xml")]
+    [InlineData("rm digests")]
+    public void What_dnf_made_of_the_metadata_is_made_anew_when_it_is_damaged(string damage)
+    {
+        Published.OrSkip();
+        string before = Resolve("--snapshot", "two", "needy").AssertSucceeded().Out;
+        string cache = Directory.EnumerateDirectories(Path.Combine(made.Store, "cache/dnf"), $"{RpmLock.Parse(System.Text.Encoding.UTF8.GetBytes(before), "lock").Snapshot}-*").Single();
+        string sums = $"cd {cache} && sha256sum digests && sha256sum --check --quiet digests";
+        Programs.Shell($"{sums} && {damage}");
+        Assert.Equal(before, Resolve("--snapshot", "two", "needy").AssertSucceeded().Out);
+        Programs.Shell(sums);
+        Assert.Equal(before, Resolve("--snapshot", "two", "needy").AssertSucceeded().Out);
+    }
+
     [Fact]
     public void A_version_policy_is_a_snapshot_like_any_other()
     {
