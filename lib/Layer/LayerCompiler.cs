@@ -162,7 +162,7 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
             RpmPhase phase = new(path, options) { Volume = volume };
             (onDisk, tree, packages) = phase.Run(rpms, FeaturePhase.Rpms(spec.Items), new LayerDraft(tree, epoch, new MemoryContentStore()), onDisk, spec.Name, packages ?? []);
         }
-        FileContent? described = RpmPhase.DatabaseIn(tree);
+        IReadOnlyList<(TreePath Path, FileContent Content)> described = packages is null ? [] : RpmPhase.DatabasesIn(tree);
         LayerDraft draft = new(tree, epoch, new MemoryContentStore(), layer => Open(layer).Tree);
         FeaturePhase.Remove(draft, spec.Items);
         IReadOnlyList<RunItem> runs = FeaturePhase.Runs(spec.Items);
@@ -179,7 +179,8 @@ public sealed class LayerCompiler(Volume volume, CompileOptions options)
             RootfsWriter.Apply(path, onDisk, tree, new RootfsWriteOptions { Progress = Report });
         }
         // A command, or a removal, may have changed the database: then nobody knows what it lists.
-        bool isDescribed = described is not null && RpmPhase.DatabaseIn(tree) is { } database && database.Digest.AsSpan().SequenceEqual(described.Digest);
+        bool isDescribed = described.Count > 0 && RpmPhase.DatabasesIn(tree) is var now && now.Count == described.Count
+            && now.Zip(described).All(pair => pair.First.Path.Equals(pair.Second.Path) && pair.First.Content.Digest.AsSpan().SequenceEqual(pair.Second.Content.Digest));
         return (tree, isDescribed ? packages : null);
     }
 

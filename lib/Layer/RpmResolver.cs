@@ -37,7 +37,7 @@ public sealed class RpmResolver(RpmSource source)
         string image = Parent?.Path ?? Path.Combine(work, "empty");
         if (Parent is null)
             Directories.MakeAll(image);
-        TreePath database = source.Database ?? (Parent is null ? null : RpmPhase.DatabaseOf(Parent.Tree)) ?? RpmSource.DefaultDatabase;
+        TreePath database = source.Database ?? (Parent is null ? null : RpmPhase.DatabaseOf(Parent.Tree, Parent.Packages is { Count: > 0 })) ?? RpmSource.DefaultDatabase;
         DnfOutcome outcome;
         try
         {

@@ -40,7 +40,10 @@ internal sealed class RpmPhase(string subvolume, CompileOptions options)
         Directories.MakeAll(work);
         try
         {
-            TreePath database = transaction.Source.Database ?? DatabaseOf(draft.Tree) ?? RpmSource.DefaultDatabase;
+            TreePath? there = DatabaseOf(draft.Tree, transaction.Known.Count > 0);
+            TreePath database = transaction.Source.Database ?? there ?? RpmSource.DefaultDatabase;
+            if (there is not null && !there.Equals(draft.Tree.Resolve(database, followLast: true)))
+                throw items[0].Error($"'dbpath' is {database}, but the parent has its rpm database in {there}");
             DnfOutcome outcome = Execute(transaction, items, work, database, draft);
             Dictionary<string, (RpmPath File, string Nevra)> owners = OwnersOf(outcome);
             RemoveTraces(draft, database, owners);
@@ -54,7 +57,9 @@ internal sealed class RpmPhase(string subvolume, CompileOptions options)
     }
 
     /// <summary>Where an image has its rpm database; null: nowhere that we know.</summary>
-    public static TreePath? DatabaseOf(Tree tree)
+    /// <param name="tree">The image.</param>
+    /// <param name="isListed">Whether there is a list of what it holds, which we made: then it can be anywhere. Else that may be one of an image within the image.</param>
+    public static TreePath? DatabaseOf(Tree tree, bool isListed)
     {
         foreach (string place in (string[])["usr/lib/sysimage/rpm", "var/lib/rpm"])
         {
@@ -62,11 +67,12 @@ internal sealed class RpmPhase(string subvolume, CompileOptions options)
             if (tree.Find(path.Append(s_databaseName)) is { Kind: FileKind.File })
                 return path;
         }
-        return null;
+        return isListed && DatabasesIn(tree) is [var only] ? only.Path.Parent : null;
     }
 
-    /// <summary>The database itself; null: there is none.</summary>
-    public static FileContent? DatabaseIn(Tree tree) => DatabaseOf(tree) is { } folder ? tree.Find(folder.Append(s_databaseName))!.Content : null;
+    /// <summary>All rpm databases, wherever they are, and what is in them.</summary>
+    public static IReadOnlyList<(TreePath Path, FileContent Content)> DatabasesIn(Tree tree) =>
+        [.. tree.Walk().Where(entry => entry.Value.Kind == FileKind.File && !entry.Key.IsRoot && entry.Key.Name.Equals(s_databaseName)).Select(entry => (entry.Key, entry.Value.Content!))];
 
     private DnfOutcome Execute(RpmTransaction transaction, IReadOnlyList<RpmItem> items, string work, TreePath database, LayerDraft draft)
     {

@@ -137,6 +137,23 @@ public sealed class RpmLayerTests(MadeRpms made) : IClassFixture<MadeRpms>
             "rpm-resolve", "--store", made.Store, "--snapshot", "one", "--parent", made.Handle(name), "--volume", made.Volume, "--progress", "none", "tool").AssertSucceeded().Out;
     }
 
+    [Fact]
+    public void A_database_elsewhere_is_found_by_the_layers_above()
+    {
+        Published.OrSkip();
+        const string elsewhere = """, "dbpath": "/opt/rpmdb" """;
+        made.Compile("moved", """{ "item": "rpms_install", "names": ["engine", "extra"] }""", MadeRpms.Source("one", elsewhere), "--volume", made.Volume).AssertSucceeded();
+        made.Compile("unchanged", """{ "item": "ensure_dirs", "path": "/more" }""", """ "parent": "moved.layer", """, "--volume", made.Volume).AssertSucceeded();
+        made.Compile("above", """{ "item": "rpms_install", "names": ["manual"] }, { "item": "rpms_remove", "names": ["extra"] }""", """ "parent": "unchanged.layer", """ + MadeRpms.Source("one"), "--volume", made.Volume).AssertSucceeded();
+        Assert.Equal(["engine-2-1.noarch", "filesystem-1-1.noarch", "manual-2-1.noarch"], Packages("above").Select(package => package.Nevra));
+        Assert.Equal([Path.Combine(PathOf("above"), "opt/rpmdb/rpmdb.sqlite")], Directory.GetFiles(PathOf("above"), "rpmdb.sqlite", SearchOption.AllDirectories));
+        Assert.DoesNotContain("engine", Tools.Run("rpm-resolve", "--store", made.Store, "--snapshot", "one", "--parent", made.Handle("moved"), "--volume", made.Volume, "--progress", "none", "tool").AssertSucceeded().Out, StringComparison.Ordinal);
+
+        made.NeedBase();
+        Assert.EndsWith(": 'dbpath' is /opt/rpmdb, but the parent has its rpm database in /usr/lib/sysimage/rpm",
+            made.Compile("bad", """{ "item": "rpms_install", "names": ["manual"] }""", OnBase + MadeRpms.Source("one", elsewhere), "--volume", made.Volume).FirstErrorLine, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("hello")]
     [InlineData("""{"event":"error","message":"made up"}""")]
