@@ -37,6 +37,9 @@ public sealed record RepoServerOptions
     /// <summary>Told of what is wrong with the store, one line each. Called by the server's thread.</summary>
     public Action<string> Complain { get; init; } = _ => { };
 
+    /// <summary>Told which file was asked for that is not there, and why: not damage, but who asked hears no more than 503.</summary>
+    public Action<string> Lacks { get; init; } = _ => { };
+
     /// <summary>Told of each request. Called by the server's thread, which must not have to wait.</summary>
     public Action<ServedRequest>? Log { get; init; }
 }

@@ -18,7 +18,7 @@ internal sealed class SnapshotServing(RpmSource source)
         if (source.Snapshot is not { } snapshot)
             return listener;
         StreamSockets.TakeListener(listener, "container");
-        return RepoServer.Start(source.Store!, [new ServedSnapshot(snapshot.Id, snapshot)], listener, new RepoServerOptions { Complain = Remember });
+        return RepoServer.Start(source.Store!, [new ServedSnapshot(snapshot.Id, snapshot)], listener, new RepoServerOptions { Complain = Remember, Lacks = Remember });
     }
 
     /// <summary>A reason with what the server knows of it.</summary>

@@ -131,7 +131,7 @@ internal sealed class ServerAnswers : IDisposable
     {
         if (file.Missing is { } missing)
         {
-            Say(connection, 503, $"the snapshot lacks this file: {missing}");
+            Lack(connection, file, $"the snapshot lacks this file: {missing}");
             return;
         }
         if (file.Made is { } made)
@@ -142,18 +142,24 @@ internal sealed class ServerAnswers : IDisposable
         string? digest = file.Checksum.Algorithm == RpmDigestAlgorithm.Sha256 ? file.Checksum.Digits : _store.Locate(file.Checksum, file.Size);
         if (digest is null)
         {
-            Say(connection, 503, $"the store has no object that is {file.Checksum}, as far as is known");
+            Lack(connection, file, $"the store has no object that is {file.Checksum}, as far as is known");
             return;
         }
         if (_objects.TryUse(digest, out long size, out string? problem) is { } found)
             Send(connection, request, file, found, size);
         else if (problem is not null)
-            Say(connection, 503, problem);
+            Lack(connection, file, problem);
         else
         {
             connection.State = ConnectionState.Waiting;
             _objects.Verify(digest, wrong => _resume(connection, wrong));
         }
+    }
+
+    private void Lack(ClientConnection connection, RepoFile file, string why)
+    {
+        _options.Lacks($"{file.Path}: {why}");
+        Say(connection, 503, why);
     }
 
     /// <summary>To a request whose answer turned out to be damaged.</summary>

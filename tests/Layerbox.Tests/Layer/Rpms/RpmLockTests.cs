@@ -159,6 +159,21 @@ public sealed class RpmLockTests(MadeRpms made) : IClassFixture<MadeRpms>
         Assert.Equal(before, Resolve("--snapshot", "two", "needy").AssertSucceeded().Out);
     }
 
+    [Theory]
+    [InlineData("rm tool-2-1.noarch.rpm", "", "the snapshot lacks this file: No such file or directory")]
+    [InlineData("true", "rm -f objects/sha256/*/$sum", "the store has no object ")]
+    public void A_package_that_is_not_there_is_told(string lack, string loss, string reason)
+    {
+        Published.OrSkip();
+        using TempFolder folder = new();
+        Programs.Shell($"mkdir {folder / "repo"} && cp {Repository.PathOf("artifacts", "made-rpms", "one")}/{{tool,engine,filesystem}}-*.rpm {folder / "repo"} && cd {folder / "repo"} && createrepo_c --quiet . && {lack}");
+        Tools.Run("rpm-repo-snapshot", "sync", "--store", folder / "store", "--repo", $"made=file://{folder / "repo"}", "--allow-missing", "--tag", "one").AssertSucceeded();
+        Programs.Shell($"cd {folder / "store"} && sum={Sum("tool-2-1.noarch.rpm")[7..]} && {(loss.Length == 0 ? ":" : loss)}");
+        string line = made.Compile("lacking", """{ "item": "rpms_install", "names": ["tool"] }""", $$""" "rpm_snapshot": { "store": "{{folder / "store"}}", "tag": "one" }, """, "--volume", made.Volume).FirstErrorLine;
+        Assert.Contains("features[0]: rpms_install tool: tool-2-1.noarch: ", line, StringComparison.Ordinal);
+        Assert.Contains($"; tool-2-1.noarch.rpm: {reason}", line, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_version_policy_is_a_snapshot_like_any_other()
     {
