@@ -20,7 +20,7 @@ internal static class RpmExtract
         Option<string> into = new("--into") { Description = "Write the files below this directory: a new one, or one that holds none of them.", HelpName = "DIR" };
         Option<bool> tar = new("--tar") { Description = "Write them as a tar archive, to standard output: same packages, same bytes." };
         Option<string> output = new("--output", "-o") { Description = "With --tar: where, instead of standard output.", HelpName = "PATH" };
-        Option<bool> noOwner = new("--no-owner") { Description = "Leave everything to the caller, who need not be root then unless there are devices; with --tar to root." };
+        Option<bool> noOwner = new("--no-owner") { Description = "Leave everything to the caller, who need not be root then unless there are devices or capabilities; with --tar to root." };
         Option<string> progress = Progress.Option();
         Command command = new(
             Name,

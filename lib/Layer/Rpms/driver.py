@@ -345,9 +345,12 @@ def blame(display):
     problems, said, unknown = [], [], collections.defaultdict(set)
     for line in display.output:
         script = re.fullmatch(r"(?:warning|error): (%\w+)\((.+)\) (scriptlet failed, .+)", line)
+        lua = re.fullmatch(r"error: lua script failed: \[string \"(%\w+)\((.+)\)\"\]:(.+)", line)
         owner = re.fullmatch(r"warning: (user|group) (.+) does not exist - using root", line)
         if script:
             problems.append("%s: %s %s%s" % (script.group(2), script.group(1), script.group(3), "; it said: %s" % said[-1] if said else ""))
+        elif lua:
+            problems.append("%s: %s failed: line %s" % (lua.group(2), lua.group(1), lua.group(3)))
         elif owner:
             unknown[owner.group(1)].add(owner.group(2))
         else:

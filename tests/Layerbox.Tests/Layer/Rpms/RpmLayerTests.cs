@@ -181,6 +181,31 @@ public sealed class RpmLayerTests(MadeRpms made) : IClassFixture<MadeRpms>
         Assert.Equal(["talker-1-1.noarch"], Packages("talks").Select(package => package.Nevra));
     }
 
+    [Theory]
+    [InlineData("pretrans")]
+    [InlineData("post")]
+    public void Why_Lua_failed_is_said(string kind)
+    {
+        Published.OrSkip();
+        string folder = Path.Combine(made.Folder, $"lua-{kind}");
+        BuiltRpms.Build(folder, "fails", $"""
+            Name: fails
+            Version: 1
+            Release: 1
+            Summary: fails
+            License: MIT
+            BuildArch: noarch
+            %description
+            fails
+            %{kind} -p <lua>
+            error('no luck')
+            %files
+            """);
+        Tools.Result result = made.Compile("lua", $$"""{ "item": "rpms_install", "source": "lua-{{kind}}/fails-1-1.noarch.rpm" }""", "", "--volume", made.Volume);
+        Assert.EndsWith($": fails-1-1.noarch: %{kind} failed: line 1: no luck", result.FirstErrorLine, StringComparison.Ordinal);
+        Assert.Equal((2, 1), (result.Status, result.Err.Count(c => c == '\n')));
+    }
+
     [Fact]
     public void A_full_volume_is_said_to_be_full()
     {
