@@ -252,7 +252,8 @@ def resolve(base, request):
             continue
         package = item.pkg
         if what in ("remove", "obsoleted") and nevra(package) not in gone:
-            by = sorted(str(other.pkg) for other in base.transaction if other.action == action.TransactionItemAction_OBSOLETE)
+            heirs = {nevra(other) for other in base.sack.query().filterm(obsoletes=[package])}
+            by = sorted({nevra(other.pkg) for other in base.transaction if ACTIONS.get(other.action) in COMING} & heirs)
             problems.append("%s would be removed, which no rpms_remove names%s" % (nevra(package), " (replaced by %s)" % ", ".join(by) if what == "obsoleted" else ""))
         entry = {"action": what, "nevra": nevra(package), "name": package.name, "arch": package.arch, "reason": wanted.get(nevra(package)) or REASONS.get(item.reason, "dependency")}
         if what in COMING:

@@ -181,6 +181,18 @@ public sealed class RpmLayerTests(MadeRpms made) : IClassFixture<MadeRpms>
         Assert.Equal(["talker-1-1.noarch"], Packages("talks").Select(package => package.Nevra));
     }
 
+    [Fact]
+    public void Who_would_replace_a_package_is_said()
+    {
+        Published.OrSkip();
+        string own = Repository.PathOf("artifacts", "made-rpms", "one", "legacy-1-1.noarch.rpm");
+        File.Copy(own, Path.Combine(made.Folder, "legacy.rpm"), overwrite: true);
+        made.Compile("old", """{ "item": "rpms_install", "source": "legacy.rpm" }""", MadeRpms.Source("one"), "--volume", made.Volume).AssertSucceeded();
+        const string heir = """{ "item": "rpms_install", "names": ["heir"] }""", onOld = """ "parent": "old.layer", """;
+        Assert.EndsWith(": legacy-1-1.noarch would be removed, which no rpms_remove names (replaced by heir-2-1.noarch)", Try("new", heir, more: onOld).FirstErrorLine, StringComparison.Ordinal);
+        Try("new", heir + """, { "item": "rpms_remove", "names": ["legacy"] }""", more: onOld).AssertSucceeded();
+    }
+
     [Theory]
     [InlineData("pretrans")]
     [InlineData("post")]
