@@ -207,10 +207,12 @@ def mark(base, request):
             raise Refused("'%s' is to be installed, and '%s' to be removed: one of the two" % (entry["spec"], both[0]))
         try:
             base.install(entry["spec"], strict=True)
-        except dnf.exceptions.MarkingError:
-            unknown.append(entry["spec"])
+        except dnf.exceptions.MarkingError as error:
+            # dnf has no type of its own for it.
+            hidden = "modular filtering" in str(error)
+            unknown.append("'%s' is only in modules that are not enabled ('module_platform')" % entry["spec"] if hidden else "no package matches '%s'" % entry["spec"])
     if unknown:
-        raise Refused("; ".join("no package matches '%s'" % spec for spec in unknown))
+        raise Refused("; ".join(unknown))
     for entry in request["lock"]:
         found = [p for p in base.sack.query().available().filterm(reponame=entry["repo"]) .filterm(nevra=entry["nevra"]) if p.location == entry["location"]]
         if not found:

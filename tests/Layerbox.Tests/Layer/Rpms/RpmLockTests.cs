@@ -175,6 +175,44 @@ public sealed class RpmLockTests(MadeRpms made) : IClassFixture<MadeRpms>
     }
 
     [Fact]
+    public void A_package_of_a_module_needs_its_platform()
+    {
+        Published.OrSkip();
+        string repo = File("modular");
+        Programs.Shell($"mkdir {repo} && cp {Repository.PathOf("artifacts", "made-rpms", "one")}/{{engine-2,filesystem-1}}-*.rpm {repo} && createrepo_c --quiet {repo}");
+        System.IO.File.WriteAllText(File("modules.yaml"), """
+            ---
+            document: modulemd
+            version: 2
+            data:
+              name: motor
+              stream: "1"
+              version: 20200101000000
+              context: c0ffee42
+              arch: x86_64
+              summary: A module
+              description: One package.
+              license: {module: [MIT]}
+              dependencies:
+              - requires: {platform: [made]}
+              artifacts:
+                rpms: ["engine-0:2-1.noarch"]
+            ---
+            document: modulemd-defaults
+            version: 1
+            data:
+              module: motor
+              stream: "1"
+            ...
+
+            """);
+        Programs.Run("modifyrepo_c", "--mdtype", "modules", File("modules.yaml"), Path.Combine(repo, "repodata"));
+        Tools.Run("rpm-repo-snapshot", "sync", "--store", made.Store, "--repo", $"made=file://{repo}", "--tag", "modular").AssertSucceeded();
+        Assert.Equal("rpm-resolve: 'engine' is only in modules that are not enabled ('module_platform'); no package matches 'nosuch'", Resolve("--snapshot", "modular", "engine", "nosuch").FirstErrorLine);
+        Assert.Contains("engine-2-1", Resolve("--snapshot", "modular", "--module-platform", "platform:made", "engine").AssertSucceeded().Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_version_policy_is_a_snapshot_like_any_other()
     {
         Published.OrSkip();
