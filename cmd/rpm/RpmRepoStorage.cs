@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Layerbox.FileTree;
 using Layerbox.RpmSnapshot;
-using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.Cmd.Rpms;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Layerbox.Posix;
 using Layerbox.Rpm;
-using Microsoft.Win32.SafeHandles;
 
 namespace Layerbox.RpmSnapshot;
 

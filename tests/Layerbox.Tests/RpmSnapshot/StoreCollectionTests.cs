@@ -139,7 +139,8 @@ public partial class StoreCollectionTests
         }
         finally
         {
-            copies.ForEach(copy => close(copy));
+            foreach (int copy in copies)
+                Assert.Equal(0, close(copy));
         }
 
         void Copy() => copies.Add(dup(Directory.GetFiles("/proc/self/fd").Where(fd => new FileInfo(fd).LinkTarget == file).Select(fd => int.Parse(Path.GetFileName(fd), null)).Except(copies).Single()));

@@ -61,7 +61,7 @@ public class SyncTroubleTests
         store.Sync($"file://{RepoFixture.PathOf("t1")}");
         using SnapshotStore early = SnapshotStore.Open(store.Path);
         store.Sync($"file://{RepoFixture.PathOf("t2")}");
-        Assert.Empty(StoreVerification.Of(early).Findings);
+        Assert.Empty(StoreVerification.Of(early, cancellation: TestContext.Current.CancellationToken).Findings);
     }
 
     [Fact]
