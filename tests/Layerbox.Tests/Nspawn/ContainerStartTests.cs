@@ -7,6 +7,9 @@ public class ContainerStartTests
 {
     private const string Itself = "", Launched = "--in-place", Nspawn = "--engine nspawn";
 
+    // Where a test may hide /tmp, in which everything may lie.
+    private const string Elsewhere = "mount --bind $1 /mnt; mount --bind ${0%/*} /media; run=${run/$1//mnt}; run=/media/layerbox${run#$0}; ";
+
     // $run is the command line of a container that says "inside" and ends with 7.
     private static (int? Status, string Out, string Err) Run(ContainerRoot root, string script, string options)
     {
@@ -24,8 +27,8 @@ public class ContainerStartTests
     [InlineData("ulimit -u 4; eval $run", Itself, Launched, Nspawn)]
     [InlineData("ulimit -s 128; eval $run", Itself, Launched, Nspawn)]
     [InlineData("umount --lazy /proc; eval $run", Itself, Launched)]
-    [InlineData("mount --bind $1 /mnt; mount -t tmpfs -o size=4k none /tmp; head -c 8192 /dev/zero > /tmp/full 2> /dev/null; eval ${run/$1//mnt}", Itself, Launched, Nspawn)]
-    [InlineData("mount --bind $1 /mnt; mount -t tmpfs -o ro none /tmp; eval ${run/$1//mnt}", Itself, Launched)]
+    [InlineData(Elsewhere + "mount -t tmpfs -o size=4k none /tmp; head -c 8192 /dev/zero > /tmp/full 2> /dev/null; eval $run", Itself, Launched, Nspawn)]
+    [InlineData(Elsewhere + "mount -t tmpfs -o ro none /tmp; eval $run", Itself, Launched)]
     [InlineData("cd /proc; eval $run", Itself, Launched, Nspawn)]
     [InlineData("eval $run <&-", Itself, Launched, Nspawn)]
     [InlineData("eval $run 2>&-", Itself, Launched, Nspawn)]
